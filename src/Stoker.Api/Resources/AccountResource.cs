@@ -1,0 +1,71 @@
+namespace Stoker.Api.Resources;
+
+public sealed record AccountResource
+{
+    public string? Name { get; init; }
+    public string? DisplayName { get; init; }
+    public DateTimeOffset? CreateTime { get; init; }
+    public DateTimeOffset? UpdateTime { get; init; }
+    public string? AccountType { get; init; }
+    public string? Email { get; init; }
+    public string? State { get; init; }
+    public StatusResource? Status { get; init; }
+    public string? SuspendState { get; init; }
+}
+
+public sealed record UserResource
+{
+    public string? Name { get; init; }
+    public string? DisplayName { get; init; }
+    public bool? ServiceAccount { get; init; }
+    public DateTimeOffset? CreateTime { get; init; }
+    public DateTimeOffset? UpdateTime { get; init; }
+    public string? Role { get; init; }
+    public string? Email { get; init; }
+    public string? State { get; init; }
+    public StatusResource? Status { get; init; }
+}
+
+/// <summary>A key as the wire shows it; <see cref="Key"/> is there once, in the answer to its creation.</summary>
+public sealed record ApiKeyResource
+{
+    public string? KeyId { get; init; }
+    public string? DisplayName { get; init; }
+    public string? Key { get; init; }
+    public DateTimeOffset? CreateTime { get; init; }
+    public bool? Secure { get; init; }
+    public string? Email { get; init; }
+    public string? Prefix { get; init; }
+    public DateTimeOffset? ExpireTime { get; init; }
+}
+
+public sealed record CreateApiKeyRequest(ApiKeyResource? ApiKey);
+
+public sealed record DeleteApiKeyRequest(string? KeyId);
+
+public sealed record ListAccountsResponse
+{
+    public required IReadOnlyList<AccountResource> Accounts { get; init; }
+    public string? NextPageToken { get; init; }
+    public int TotalSize { get; init; }
+}
+
+public sealed record ListUsersResponse
+{
+    public required IReadOnlyList<UserResource> Users { get; init; }
+    public string? NextPageToken { get; init; }
+    public int TotalSize { get; init; }
+}
+
+public sealed record ListApiKeysResponse
+{
+    public required IReadOnlyList<ApiKeyResource> ApiKeys { get; init; }
+    public string? NextPageToken { get; init; }
+    public int TotalSize { get; init; }
+}
+
+/// <summary>Who the caller's key belongs to: <c>GET /v1/whoami</c>, ours beside the hosted surface.</summary>
+public sealed record WhoAmIResponse(string Account, string User, string Role, string KeyId);
+
+/// <summary>The answer of operations that have nothing to say: <c>{}</c>.</summary>
+public sealed record EmptyResponse;

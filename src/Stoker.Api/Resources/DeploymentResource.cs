@@ -1,0 +1,100 @@
+namespace Stoker.Api.Resources;
+
+/// <summary>A deployment as the wire shows it; a create or update body is the same record with what the caller wants.</summary>
+/// <remarks>
+/// Wire records hold text for enums and durations, so that one bad value becomes one violation with its field's name instead of a parse
+/// error of the whole body. Null means absent. Property order is the order on the wire. Field meanings: docs/deployments.md.
+/// </remarks>
+public sealed record DeploymentResource
+{
+    public string? BaseModel { get; init; }
+    public string? Name { get; init; }
+    public string? DisplayName { get; init; }
+    public string? Description { get; init; }
+    public DateTimeOffset? CreateTime { get; init; }
+    public DateTimeOffset? ExpireTime { get; init; }
+    public DateTimeOffset? PurgeTime { get; init; }
+    public DateTimeOffset? DeleteTime { get; init; }
+    public string? State { get; init; }
+    public StatusResource? Status { get; init; }
+    public int? MinReplicaCount { get; init; }
+    public int? MaxReplicaCount { get; init; }
+    public int? MaxWithRevocableReplicaCount { get; init; }
+    public int? DesiredReplicaCount { get; init; }
+    public int? ReplicaCount { get; init; }
+    public ReplicaStatsResource? ReplicaStats { get; init; }
+    public AutoscalingPolicyResource? AutoscalingPolicy { get; init; }
+    public int? AcceleratorCount { get; init; }
+    public string? AcceleratorType { get; init; }
+    public string? Precision { get; init; }
+    public string? Cluster { get; init; }
+    public bool? EnableAddons { get; init; }
+    public int? DraftTokenCount { get; init; }
+    public string? DraftModel { get; init; }
+    public int? NgramSpeculationLength { get; init; }
+    public bool? EnableSessionAffinity { get; init; }
+    public IReadOnlyList<string>? DirectRouteApiKeys { get; init; }
+    public int? NumPeftDeviceCached { get; init; }
+    public string? DirectRouteType { get; init; }
+    public string? DirectRouteHandle { get; init; }
+    public string? DeploymentTemplate { get; init; }
+    public string? DeploymentShape { get; init; }
+    public AutoTuneResource? AutoTune { get; init; }
+    public PlacementResource? Placement { get; init; }
+    public string? Region { get; init; }
+    public int? MaxContextLength { get; init; }
+    public DateTimeOffset? UpdateTime { get; init; }
+    public bool? DisableDeploymentSizeValidation { get; init; }
+    public bool? EnableMtp { get; init; }
+    public bool? EnableHotReloadLatestAddon { get; init; }
+    public bool? EnableHotLoad { get; init; }
+    public string? HotLoadBucketType { get; init; }
+    public string? HotLoadBucketUrl { get; init; }
+    public string? ActiveModelVersion { get; init; }
+    public string? TargetModelVersion { get; init; }
+    public string? PricingPlanId { get; init; }
+    public string? CreatedBy { get; init; }
+}
+
+/// <summary>Detail of the latest operation: the name of a code and a message; absent when all is well.</summary>
+public sealed record StatusResource(string Code, string Message);
+
+public sealed record ReplicaStatsResource
+{
+    public int? PendingSchedulingReplicaCount { get; init; }
+    public int? DownloadingModelReplicaCount { get; init; }
+    public int? InitializingReplicaCount { get; init; }
+    public int? ReadyReplicaCount { get; init; }
+}
+
+public sealed record AutoscalingPolicyResource
+{
+    public string? ScaleUpWindow { get; init; }
+    public string? ScaleDownWindow { get; init; }
+    public string? ScaleToZeroWindow { get; init; }
+    public IReadOnlyDictionary<string, double>? LoadTargets { get; init; }
+}
+
+public sealed record AutoTuneResource
+{
+    public bool? LongPrompt { get; init; }
+}
+
+/// <summary>Where a deployment may run; exactly one of the three.</summary>
+public sealed record PlacementResource
+{
+    public string? Region { get; init; }
+    public string? MultiRegion { get; init; }
+    public IReadOnlyList<string>? Regions { get; init; }
+}
+
+public sealed record ListDeploymentsResponse
+{
+    public required IReadOnlyList<DeploymentResource> Deployments { get; init; }
+    public string? NextPageToken { get; init; }
+
+    public int TotalSize { get; init; }
+}
+
+/// <summary>The body of <c>PATCH .../deployments/{d}:scale</c>.</summary>
+public sealed record ScaleDeploymentRequest(int? ReplicaCount);

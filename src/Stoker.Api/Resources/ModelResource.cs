@@ -1,0 +1,122 @@
+using System.Text.Json.Serialization;
+
+namespace Stoker.Api.Resources;
+
+/// <summary>A model as the wire shows it. Property order is the order on the wire; null means absent.</summary>
+public sealed record ModelResource
+{
+    public string? Name { get; init; }
+    public string? DisplayName { get; init; }
+    public string? Description { get; init; }
+    public DateTimeOffset? CreateTime { get; init; }
+    public DateTimeOffset? UpdateTime { get; init; }
+    public string? CreatedBy { get; init; }
+    public string? State { get; init; }
+    public StatusResource? Status { get; init; }
+    public string? Kind { get; init; }
+    public string? GithubUrl { get; init; }
+    public string? HuggingFaceUrl { get; init; }
+    public BaseModelDetailsResource? BaseModelDetails { get; init; }
+    public PeftDetailsResource? PeftDetails { get; init; }
+    public TeftDetailsResource? TeftDetails { get; init; }
+    public bool? Public { get; init; }
+    public ConversationConfigResource? ConversationConfig { get; init; }
+    public int? ContextLength { get; init; }
+    public int? TrainingContextLength { get; init; }
+    public bool? SupportsImageInput { get; init; }
+    public bool? SupportsTools { get; init; }
+    public bool? SupportsLora { get; init; }
+    public bool? SupportsServerless { get; init; }
+    public string? ImportedFrom { get; init; }
+    public string? FineTuningJob { get; init; }
+    public string? DefaultDraftModel { get; init; }
+    public int? DefaultDraftTokenCount { get; init; }
+    public IReadOnlyList<DeployedModelRefResource>? DeployedModelRefs { get; init; }
+    public string? Cluster { get; init; }
+    public DateResource? DeprecationDate { get; init; }
+    public bool? Calibrated { get; init; }
+    public bool? Tunable { get; init; }
+    public bool? RlTunable { get; init; }
+    public IReadOnlyList<string>? SupportedPrecisions { get; init; }
+    public IReadOnlyList<string>? SupportedPrecisionsWithCalibration { get; init; }
+    public IReadOnlyDictionary<string, double>? DefaultSamplingParams { get; init; }
+    public string? SnapshotType { get; init; }
+    public bool? UseHfApplyChatTemplate { get; init; }
+}
+
+public sealed record BaseModelDetailsResource
+{
+    public int? WorldSize { get; init; }
+    public string? CheckpointFormat { get; init; }
+
+    /// <summary>An int64, so a string on the wire.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)]
+    public long? ParameterCount { get; init; }
+    public bool? Moe { get; init; }
+    public bool? Tunable { get; init; }
+    public string? ModelType { get; init; }
+    public bool? SupportsFireattention { get; init; }
+    public bool? SupportsMtp { get; init; }
+    public string? DefaultPrecision { get; init; }
+}
+
+public sealed record PeftDetailsResource
+{
+    public string? BaseModel { get; init; }
+    public int? R { get; init; }
+    public IReadOnlyList<string>? TargetModules { get; init; }
+    public string? BaseModelType { get; init; }
+    public string? MergeAddonModelName { get; init; }
+}
+
+public sealed record TeftDetailsResource;
+
+public sealed record ConversationConfigResource
+{
+    public string? Style { get; init; }
+    public string? System { get; init; }
+    public string? Template { get; init; }
+}
+
+public sealed record DeployedModelRefResource
+{
+    public string? Name { get; init; }
+    public string? Deployment { get; init; }
+    public string? State { get; init; }
+    public bool? Default { get; init; }
+    public bool? Public { get; init; }
+}
+
+public sealed record DateResource(int Year, int Month, int Day);
+
+/// <summary>The body of <c>POST .../models</c>: a wrapper, unlike deployments.</summary>
+public sealed record CreateModelRequest
+{
+    public string? ModelId { get; init; }
+    public ModelResource? Model { get; init; }
+    public string? Cluster { get; init; }
+}
+
+public sealed record ListModelsResponse
+{
+    public required IReadOnlyList<ModelResource> Models { get; init; }
+    public string? NextPageToken { get; init; }
+    public int TotalSize { get; init; }
+}
+
+/// <summary>The body of <c>POST .../models/{m}:getUploadEndpoint</c>: the size in bytes of each file, as int64 text.</summary>
+public sealed record GetUploadEndpointRequest
+{
+    public IReadOnlyDictionary<string, string>? FilenameToSize { get; init; }
+    public bool? EnableResumableUpload { get; init; }
+    public string? ReadMask { get; init; }
+}
+
+/// <summary>Where to PUT each file.</summary>
+public sealed record GetUploadEndpointResponse
+{
+    public required IReadOnlyDictionary<string, string> FilenameToSignedUrls { get; init; }
+    public IReadOnlyDictionary<string, string>? FilenameToUnsignedUris { get; init; }
+}
+
+public sealed record ValidateUploadResponse(IReadOnlyList<string> Warnings);
