@@ -1,0 +1,40 @@
+namespace Stoker.Engine;
+
+/// <summary>How one engine is set up. Everything is fixed at <see cref="InferenceEngine.Open"/>; nothing grows afterwards.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Positions a sequence may have, prompt and answer together; null takes the model's own length, which is also the limit.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>Bytes for weights, KV cache and step buffers together; null takes what <see cref="MaxSequences"/> full contexts need,
+    /// but at most half of the memory that weights leave free.</summary>
+    public long? MemoryBudgetBytes { get; init; }
+
+    /// <summary>Sequences that may run in one step. 32 keeps a CPU in the range where batching is nearly free.</summary>
+    public int MaxSequences { get; init; } = 32;
+
+    /// <summary>Rows (tokens computed) in one step, decodes and prefill chunks together; at least <see cref="MaxSequences"/>.
+    /// 256 is enough to fill the matrix kernels and short enough that running streams do not stutter.</summary>
+    public int StepTokens { get; init; } = 256;
+
+    /// <summary>Requests that may wait for their first step; one more is refused with <see cref="RefusalKind.QueueFull"/>.</summary>
+    public int MaxQueuedRequests { get; init; } = 256;
+
+    /// <summary>Events a request may leave unread; a reader that falls further behind ends up cancelled.</summary>
+    public int MaxUnreadEvents { get; init; } = 2048;
+
+    /// <summary>Steps without a new token or newly computed prompt position, while requests are there, after which the
+    /// watchdog fails the oldest request. A recomputed prompt makes no progress until it passes its old mark, hence the size.</summary>
+    public int WatchdogSteps { get; init; } = 10_000;
+
+    /// <summary>Forces a kernel set by name; null takes the best one the CPU has.</summary>
+    public string? KernelSet { get; init; }
+
+    /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
+    public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
