@@ -97,15 +97,17 @@ public static class GoDuration
 
     private static UInt128 FractionOf(ReadOnlySpan<char> fraction, UInt128 unit)
     {
-        // 18 digits are more than a nanosecond of any unit needs; Go ignores the rest too.
-        UInt128 value = 0, scale = 1;
-        foreach (var digit in fraction.Length > 18 ? fraction[..18] : fraction)
+        // As Go: digits while they fit 63 bits, the rest is ignored, and one product in floating point.
+        long value = 0;
+        var scale = 1d;
+        foreach (var digit in fraction)
         {
-            value = value * 10 + (UInt128)(digit - '0');
+            if (value > (long.MaxValue - 9) / 10) break;
+            value = value * 10 + (digit - '0');
             scale *= 10;
         }
 
-        return value * unit / scale;
+        return (UInt128)(value * ((double)unit / scale));
     }
 
     private static bool TryTakeUnit(ref ReadOnlySpan<char> rest, out UInt128 nanoseconds)
