@@ -1,0 +1,50 @@
+using System.Text;
+using Stoker.Engine.Tokenization.AddedTokens;
+using Stoker.Engine.Tokenization.Bpe;
+
+namespace Stoker.Engine.Tokenization.Loading;
+
+/// <summary>Reads <c>added_tokens</c> and joins them to the vocabulary.</summary>
+internal static class AddedTokenReader
+{
+    public static List<AddedToken> Read(TokenizerFile file)
+    {
+        var tokens = file.Component("added_tokens");
+        return tokens.IsNull ? [] : [.. tokens.Elements().Select(ReadOne)];
+    }
+
+    /// <summary>The whole vocabulary. An added token may name an id that the model has under the same text; every other clash is an error.</summary>
+    public static TokenTable Join(ModelJson model, List<AddedToken> tokens)
+    {
+        var builder = model.Vocabulary;
+        foreach (var token in tokens)
+        {
+            var content = Encoding.UTF8.GetBytes(token.Content);
+            var known = model.Table.Find(content);
+            if (known == token.Id) continue;
+            if (known >= 0) throw Error(token, $"its id is {token.Id} here and {known} in the vocabulary");
+            if (model.Table.Has(token.Id)) throw Error(token, $"its id {token.Id} belongs to another token of the vocabulary");
+            builder.Add(token.Id, content);
+        }
+
+        VocabularyReader.CheckHighestId(builder.HighestId, builder.Count, "added_tokens");
+        var table = builder.Build(builder.HighestId + 1, out var conflict);
+        if (conflict is null) return table;
+        throw new ModelLoadException(TokenizerFile.Name, "added_tokens", conflict.SameId ? $"the id {conflict.Id} is given to two tokens" : $"the token of id {conflict.Id} occurs twice");
+    }
+
+    private static AddedToken ReadOne(ComponentJson token)
+    {
+        var special = token.Flag("special", absent: false);
+        return new AddedToken(
+            token.Count("id"),
+            token.Text("content"),
+            special,
+            token.Flag("single_word", absent: false),
+            token.Flag("lstrip", absent: false),
+            token.Flag("rstrip", absent: false),
+            token.Flag("normalized", absent: !special));
+    }
+
+    private static ModelLoadException Error(AddedToken token, string reason) => new(TokenizerFile.Name, $"added_tokens '{token.Content}'", reason);
+}

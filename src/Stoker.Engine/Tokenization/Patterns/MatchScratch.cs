@@ -1,0 +1,28 @@
+namespace Stoker.Engine.Tokenization.Patterns;
+
+/// <summary>The backtracking stack of the pattern engine and the steps it may still take for one text.</summary>
+internal sealed class MatchScratch
+{
+    /// <summary>Entries kept between texts.</summary>
+    private const int Kept = 64 * 1024;
+
+    private int[] _stack = new int[256];
+
+    public int Depth { get; set; }
+
+    public long StepsLeft { get; set; }
+
+    public void Push(int value)
+    {
+        if (Depth == _stack.Length) Array.Resize(ref _stack, _stack.Length * 2);
+        _stack[Depth++] = value;
+    }
+
+    public int Pop() => _stack[--Depth];
+
+    public void Clear()
+    {
+        Depth = 0;
+        if (_stack.Length > Kept) _stack = new int[256];
+    }
+}

@@ -1,0 +1,108 @@
+using System.Text;
+using Stoker.Engine.Tokenization.Loading;
+
+namespace Stoker.Engine.Tokenization;
+
+/// <summary>A model's tokenizer, from its tokenizer.json. Immutable and safe to use from many threads.</summary>
+public sealed class Tokenizer
+{
+    private readonly TokenizerParts _parts;
+
+    private Tokenizer(TokenizerParts parts) => _parts = parts;
+
+    /// <summary>Highest id + 1, added tokens included. Model outputs above it are padding.</summary>
+    public int VocabularySize => _parts.Texts.Size;
+
+    /// <summary>Opens the tokenizer of a model folder.</summary>
+    /// <exception cref="ModelLoadException">tokenizer.json is missing, broken, or uses a component that is not supported; the message names it.</exception>
+    public static Tokenizer Load(string modelFolder) => new(TokenizerBuilder.Build(TokenizerFile.Read(modelFolder)));
+
+    /// <summary>Opens a tokenizer from the text of a tokenizer.json.</summary>
+    internal static Tokenizer Parse(ReadOnlySpan<byte> json) => new(TokenizerBuilder.Build(TokenizerFile.Parse(json)));
+
+    /// <summary>Ids of a text.</summary>
+    /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
+    /// <param name="addSpecialTokens">Adds what the file's post-processor says, such as BOS. Not for rendered chat templates, which wrote it already.</param>
+    /// <param name="parseSpecialTokens">False: special tokens spelled in the text stay text. For what a user wrote.</param>
+    public int[] Encode(string text, bool addSpecialTokens, bool parseSpecialTokens = true)
+    {
+        var ids = new List<int>(16 + (text.Length / 3));
+        Encode(text, ids, addSpecialTokens, parseSpecialTokens);
+        return [.. ids];
+    }
+
+    /// <summary>Appends a text's ids to a list; parameters as above.</summary>
+    public void Encode(ReadOnlySpan<char> text, List<int> ids, bool addSpecialTokens, bool parseSpecialTokens = true)
+    {
+        var state = _parts.States.Rent();
+        try
+        {
+            state.Ids = ids;
+            if (addSpecialTokens) ids.AddRange(_parts.Before);
+            state.Raw.Append(text);
+            EncodeRaw(state, parseSpecialTokens);
+            if (addSpecialTokens) ids.AddRange(_parts.After);
+        }
+        finally
+        {
+            _parts.States.Return(state);
+        }
+    }
+
+    /// <summary>The text of ids. Bytes that are not UTF-8 become U+FFFD; ids that do not exist give nothing.</summary>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    {
+        var stream = NewStream(skipSpecialTokens);
+        var text = new StringBuilder();
+        foreach (var id in ids) text.Append(stream.Append(id));
+        return text.Append(stream.Flush()).ToString();
+    }
+
+    /// <summary>A stream that turns ids into text as they come.</summary>
+    public TokenTextStream NewStream(bool skipSpecialTokens) => new(this, _parts.Rules, skipSpecialTokens);
+
+    /// <summary>The bytes that one token stands for, which need not be whole characters; empty for an id that does not exist.</summary>
+    public ReadOnlyMemory<byte> TokenBytes(int id) => _parts.Bytes.Memory(id);
+
+    /// <summary>Whether the id is an added token marked special, such as an end-of-text token.</summary>
+    public bool IsSpecial(int id) => (uint)id < (uint)_parts.Special.Length && _parts.Special[id];
+
+    /// <summary>The id of a token by its spelling in the file, or null.</summary>
+    public int? FindToken(string content) => _parts.Texts.Find(Encoding.UTF8.GetBytes(content)) is >= 0 and var id ? id : null;
+
+    internal bool Has(int id) => _parts.Texts.Has(id);
+
+    /// <summary>Step 1: added tokens of the text as given; what lies between them goes on.</summary>
+    private void EncodeRaw(EncodeState state, bool parseSpecial)
+    {
+        var text = state.Raw.Text;
+        var done = 0;
+        while (_parts.Raw.FindNext(text, done, parseSpecial) is { } match)
+        {
+            EncodeGap(text[done..match.Start], done == 0, state, parseSpecial);
+            state.Ids.Add(match.Id);
+            done = match.End;
+        }
+
+        EncodeGap(text[done..], done == 0, state, parseSpecial);
+    }
+
+    /// <summary>Steps 2 and 3: the normalizers, then added tokens of the normalised text; what lies between them goes through the steps of splitting to the model.</summary>
+    private void EncodeGap(ReadOnlySpan<byte> text, bool atStart, EncodeState state, bool parseSpecial)
+    {
+        var done = 0;
+        while (_parts.Normalized.FindNext(text, done, parseSpecial) is { } match)
+        {
+            EncodePiece(text[done..match.Start], atStart && done == 0, state);
+            state.Ids.Add(match.Id);
+            done = match.End;
+        }
+
+        EncodePiece(text[done..], atStart && done == 0, state);
+    }
+
+    private void EncodePiece(ReadOnlySpan<byte> text, bool atStart, EncodeState state)
+    {
+        if (!text.IsEmpty) _parts.Steps.Process(text, atStart, state);
+    }
+}

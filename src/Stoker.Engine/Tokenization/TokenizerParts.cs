@@ -1,0 +1,36 @@
+using Stoker.Engine.Tokenization.AddedTokens;
+using Stoker.Engine.Tokenization.Bpe;
+using Stoker.Engine.Tokenization.Decoding;
+using Stoker.Engine.Tokenization.Splitting;
+
+namespace Stoker.Engine.Tokenization;
+
+/// <summary>What a tokenizer is made of, all of it immutable but the pool of states.</summary>
+internal sealed record TokenizerParts
+{
+    /// <summary>Tokens as the file spells them.</summary>
+    public required TokenTable Texts { get; init; }
+
+    /// <summary>The bytes that tokens stand for.</summary>
+    public required TokenTable Bytes { get; init; }
+
+    /// <summary>By id.</summary>
+    public required bool[] Special { get; init; }
+
+    /// <summary>Added tokens that are looked for in the text as given.</summary>
+    public required AddedTokenMatcher Raw { get; init; }
+
+    /// <summary>Added tokens that are looked for in the normalised text.</summary>
+    public required AddedTokenMatcher Normalized { get; init; }
+
+    public required PieceStep Steps { get; init; }
+
+    public required EncodeStatePool States { get; init; }
+
+    public required DecoderRules Rules { get; init; }
+
+    /// <summary>Ids before and after a text that is encoded with special tokens.</summary>
+    public required int[] Before { get; init; }
+
+    public required int[] After { get; init; }
+}
