@@ -1,0 +1,33 @@
+namespace Stoker.Engine.Kernels;
+
+/// <summary>The kernel sets by name, and the choice of one for this machine.</summary>
+internal static class KernelSets
+{
+    private static readonly (string Name, Func<bool> Supported, Func<KernelSet> Create)[] Sets =
+    [
+        ("reference", () => true, () => new ReferenceKernels()),
+    ];
+
+    public static IEnumerable<string> Names => Sets.Select(set => set.Name);
+
+    public static IEnumerable<string> SupportedNames => Sets.Where(set => set.Supported()).Select(set => set.Name);
+
+    /// <param name="name">Null: the fastest set that the CPU supports.</param>
+    /// <exception cref="ArgumentException">No such set, or the CPU lacks what it needs.</exception>
+    public static KernelSet Choose(string? name = null)
+    {
+        foreach (var set in Sets)
+        {
+            if ((name is null || set.Name == name) && set.Supported())
+            {
+                return set.Create();
+            }
+        }
+
+        throw new ArgumentException(
+            Names.Contains(name)
+                ? $"kernel set '{name}' needs a CPU with more than this one has; supported here: {string.Join(", ", SupportedNames)}"
+                : $"kernel set '{name}' does not exist; supported here: {string.Join(", ", SupportedNames)}",
+            nameof(name));
+    }
+}

@@ -1,0 +1,157 @@
+using Stoker.Engine.KvCache;
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Kernels;
+
+/// <summary>Every operation as its formula reads: the form that the fast sets are held to.</summary>
+/// <remarks>Sums run in double and are rounded once, so that a disagreement is the other set's rounding and not this one's.</remarks>
+internal sealed class ReferenceKernels : KernelSet
+{
+    public override string Name => "reference";
+
+    public override void Multiply(
+        WeightMatrix w, int firstRow, int endRow, ReadOnlySpan<float> x, int tokens, Span<float> y)
+    {
+        var row = new float[w.Columns];
+        for (var r = firstRow; r < endRow; r++)
+        {
+            w.WidenRow(r, row);
+            for (var t = 0; t < tokens; t++)
+            {
+                y[(t * w.Rows) + r] = Dot(row, x.Slice(t * w.Columns, w.Columns));
+            }
+        }
+    }
+
+    public override void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y)
+    {
+        var squares = 0.0;
+        foreach (var value in x)
+        {
+            squares += (double)value * value;
+        }
+
+        var scale = (float)(1.0 / Math.Sqrt((squares / x.Length) + epsilon));
+        for (var i = 0; i < x.Length; i++)
+        {
+            y[i] = x[i] * scale * weight[i];
+        }
+    }
+
+    public override void Rotate(Span<float> head, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin)
+    {
+        for (var i = 0; i < cos.Length; i++)
+        {
+            var (a, b) = (head[i], head[i + cos.Length]);
+            head[i] = (a * cos[i]) - (b * sin[i]);
+            head[i + cos.Length] = (b * cos[i]) + (a * sin[i]);
+        }
+    }
+
+    public override void SiluMultiply(Span<float> gate, ReadOnlySpan<float> up)
+    {
+        for (var i = 0; i < gate.Length; i++)
+        {
+            gate[i] = (float)(gate[i] / (1.0 + Math.Exp(-gate[i])) * up[i]);
+        }
+    }
+
+    public override void GeluMultiply(Span<float> gate, ReadOnlySpan<float> up)
+    {
+        for (var i = 0; i < gate.Length; i++)
+        {
+            double x = gate[i];
+            var inner = Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x));
+            gate[i] = (float)(0.5 * x * (1 + Math.Tanh(inner)) * up[i]);
+        }
+    }
+
+    public override void Add(Span<float> x, ReadOnlySpan<float> y)
+    {
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] += y[i];
+        }
+    }
+
+    public override void AddScaled(Span<float> x, ReadOnlySpan<float> y, float scale)
+    {
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] = MathF.FusedMultiplyAdd(scale, y[i], x[i]);
+        }
+    }
+
+    public override void SoftCap(Span<float> x, float cap)
+    {
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] = cap * MathF.Tanh(x[i] / cap);
+        }
+    }
+
+    public override void Attend(
+        KvPages pages, AttentionMask mask, AttentionScale scale, ReadOnlySpan<float> queries, Span<float> output)
+    {
+        var dim = pages.HeadDim;
+        var probabilities = new double[mask.Position + 1 - mask.First];
+        for (var head = 0; head < queries.Length / dim; head++)
+        {
+            Probabilities(pages, mask, scale, queries.Slice(head * dim, dim), probabilities);
+            for (var d = 0; d < dim; d++)
+            {
+                var sum = 0.0;
+                for (var position = mask.First; position <= mask.Position; position++)
+                {
+                    var values = pages.Values(position / KvStore.BlockSize);
+                    sum += probabilities[position - mask.First] * values[(position % KvStore.BlockSize * dim) + d];
+                }
+
+                output[(head * dim) + d] = (float)sum;
+            }
+        }
+    }
+
+    private static void Probabilities(
+        KvPages pages, AttentionMask mask, AttentionScale scale, ReadOnlySpan<float> query, Span<double> probabilities)
+    {
+        var highest = double.NegativeInfinity;
+        for (var i = 0; i < probabilities.Length; i++)
+        {
+            var position = mask.First + i;
+            var keys = pages.Keys(position / KvStore.BlockSize);
+            var score = 0.0;
+            for (var d = 0; d < query.Length; d++)
+            {
+                score += (double)query[d] * keys[(d * KvStore.BlockSize) + (position % KvStore.BlockSize)];
+            }
+
+            score *= scale.Factor;
+            probabilities[i] = scale.SoftCap > 0 ? scale.SoftCap * Math.Tanh(score / scale.SoftCap) : score;
+            highest = Math.Max(highest, probabilities[i]);
+        }
+
+        var total = 0.0;
+        foreach (ref var value in probabilities)
+        {
+            value = Math.Exp(value - highest);
+            total += value;
+        }
+
+        foreach (ref var value in probabilities)
+        {
+            value /= total;
+        }
+    }
+
+    private static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < a.Length; i++)
+        {
+            sum += (double)a[i] * b[i];
+        }
+
+        return (float)sum;
+    }
+}

@@ -1,0 +1,12 @@
+namespace Stoker.Engine.Models;
+
+/// <summary>The sizes of a loaded model that its users need: scheduler, KV cache, sampling.</summary>
+/// <param name="Heads">Query heads; a multiple of <paramref name="KvHeads"/>.</param>
+/// <param name="VocabularySize">Rows of the output matrix. May exceed the tokenizer's vocabulary: mask the rest.</param>
+/// <param name="ContextLength">Positions that one sequence may fill at most.</param>
+internal sealed record ModelShape(
+    int Layers, int HiddenSize, int Heads, int KvHeads, int HeadDim, int VocabularySize, int ContextLength)
+{
+    /// <summary>Keys and values of one position over all layers, float32.</summary>
+    public long KvBytesPerToken => 2L * Layers * KvHeads * HeadDim * sizeof(float);
+}

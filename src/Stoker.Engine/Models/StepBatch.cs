@@ -1,0 +1,93 @@
+using Stoker.Engine.KvCache;
+
+namespace Stoker.Engine.Models;
+
+/// <summary>For which rows of a sequence the step computes logits.</summary>
+internal enum LogitRows
+{
+    /// <summary>No row: a chunk of a prompt that is not its last.</summary>
+    None,
+
+    /// <summary>The last row: the next token is wanted.</summary>
+    Last,
+
+    /// <summary>Every row: echo with log-probabilities, or verification of drafts.</summary>
+    All,
+}
+
+/// <summary>What one step computes: rows (token, position) of several sequences. Reused from step to step, without allocation.</summary>
+/// <remarks>
+/// The rows of one sequence are consecutive positions and stand together; a sequence is added at most once a step, since
+/// rows see only keys that the store holds or that their own entry writes. Prefill, chunks, decode and verification differ
+/// in the number of rows only.
+/// </remarks>
+internal sealed class StepBatch
+{
+    private readonly int[] _tokens;
+    private readonly int[] _positions;
+    private readonly int[] _sequenceOfRow;
+    private readonly int[] _logitRows;
+    private readonly int[][] _blockTables;
+
+    public StepBatch(int maxRows, int maxSequences)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxRows);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxSequences);
+        (_tokens, _positions) = (new int[maxRows], new int[maxRows]);
+        (_sequenceOfRow, _logitRows) = (new int[maxRows], new int[maxRows]);
+        _blockTables = new int[maxSequences][];
+    }
+
+    public int MaxRows => _tokens.Length;
+
+    public int MaxSequences => _blockTables.Length;
+
+    public int RowCount { get; private set; }
+
+    public int SequenceCount { get; private set; }
+
+    public int LogitRowCount { get; private set; }
+
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, RowCount);
+
+    /// <summary>Absolute position of each row in its sequence.</summary>
+    public ReadOnlySpan<int> Positions => _positions.AsSpan(0, RowCount);
+
+    /// <summary>The rows that have logits, ascending: entry i is the row behind logits row i.</summary>
+    public ReadOnlySpan<int> RowsWithLogits => _logitRows.AsSpan(0, LogitRowCount);
+
+    public void Clear()
+    {
+        Array.Clear(_blockTables, 0, SequenceCount); // holds on to no finished sequence's table
+        (RowCount, SequenceCount, LogitRowCount) = (0, 0, 0);
+    }
+
+    /// <summary>Adds the next rows of one sequence.</summary>
+    /// <param name="blockTable">Entry i is the block that holds positions 16i..16i+15. Read during the step: leave it alone until then.</param>
+    /// <returns>Index of the first of its rows in the logits; meaningless when <paramref name="logits"/> is None.</returns>
+    public int Add(ReadOnlySpan<int> tokens, int firstPosition, int[] blockTable, LogitRows logits)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(firstPosition);
+        ArgumentOutOfRangeException.ThrowIfZero(tokens.Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens.Length, MaxRows - RowCount, nameof(tokens));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(SequenceCount, MaxSequences);
+        var blocksNeeded = (firstPosition + (long)tokens.Length + KvStore.BlockSize - 1) / KvStore.BlockSize;
+        ArgumentOutOfRangeException.ThrowIfLessThan(blockTable.Length, blocksNeeded, nameof(blockTable));
+
+        var firstLogitRow = LogitRowCount;
+        for (var i = 0; i < tokens.Length; i++, RowCount++)
+        {
+            (_tokens[RowCount], _positions[RowCount], _sequenceOfRow[RowCount]) = (tokens[i], firstPosition + i, SequenceCount);
+            if (logits == LogitRows.All || (logits == LogitRows.Last && i == tokens.Length - 1))
+            {
+                _logitRows[LogitRowCount++] = RowCount;
+            }
+        }
+
+        _blockTables[SequenceCount++] = blockTable;
+        return firstLogitRow;
+    }
+
+    /// <summary>The block table of the sequence that a row belongs to.</summary>
+    public int[] BlockTable(int row) => _blockTables[_sequenceOfRow[row]];
+}

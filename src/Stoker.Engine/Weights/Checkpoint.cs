@@ -1,0 +1,182 @@
+namespace Stoker.Engine.Weights;
+
+/// <summary>All safetensors files of a model folder as one set of named tensors; remembers which of them were asked for.</summary>
+/// <remarks>
+/// A tensor that nobody asked for means that the graph does not compute what the checkpoint was trained for: see
+/// <see cref="RefuseUnclaimed"/>. Every number in a config that sizes memory is held against a shape here first.
+/// </remarks>
+internal sealed class Checkpoint : IDisposable
+{
+    public const string SingleFileName = "model.safetensors";
+
+    private readonly Dictionary<string, (SafetensorsFile File, TensorEntry Tensor)> _tensors = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _claimed = new(StringComparer.Ordinal);
+    private readonly List<SafetensorsFile> _files = [];
+    private readonly WeightPlacement _placement;
+
+    private Checkpoint(WeightPlacement placement) => _placement = placement;
+
+    public IEnumerable<TensorEntry> Tensors => _tensors.Values.Select(entry => entry.Tensor);
+
+    public long ParameterCount => _tensors.Values.Sum(entry => entry.Tensor.ElementCount);
+
+    public long SizeBytes => _tensors.Values.Sum(entry => entry.Tensor.End - entry.Tensor.Begin);
+
+    /// <summary>Opens <c>model.safetensors</c>, or the shards that the index names.</summary>
+    /// <exception cref="ModelLoadException">No safetensors file, or one that fails its checks.</exception>
+    public static Checkpoint Open(string folder, WeightPlacement placement = WeightPlacement.Auto) =>
+        Fill(new Checkpoint(placement), checkpoint =>
+        {
+            if (File.Exists(Path.Combine(folder, SingleFileName)))
+            {
+                checkpoint.AddFile(folder, SingleFileName);
+            }
+            else if (File.Exists(Path.Combine(folder, ShardIndex.FileName)))
+            {
+                checkpoint.AddShards(folder);
+            }
+            else
+            {
+                throw NoWeights(folder);
+            }
+        });
+
+    /// <summary>Opens one named file, such as <c>adapter_model.safetensors</c>.</summary>
+    /// <exception cref="ModelLoadException">It is missing or fails its checks.</exception>
+    public static Checkpoint OpenFile(string folder, string file, WeightPlacement placement = WeightPlacement.Auto) =>
+        Fill(new Checkpoint(placement), checkpoint => checkpoint.AddFile(folder, file));
+
+    public bool Contains(string name) => _tensors.ContainsKey(name);
+
+    /// <summary>A weight of exactly this shape.</summary>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed with.</exception>
+    public unsafe WeightMatrix Matrix(string name, int rows, int columns)
+    {
+        var (file, tensor) = Claim(name, [rows, columns]);
+        return new WeightMatrix(file, tensor.Type, file.Data(tensor), rows, columns);
+    }
+
+    /// <summary>A stack [count, rows, columns] as one matrix of count·rows rows, to be sliced.</summary>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed with.</exception>
+    public unsafe WeightMatrix Stack(string name, int count, int rows, int columns)
+    {
+        var (file, tensor) = Claim(name, [count, rows, columns]);
+        return new WeightMatrix(file, tensor.Type, file.Data(tensor), checked(count * rows), columns);
+    }
+
+    /// <summary>A bias or norm weight, widened to float32; zeros when only headers were read.</summary>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed with.</exception>
+    public unsafe float[] Vector(string name, int length)
+    {
+        var (file, tensor) = Claim(name, [length]);
+        var values = new float[length];
+        if (_placement != WeightPlacement.None)
+        {
+            new WeightMatrix(file, tensor.Type, file.Data(tensor), 1, length).WidenRow(0, values);
+        }
+
+        return values;
+    }
+
+    /// <summary>Marks a tensor as known without reading it.</summary>
+    public void Ignore(string name) => _claimed.Add(name);
+
+    /// <summary>Ends loading: every tensor must have been used or ignored on purpose.</summary>
+    /// <exception cref="ModelLoadException">Names the first one that has no place in the graph.</exception>
+    public void RefuseUnclaimed(string graph)
+    {
+        var unclaimed = _tensors.Keys.Where(name => !_claimed.Contains(name)).Order(StringComparer.Ordinal).ToList();
+        if (unclaimed.Count > 0)
+        {
+            throw new ModelLoadException(
+                _tensors[unclaimed[0]].File.Name, unclaimed[0],
+                $"has no place in {graph} with this config ({unclaimed.Count} such tensors); leaving it out would change the results");
+        }
+    }
+
+    public void Dispose() => _files.ForEach(file => file.Dispose());
+
+    private static Checkpoint Fill(Checkpoint checkpoint, Action<Checkpoint> open)
+    {
+        try
+        {
+            open(checkpoint);
+            return checkpoint;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    private static ModelLoadException NoWeights(string folder)
+    {
+        var pickle = Directory.Exists(folder)
+            && Directory.EnumerateFiles(folder).Any(file => Path.GetExtension(file) is ".bin" or ".pt" or ".pth" or ".pkl" or ".ckpt");
+        return pickle
+            ? new ModelLoadException(
+                SingleFileName, null,
+                "is missing; the folder holds pickle files, which can run code when read and are refused: convert them to safetensors")
+            : new ModelLoadException(SingleFileName, null, $"is missing, and so is {ShardIndex.FileName}");
+    }
+
+    private void AddShards(string folder)
+    {
+        var map = ShardIndex.Read(folder);
+        foreach (var shard in map.Values.Distinct(StringComparer.Ordinal))
+        {
+            AddFile(folder, shard);
+        }
+
+        foreach (var (name, shard) in map)
+        {
+            if (!_tensors.TryGetValue(name, out var found) || found.File.Name != shard)
+            {
+                throw new ModelLoadException(shard, name, $"is not in this file, where {ShardIndex.FileName} says it is");
+            }
+        }
+
+        if (_tensors.Keys.FirstOrDefault(name => !map.ContainsKey(name)) is { } unlisted)
+        {
+            throw new ModelLoadException(_tensors[unlisted].File.Name, unlisted, $"is not listed in {ShardIndex.FileName}");
+        }
+    }
+
+    private void AddFile(string folder, string name)
+    {
+        var file = SafetensorsFile.Open(Path.Combine(folder, name), _placement);
+        _files.Add(file);
+        foreach (var tensor in file.Header.Tensors.Values)
+        {
+            if (!_tensors.TryAdd(tensor.Name, (file, tensor)))
+            {
+                throw new ModelLoadException(name, tensor.Name, $"is also in {_tensors[tensor.Name].File.Name}");
+            }
+        }
+    }
+
+    private (SafetensorsFile File, TensorEntry Tensor) Claim(string name, ReadOnlySpan<long> shape)
+    {
+        if (!_tensors.TryGetValue(name, out var found))
+        {
+            throw new ModelLoadException(_files[0].Name, name, "is missing");
+        }
+
+        if (!found.Tensor.Shape.ToArray().AsSpan().SequenceEqual(shape))
+        {
+            throw new ModelLoadException(
+                found.File.Name, name,
+                $"has shape {found.Tensor.ShapeText}, the config asks for [{string.Join(", ", shape.ToArray())}]");
+        }
+
+        if (!found.Tensor.Type.IsComputable())
+        {
+            throw new ModelLoadException(
+                found.File.Name, name, $"has type {found.Tensor.Type.HeaderName()}; BF16, F16 and F32 weights are supported");
+        }
+
+        _claimed.Add(name);
+        return found;
+    }
+}

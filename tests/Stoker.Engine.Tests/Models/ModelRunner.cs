@@ -1,0 +1,104 @@
+using Stoker.Engine.Kernels;
+using Stoker.Engine.KvCache;
+using Stoker.Engine.Models;
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Tests.Models;
+
+/// <summary>A loaded model with one sequence after another in its own blocks: what a scheduler does, in its simplest form.</summary>
+internal sealed class ModelRunner : IDisposable
+{
+    private readonly ThreadTeam _team;
+    private readonly ILanguageModel _model;
+    private readonly KvStore _kv;
+    private readonly int _blocksPerSequence;
+
+    public ModelRunner(
+        string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto)
+    {
+        _team = new ThreadTeam(threads);
+        _model = LanguageModel.Load(folder, KernelSets.Choose(kernels), _team, placement: placement);
+        _blocksPerSequence = (Shape.ContextLength + KvStore.BlockSize - 1) / KvStore.BlockSize;
+        _kv = new KvStore(Shape, _blocksPerSequence * sequences);
+    }
+
+    public ModelShape Shape => _model.Shape;
+
+    /// <summary>Blocks of sequence i, out of order and far apart, as after some hours of service.</summary>
+    public int[] BlockTable(int sequence) =>
+        [.. Enumerable.Range(0, _blocksPerSequence).Select(block => _kv.BlockCount - 1 - (block * (_kv.BlockCount / _blocksPerSequence)) - sequence)];
+
+    public float[] Forward(StepBatch batch)
+    {
+        var logits = new float[batch.LogitRowCount * Shape.VocabularySize];
+        _model.Forward(batch, _kv, logits);
+        return logits;
+    }
+
+    /// <summary>Logits of the rows asked for, of one sequence computed in chunks.</summary>
+    public float[] Run(ReadOnlySpan<int> tokens, LogitRows logits, int chunk = int.MaxValue, int firstPosition = 0, int sequence = 0)
+    {
+        var all = new List<float>();
+        var batch = new StepBatch(Math.Min(chunk, tokens.Length), 1);
+        for (var done = 0; done < tokens.Length; done += batch.RowCount)
+        {
+            var part = tokens.Slice(done, Math.Min(chunk, tokens.Length - done));
+            var isLast = done + part.Length == tokens.Length;
+            batch.Clear();
+            batch.Add(
+                part, firstPosition + done, BlockTable(sequence), logits == LogitRows.Last && !isLast ? LogitRows.None : logits);
+            all.AddRange(Forward(batch));
+        }
+
+        return [.. all];
+    }
+
+    public int[] Greedy(IReadOnlyList<int> prompt, int count)
+    {
+        var tokens = new List<int>();
+        var logits = Run([.. prompt], LogitRows.Last);
+        while (true)
+        {
+            tokens.Add(Array.IndexOf(logits, logits.Max()));
+            if (tokens.Count == count)
+            {
+                return [.. tokens];
+            }
+
+            logits = Run([tokens[^1]], LogitRows.Last, firstPosition: prompt.Count + tokens.Count - 1);
+        }
+    }
+
+    /// <summary>Natural log-probability of every token but the first.</summary>
+    public double[] LogProbabilities(ReadOnlySpan<int> tokens)
+    {
+        var logits = Run(tokens[..^1], LogitRows.All);
+        var result = new double[tokens.Length - 1];
+        for (var i = 0; i < result.Length; i++)
+        {
+            var row = logits.AsSpan(i * Shape.VocabularySize, Shape.VocabularySize);
+            var highest = double.NegativeInfinity;
+            foreach (var logit in row)
+            {
+                highest = Math.Max(highest, logit);
+            }
+
+            var total = 0.0;
+            foreach (var logit in row)
+            {
+                total += Math.Exp(logit - highest);
+            }
+
+            result[i] = row[tokens[i + 1]] - highest - Math.Log(total);
+        }
+
+        return result;
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _kv.Dispose();
+        _team.Dispose();
+    }
+}
