@@ -1,1 +1,3 @@
-return 0;
+using Firectl;
+
+return await FirectlProgram.RunAsync(args, FirectlContext.OfProcess());

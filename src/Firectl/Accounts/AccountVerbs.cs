@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Text.Json;
+using Firectl.Output;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+
+namespace Firectl.Accounts;
+
+/// <summary><c>firectl get|list|create account</c>.</summary>
+internal static class AccountVerbs
+{
+    private static readonly string[] Nouns = ["account", "accounts"];
+    private static readonly Column[] Columns = [new("NAME", "name"), new("DISPLAY NAME", "displayName"), new("STATE", "state"), new("CREATE TIME", "createTime")];
+
+    public static void Add(VerbTree verbs)
+    {
+        verbs.Add("get", Nouns, "Show an account", Get);
+        verbs.Add("list", Nouns, "List the accounts that the key can see", List);
+        verbs.Add("create", Nouns, "Create an account (operator only)", Create);
+    }
+
+    private static Verb Get(Command command)
+    {
+        var id = new Argument<string?>("ACCOUNT") { Description = "Its ID (default: the key's own)", Arity = ArgumentArity.ZeroOrOne };
+        command.Arguments.Add(id);
+        return async (invocation, cancellation) =>
+        {
+            var typed = invocation.Value(id);
+            var name = typed is null ? await invocation.AccountAsync(cancellation) : Named(typed);
+            await WriteAsync(invocation, await invocation.Server.GetAsync($"v1/{name}", ServerConnection.Type<AccountResource>(), cancellation));
+            return 0;
+        };
+    }
+
+    private static Verb List(Command command)
+    {
+        var listing = new Listing();
+        listing.AddTo(command);
+        return (invocation, cancellation) => listing.WriteAsync(
+            invocation, "v1/accounts", "accounts", ServerConnection.Type<ListAccountsResponse>(), Columns, cancellation);
+    }
+
+    private static Verb Create(Command command)
+    {
+        var id = new Argument<string>("ACCOUNT") { Description = "Its ID" };
+        var displayName = new Option<string?>("--display-name") { Description = "A name for people" };
+        var email = new Option<string?>("--email") { Description = "Whom to write to" };
+        command.Arguments.Add(id);
+        command.Options.Add(displayName);
+        command.Options.Add(email);
+        return async (invocation, cancellation) =>
+        {
+            var body = new AccountResource { DisplayName = invocation.Value(displayName), Email = invocation.Value(email) };
+            var path = $"v1/accounts?accountId={Named(invocation.Value(id)!).Account}";
+            var type = ServerConnection.Type<AccountResource>();
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, type);
+            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Post, path, body, type, type, cancellation));
+            return 0;
+        };
+    }
+
+    private static AccountName Named(string typed) =>
+        AccountName.TryParse(typed.Contains('/') ? typed : $"accounts/{typed}", null, out var name)
+            ? name
+            : throw new ProblemException(Problem.InvalidArgument($"'{typed}' is no account: give an ID ({ResourceId.Rule}) or accounts/ID"));
+
+    private static Task WriteAsync(Invocation invocation, AccountResource account) =>
+        invocation.WriteAsync(JsonSerializer.SerializeToNode(account, ServerConnection.Type<AccountResource>())!.AsObject());
+}

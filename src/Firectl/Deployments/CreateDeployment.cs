@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Text.Json;
+using Stoker.Api;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+
+namespace Firectl.Deployments;
+
+/// <summary><c>firectl create deployment MODEL</c>: flags become the body; a bare model ID is resolved by the server.</summary>
+internal static class CreateDeployment
+{
+    public static Verb Build(Command command)
+    {
+        var model = new Argument<string>("MODEL") { Description = "The model: an ID of your account or of the library, or a full name" };
+        var id = new Option<string?>("--deployment-id") { Description = "Its ID (default: random)" };
+        var region = new Option<string?>("--region") { Description = "The region, such as LOCAL (default: chosen by free capacity)" };
+        var multiRegion = new Option<string?>("--multi-region") { Description = "A group of regions, such as GLOBAL" };
+        var noSpeculation = new Option<bool>("--disable-speculative-decoding") { Description = "Do not take the model's default draft model" };
+        var expire = new Option<string?>("--expire-time") { Description = "When it is deleted, YYYY-MM-DD[ HH:MM:SS]" };
+        var file = new Option<FileInfo?>("--file") { Description = "A JSON file with the deployment's fields; flags win over it" };
+        var validateOnly = new Option<bool>("--validate-only") { Description = "Check everything, create nothing" };
+        var (flags, waiting) = (new DeploymentFlags(), new Waiting(TimeSpan.FromHours(1)));
+        command.Arguments.Add(model);
+        foreach (var option in new Option[] { id, region, multiRegion, noSpeculation, expire, file, validateOnly }) command.Options.Add(option);
+        flags.AddTo(command);
+        waiting.AddTo(command);
+
+        return async (invocation, cancellation) =>
+        {
+            var body = flags.Over(Read(invocation.Value(file)), invocation) with { BaseModel = invocation.Value(model) };
+            if (invocation.Value(region) is { } chosen) body = body with { Placement = new() { Region = WireRegion(chosen) } };
+            if (invocation.Value(multiRegion) is { } group) body = body with { Placement = (body.Placement ?? new()) with { MultiRegion = WireRegion(group) } };
+            if (invocation.Value(expire) is { } time) body = body with { ExpireTime = Time(time) };
+
+            var path = $"v1/{await invocation.AccountAsync(cancellation)}/deployments" + Query(
+                ("deploymentId", invocation.Value(id)),
+                ("validateOnly", invocation.Value(validateOnly) ? "true" : null),
+                ("disableSpeculativeDecoding", invocation.Value(noSpeculation) ? "true" : null));
+            var type = ServerConnection.Type<DeploymentResource>();
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, type);
+
+            var created = await invocation.Server.SendAsync(HttpMethod.Post, path, body, type, type, cancellation);
+            if (waiting.IsAsked(invocation) && !invocation.Value(validateOnly)) created = await ReadyAsync(invocation, waiting, created, cancellation);
+            await DeploymentVerbs.WriteAsync(invocation, created);
+            return 0;
+        };
+    }
+
+    private static async Task<DeploymentResource> ReadyAsync(
+        Invocation invocation, Waiting waiting, DeploymentResource created, CancellationToken cancellation)
+    {
+        var name = DeploymentName.Parse(created.Name!);
+        var last = created;
+        await waiting.UntilAsync(
+            invocation,
+            name.ToString(),
+            async token =>
+            {
+                last = await DeploymentVerbs.GetAsync(invocation, name, token);
+                return (DeploymentVerbs.StateLine(last), last.State is "READY" or "FAILED" or "DELETING" or "DELETED");
+            },
+            cancellation);
+        return last.State == "READY"
+            ? last
+            : throw new ProblemException(Problem.FailedPrecondition(
+                $"{name} is {last.State}, not READY: {last.Status?.Message ?? "no reason given"}; see: firectl get deployment {name.Deployment}"));
+    }
+
+    private static DeploymentResource Read(FileInfo? file)
+    {
+        if (file is null) return new DeploymentResource();
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(file.FullName), ApiJson.Default.DeploymentResource)
+                ?? throw new JsonException("the file holds null");
+        }
+        catch (JsonException error)
+        {
+            throw new ProblemException(Problem.InvalidArgument($"--file {file.Name}: {error.Message}"));
+        }
+    }
+
+    private static string WireRegion(string typed) => typed.ToUpperInvariant().Replace('-', '_');
+
+    private static DateTimeOffset Time(string text) => DateTimeOffset.TryParse(
+        text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time)
+        ? time
+        : throw new ProblemException(Problem.InvalidArgument($"--expire-time takes YYYY-MM-DD[ HH:MM:SS] in UTC, was '{text}'"));
+
+    private static string Query(params (string Name, string? Value)[] parameters)
+    {
+        var given = parameters.Where(item => item.Value is not null).Select(item => $"{item.Name}={Uri.EscapeDataString(item.Value!)}").ToList();
+        return given.Count == 0 ? "" : "?" + string.Join('&', given);
+    }
+}

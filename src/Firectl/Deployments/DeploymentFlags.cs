@@ -1,0 +1,144 @@
+using System.CommandLine;
+using System.Globalization;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.Api.Time;
+
+namespace Firectl.Deployments;
+
+/// <summary>The flags of a deployment's own fields, shared by create and update; what is given becomes the body, and for an update the mask.</summary>
+internal sealed class DeploymentFlags
+{
+    private readonly List<(Option Option, string Path)> _paths = [];
+
+    private readonly Option<string?> _displayName, _description, _acceleratorType, _precision, _draftModel, _directRouteType, _shape, _template, _cluster;
+    private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable;
+    private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
+    private readonly Option<TimeSpan> _up, _down, _toZero;
+    private readonly Option<string?> _loadTargets;
+    private readonly Option<string[]> _directRouteKeys;
+
+    public DeploymentFlags()
+    {
+        _displayName = Text("--display-name", "display_name", "A name for people, fewer than 64 characters");
+        _description = Text("--description", "description", "What it is for");
+        _acceleratorType = Text("--accelerator-type", "accelerator_type", "Such as CPU, A100_80GB, H100_80GB, MI300X_192GB");
+        _acceleratorCount = Number("--accelerator-count", "accelerator_count", "Accelerators of one replica");
+        _min = Number("--min-replica-count", "min_replica_count", "Replicas that always run (default 0)");
+        _max = Number("--max-replica-count", "max_replica_count", "Replicas at most (default 1 if the minimum is 0, else the minimum)");
+        _up = Window("--scale-up-window", "scale_up_window", "Load must be there this long before replicas are added (default 30s)");
+        _down = Window("--scale-down-window", "scale_down_window", "Load must be gone this long before replicas are removed (default 10m)");
+        _toZero = Window("--scale-to-zero-window", "scale_to_zero_window", "Without requests for this long it goes to zero (default 1h, at least 5m)");
+        _loadTargets = Text("--load-targets", "autoscaling_policy.load_targets", "Such as default=0.8,requests_per_second=10");
+        _precision = Text("--precision", "precision", "FP16, BF16, FP8, FP4 ...");
+        _addons = Flag("--enable-addons", "enable_addons", "Serve LoRA addons on it");
+        _draftModel = Text("--draft-model", "draft_model", "The model that drafts for speculative decoding");
+        _draftTokens = Number("--draft-token-count", "draft_token_count", "Tokens drafted at a time; 0 is off");
+        _ngram = Number("--ngram-speculation-length", "ngram_speculation_length", "Length of the n-gram that drafts are looked up with");
+        _mtp = Flag("--enable-mtp", "enable_mtp", "Multi-token prediction");
+        _affinity = Flag("--enable-session-affinity", "enable_session_affinity", "Keep sessions on their replica");
+        _longPrompt = Flag("--long-prompt", "auto_tune.long_prompt", "Tune for prompts above some 3000 tokens");
+        _maxContext = Number("--max-context-length", "max_context_length", "Tokens of prompt and answer together (default the model's)");
+        _directRouteType = Text("--direct-route-type", "direct_route_type", "A route around the gateway");
+        _directRouteKeys = Add(new Option<string[]>("--direct-route-api-keys") { Description = "Keys of the direct route" }, "direct_route_api_keys");
+        _shape = Text("--deployment-shape", "deployment_shape", "A shape: fast, throughput, minimal or a full name");
+        _template = Text("--deployment-template", "deployment_template", "A deployment template");
+        _cluster = Text("--cluster-id", "cluster", "A cluster of your own");
+        _maxRevocable = Number("--max-with-revocable-replica-count", "max_with_revocable_replica_count", "Replicas at most, revocable capacity included");
+    }
+
+    public void AddTo(Command command)
+    {
+        foreach (var (option, _) in _paths) command.Options.Add(option);
+    }
+
+    /// <summary>The update mask: the paths of the flags that were given.</summary>
+    public string Mask(Invocation invocation) =>
+        string.Join(',', _paths.Where(item => invocation.IsGiven(item.Option)).Select(item => item.Path));
+
+    /// <summary>What was given, over a base (a file's content, or nothing).</summary>
+    public DeploymentResource Over(DeploymentResource under, Invocation invocation) => under with
+    {
+        DisplayName = invocation.Value(_displayName) ?? under.DisplayName,
+        Description = invocation.Value(_description) ?? under.Description,
+        AcceleratorType = WireAccelerator(invocation.Value(_acceleratorType)) ?? under.AcceleratorType,
+        AcceleratorCount = invocation.Given(_acceleratorCount) ?? under.AcceleratorCount,
+        MinReplicaCount = invocation.Given(_min) ?? under.MinReplicaCount,
+        MaxReplicaCount = invocation.Given(_max) ?? under.MaxReplicaCount,
+        MaxWithRevocableReplicaCount = invocation.Given(_maxRevocable) ?? under.MaxWithRevocableReplicaCount,
+        AutoscalingPolicy = Policy(under.AutoscalingPolicy, invocation),
+        Precision = invocation.Value(_precision)?.ToUpperInvariant() ?? under.Precision,
+        EnableAddons = invocation.Given(_addons) ?? under.EnableAddons,
+        DraftModel = invocation.Value(_draftModel) ?? under.DraftModel,
+        DraftTokenCount = invocation.Given(_draftTokens) ?? under.DraftTokenCount,
+        NgramSpeculationLength = invocation.Given(_ngram) ?? under.NgramSpeculationLength,
+        EnableMtp = invocation.Given(_mtp) ?? under.EnableMtp,
+        EnableSessionAffinity = invocation.Given(_affinity) ?? under.EnableSessionAffinity,
+        AutoTune = invocation.Given(_longPrompt) is { } longPrompt ? new AutoTuneResource { LongPrompt = longPrompt } : under.AutoTune,
+        MaxContextLength = invocation.Given(_maxContext) ?? under.MaxContextLength,
+        DirectRouteType = invocation.Value(_directRouteType) ?? under.DirectRouteType,
+        DirectRouteApiKeys = invocation.IsGiven(_directRouteKeys) ? invocation.Value(_directRouteKeys) : under.DirectRouteApiKeys,
+        DeploymentShape = invocation.Value(_shape) ?? under.DeploymentShape,
+        DeploymentTemplate = invocation.Value(_template) ?? under.DeploymentTemplate,
+        Cluster = invocation.Value(_cluster) ?? under.Cluster,
+    };
+
+    /// <summary>People type H100_80GB, the wire says NVIDIA_H100_80GB; what is unknown goes to the server, which lists what there is.</summary>
+    internal static string? WireAccelerator(string? typed)
+    {
+        var text = typed?.ToUpperInvariant();
+        return text switch
+        {
+            null => null,
+            ['A' or 'H' or 'B' or 'L' or 'G', .. var rest] when !text.StartsWith("AMD_", StringComparison.Ordinal) && rest.Any(char.IsAsciiDigit) => $"NVIDIA_{text}",
+            ['M', 'I', .. var rest] when rest.Any(char.IsAsciiDigit) => $"AMD_{text}",
+            _ => text,
+        };
+    }
+
+    private AutoscalingPolicyResource? Policy(AutoscalingPolicyResource? under, Invocation invocation)
+    {
+        if (!new Option[] { _up, _down, _toZero, _loadTargets }.Any(invocation.IsGiven)) return under;
+        return (under ?? new()) with
+        {
+            ScaleUpWindow = Window(_up) ?? under?.ScaleUpWindow,
+            ScaleDownWindow = Window(_down) ?? under?.ScaleDownWindow,
+            ScaleToZeroWindow = Window(_toZero) ?? under?.ScaleToZeroWindow,
+            LoadTargets = LoadTargets(invocation.Value(_loadTargets)) ?? under?.LoadTargets,
+        };
+
+        string? Window(Option<TimeSpan> option) => invocation.Given(option) is { } duration ? ProtoDuration.Format(duration) : null;
+    }
+
+    private static Dictionary<string, double>? LoadTargets(string? text)
+    {
+        if (text is null) return null;
+        var targets = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var pair in text.Split(','))
+        {
+            if (pair.Split('=') is not [var key, var value]
+                || !double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var target)
+                || !targets.TryAdd(key.Trim(), target))
+            {
+                throw new ProblemException(Problem.InvalidArgument($"--load-targets takes name=number pairs, each name once, such as default=0.8; was '{text}'"));
+            }
+        }
+
+        return targets;
+    }
+
+    private Option<string?> Text(string name, string path, string description) => Add(new Option<string?>(name) { Description = description }, path);
+
+    private Option<int> Number(string name, string path, string description) => Add(new Option<int>(name) { Description = description }, path);
+
+    private Option<bool> Flag(string name, string path, string description) => Add(new Option<bool>(name) { Description = description }, path);
+
+    private Option<TimeSpan> Window(string name, string field, string description) => Add(Durations.Option(name, description), $"autoscaling_policy.{field}");
+
+    private TOption Add<TOption>(TOption option, string path)
+        where TOption : Option
+    {
+        _paths.Add((option, path));
+        return option;
+    }
+}

@@ -1,0 +1,159 @@
+using System.CommandLine;
+using System.Text.Json;
+using Firectl.Output;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+
+namespace Firectl.Deployments;
+
+/// <summary><c>firectl create|get|list|update|delete|undelete|scale deployment</c>.</summary>
+internal static class DeploymentVerbs
+{
+    private static readonly string[] Nouns = ["deployment", "deployments"];
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromHours(1);
+
+    private static readonly Column[] Columns =
+    [
+        new("NAME", "name"), new("BASE MODEL", "baseModel"), new("STATE", "state"), new("REPLICAS", "replicaCount"), new("MIN", "minReplicaCount"),
+        new("MAX", "maxReplicaCount"), new("ACCELERATOR", "acceleratorType"), new("REGION", "region"), new("CREATE TIME", "createTime"),
+    ];
+
+    public static void Add(VerbTree verbs)
+    {
+        verbs.Add("create", Nouns, "Create a deployment of a model", CreateDeployment.Build);
+        verbs.Add("get", Nouns, "Show a deployment", Get);
+        verbs.Add("list", Nouns, "List deployments", List);
+        verbs.Add("update", Nouns, "Change a deployment", Update);
+        verbs.Add("delete", Nouns, "Delete a deployment", Delete);
+        verbs.Add("undelete", Nouns, "Bring a deleted deployment back", Undelete);
+        verbs.Add("scale", Nouns, "Set a deployment's replica count", Scale);
+    }
+
+    /// <summary>Where one deployment is on the wire, from what the user typed.</summary>
+    public static async Task<DeploymentName> NameAsync(Invocation invocation, Argument<string> argument, CancellationToken cancellation) =>
+        await invocation.NameAsync<DeploymentName>(invocation.Value(argument)!, DeploymentName.Collection, cancellation);
+
+    public static Task<DeploymentResource> GetAsync(Invocation invocation, DeploymentName name, CancellationToken cancellation) =>
+        invocation.Server.GetAsync($"v1/{name}", ServerConnection.Type<DeploymentResource>(), cancellation);
+
+    public static Task WriteAsync(Invocation invocation, DeploymentResource deployment) =>
+        invocation.WriteAsync(JsonSerializer.SerializeToNode(deployment, ServerConnection.Type<DeploymentResource>())!.AsObject());
+
+    /// <summary>What a person wants to know while it comes up.</summary>
+    public static string StateLine(DeploymentResource deployment)
+    {
+        var ready = deployment.ReplicaStats?.ReadyReplicaCount ?? 0;
+        var line = $"{deployment.State}, {ready}/{deployment.DesiredReplicaCount ?? 0} replicas ready";
+        return deployment.Status is { Message.Length: > 0 } status ? $"{line}: {status.Message}" : line;
+    }
+
+    private static Verb Get(Command command)
+    {
+        var name = NameArgument(command);
+        return async (invocation, cancellation) =>
+        {
+            await WriteAsync(invocation, await GetAsync(invocation, await NameAsync(invocation, name, cancellation), cancellation));
+            return 0;
+        };
+    }
+
+    private static Verb List(Command command)
+    {
+        var (listing, deleted) = (new Listing(), new Option<bool>("--show-deleted") { Description = "Deleted deployments too" });
+        listing.AddTo(command);
+        command.Options.Add(deleted);
+        return async (invocation, cancellation) =>
+        {
+            var path = $"v1/{await invocation.AccountAsync(cancellation)}/deployments" + (invocation.Value(deleted) ? "?showDeleted=true" : "");
+            return await listing.WriteAsync(invocation, path, "deployments", ServerConnection.Type<ListDeploymentsResponse>(), Columns, cancellation);
+        };
+    }
+
+    private static Verb Update(Command command)
+    {
+        var (name, flags) = (NameArgument(command), new DeploymentFlags());
+        flags.AddTo(command);
+        return async (invocation, cancellation) =>
+        {
+            var mask = flags.Mask(invocation);
+            if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update deployment --help"));
+            var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
+            var body = flags.Over(new DeploymentResource(), invocation);
+            var type = ServerConnection.Type<DeploymentResource>();
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, type);
+            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, type, type, cancellation));
+            return 0;
+        };
+    }
+
+    private static Verb Delete(Command command)
+    {
+        var (name, waiting) = (NameArgument(command), new Waiting(WaitTimeout));
+        var hard = new Option<bool>("--hard") { Description = "Gone for good, without the time in which it can be brought back" };
+        var ignore = new Option<bool>("--ignore-checks") { Description = "Even if it had requests in the last hour" };
+        command.Options.Add(hard);
+        command.Options.Add(ignore);
+        waiting.AddTo(command);
+        return async (invocation, cancellation) =>
+        {
+            var full = await NameAsync(invocation, name, cancellation);
+            var query = new[] { invocation.Value(hard) ? "hard=true" : null, invocation.Value(ignore) ? "ignoreChecks=true" : null }.OfType<string>().ToList();
+            var path = $"v1/{full}" + (query.Count > 0 ? "?" + string.Join('&', query) : "");
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, path);
+            await invocation.Server.DeleteAsync(path, ServerConnection.Type<EmptyResponse>(), cancellation);
+            if (waiting.IsAsked(invocation)) await waiting.UntilAsync(invocation, full.ToString(), token => GoneAsync(invocation, full, token), cancellation);
+            await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");
+            return 0;
+        };
+    }
+
+    private static Verb Undelete(Command command)
+    {
+        var name = NameArgument(command);
+        return async (invocation, cancellation) =>
+        {
+            var path = $"v1/{await NameAsync(invocation, name, cancellation)}:undelete";
+            var body = new EmptyResponse();
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, ServerConnection.Type<EmptyResponse>());
+            await WriteAsync(invocation, await invocation.Server.SendAsync(
+                HttpMethod.Post, path, body, ServerConnection.Type<EmptyResponse>(), ServerConnection.Type<DeploymentResource>(), cancellation));
+            return 0;
+        };
+    }
+
+    private static Verb Scale(Command command)
+    {
+        var (name, count) = (NameArgument(command), new Option<int>("--replica-count") { Description = "Replicas, from the minimum to the maximum", Required = true });
+        command.Options.Add(count);
+        return async (invocation, cancellation) =>
+        {
+            var path = $"v1/{await NameAsync(invocation, name, cancellation)}:scale";
+            var body = new ScaleDeploymentRequest(invocation.Value(count));
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, ServerConnection.Type<ScaleDeploymentRequest>());
+            await invocation.Server.SendAsync(
+                HttpMethod.Patch, path, body, ServerConnection.Type<ScaleDeploymentRequest>(), ServerConnection.Type<EmptyResponse>(), cancellation);
+            return 0;
+        };
+    }
+
+    private static async Task<(string Line, bool Done)> GoneAsync(Invocation invocation, DeploymentName name, CancellationToken cancellation)
+    {
+        try
+        {
+            var deployment = await GetAsync(invocation, name, cancellation);
+            return (StateLine(deployment), deployment.State == "DELETED");
+        }
+        catch (ProblemException gone) when (gone.Problem.Code == Code.NotFound)
+        {
+            return ("DELETED", true);
+        }
+    }
+
+    private static Argument<string> NameArgument(Command command)
+    {
+        var argument = new Argument<string>("DEPLOYMENT") { Description = "Its ID or full name" };
+        command.Arguments.Add(argument);
+        return argument;
+    }
+}

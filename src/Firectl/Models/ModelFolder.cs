@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Stoker.Api.Problems;
+
+namespace Firectl.Models;
+
+/// <summary>A local folder of Hugging Face files, as far as an upload needs to know it; what the files hold is the server's to check.</summary>
+internal sealed class ModelFolder
+{
+    private static readonly string[] Needed = ["config.json", "adapter_config.json"];
+
+    private ModelFolder(IReadOnlyList<FileInfo> files, IReadOnlyList<string> leftOut, bool isAddon) =>
+        (Files, LeftOut, IsAddon) = (files, leftOut, isAddon);
+
+    /// <summary>The files to upload, by name.</summary>
+    public IReadOnlyList<FileInfo> Files { get; }
+
+    /// <summary>Names of files that no engine reads: documentation, other formats.</summary>
+    public IReadOnlyList<string> LeftOut { get; }
+
+    /// <summary>Whether it is a PEFT adapter.</summary>
+    public bool IsAddon { get; }
+
+    public static ModelFolder Open(string path)
+    {
+        if (path.StartsWith("s3://", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ProblemException(Problem.Unimplemented("upload from S3 does not work yet: copy the files into a folder and give its path"));
+        }
+
+        if (!Directory.Exists(path)) throw new ProblemException(Problem.InvalidArgument($"there is no folder '{path}'"));
+        var all = new DirectoryInfo(path).GetFiles().OrderBy(file => file.Name, StringComparer.Ordinal).ToList();
+        if (!all.Exists(file => Needed.Contains(file.Name)))
+        {
+            throw new ProblemException(Problem.InvalidArgument($"'{path}' is no model folder: it has neither config.json nor adapter_config.json"));
+        }
+
+        var files = all.Where(file => IsRead(file.Name)).ToList();
+        if (!files.Exists(file => file.Extension == ".safetensors"))
+        {
+            var pickled = all.Exists(file => file.Extension is ".bin" or ".pt" or ".pth");
+            throw new ProblemException(Problem.InvalidArgument(
+                $"'{path}' has no .safetensors file" + (pickled ? "; pickled weights (.bin) can run code when they are read and are refused: convert them to safetensors" : "")));
+        }
+
+        return new ModelFolder(files, [.. all.Except(files).Select(file => file.Name)], all.Exists(file => file.Name == "adapter_config.json"));
+    }
+
+    /// <summary>Rank and target modules from <c>adapter_config.json</c>.</summary>
+    public (int? Rank, IReadOnlyList<string>? TargetModules) AdapterFacts()
+    {
+        try
+        {
+            using var config = JsonDocument.Parse(File.ReadAllBytes(Files.First(file => file.Name == "adapter_config.json").FullName));
+            var rank = config.RootElement.TryGetProperty("r", out var r) && r.TryGetInt32(out var value) ? value : (int?)null;
+            var modules = config.RootElement.TryGetProperty("target_modules", out var targets) && targets.ValueKind == JsonValueKind.Array
+                ? targets.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!).ToList()
+                : null;
+            return (rank, modules);
+        }
+        catch (JsonException error)
+        {
+            throw new ProblemException(Problem.InvalidArgument($"adapter_config.json: {error.Message}"));
+        }
+    }
+
+    private static bool IsRead(string name) =>
+        name.EndsWith(".safetensors", StringComparison.Ordinal)
+        || (name.EndsWith(".json", StringComparison.Ordinal) && name is not "train_log.json" and not "golden.json")
+        || name.EndsWith(".jinja", StringComparison.Ordinal)
+        || name is "tokenizer.model" or "merges.txt" or "vocab.txt";
+}
