@@ -1,0 +1,114 @@
+using Microsoft.Data.Sqlite;
+
+namespace Stoker.ControlPlane.Storage;
+
+/// <summary>The tables, their version, and the steps from each version to the next.</summary>
+internal static class SqliteSchema
+{
+    /// <summary>"STKR": tells our file from any other SQLite file.</summary>
+    private const long ApplicationId = 0x53544B52;
+
+    /// <summary>A check reads the whole file: up to this size it costs some tens of milliseconds of start-up.</summary>
+    private const long CheckedSizeBytes = 64 << 20;
+
+    /// <summary>Step i leads from version i to i + 1. A step that has shipped is never changed.</summary>
+    private static readonly string[] Steps =
+    [
+        """
+        CREATE TABLE resources (
+            kind TEXT NOT NULL, name TEXT NOT NULL, parent TEXT NOT NULL,
+            generation INTEGER NOT NULL, spec_revision INTEGER NOT NULL, status_revision INTEGER NOT NULL,
+            revision INTEGER NOT NULL, -- the larger of the two: what a watch goes by
+            spec BLOB NOT NULL, status BLOB NOT NULL,
+            create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, -- UTC ticks of 100 ns
+            PRIMARY KEY (kind, name));
+        CREATE INDEX resources_by_parent ON resources (kind, parent, name);
+        CREATE INDEX resources_by_revision ON resources (kind, revision);
+        -- A row is its own last change, so the log holds deletions only: nothing to compact but these.
+        CREATE TABLE tombstones (
+            revision INTEGER PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, name TEXT NOT NULL);
+        CREATE INDEX tombstones_by_kind ON tombstones (kind, revision);
+        CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        INSERT INTO counters VALUES ('revision', 0), ('compacted', 0);
+        CREATE TABLE leases (
+            name TEXT PRIMARY KEY, holder TEXT NOT NULL, fencing_number INTEGER NOT NULL,
+            boot_id TEXT NOT NULL, expire_stamp INTEGER NOT NULL, expire_time INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE keys (
+            hash BLOB PRIMARY KEY, key_id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, user TEXT NOT NULL,
+            display_name TEXT NOT NULL, prefix TEXT NOT NULL, create_time INTEGER NOT NULL, expire_time INTEGER);
+        CREATE INDEX keys_by_account ON keys (account, user);
+        """,
+    ];
+
+    public static int Version => Steps.Length;
+
+    /// <summary>Brings a file to this program's version, or says why it cannot be used. Two processes may do it at once.</summary>
+    /// <exception cref="StorageException">The file is no store, is damaged, or is of a newer version.</exception>
+    public static void Prepare(SqliteSession session, string path)
+    {
+        try
+        {
+            RequireOurs(session, path);
+            session.Execute("PRAGMA journal_mode = WAL");
+            if (session.Scalar("PRAGMA user_version") < Version) Migrate(session, path);
+            if (new FileInfo(path).Length <= CheckedSizeBytes) RequireSound(session, path);
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode is 11 or 26) // SQLITE_CORRUPT, SQLITE_NOTADB
+        {
+            throw Damaged(path, error.Message, error);
+        }
+    }
+
+    private static void RequireOurs(SqliteSession session, string path)
+    {
+        var (owner, version) = (session.Scalar("PRAGMA application_id"), session.Scalar("PRAGMA user_version"));
+        var isEmpty = session.Scalar("SELECT count(*) FROM sqlite_schema") == 0;
+        if (owner != ApplicationId && !isEmpty)
+        {
+            throw new StorageException(
+                StorageFault.Unusable,
+                $"{path} is an SQLite file of another program: move it away, or choose another data directory");
+        }
+
+        if (version > Version)
+        {
+            throw new StorageException(
+                StorageFault.Unusable,
+                $"{path} has schema version {version}, and this program knows versions up to {Version}: "
+                + "start the newer program, or restore the copy that was made before the upgrade");
+        }
+    }
+
+    private static void Migrate(SqliteSession session, string path)
+    {
+        session.Execute("BEGIN IMMEDIATE");
+        try
+        {
+            RequireOurs(session, path); // again, now that no other process can be at it
+            for (var version = session.Scalar("PRAGMA user_version"); version < Version; version++)
+            {
+                session.Execute(Steps[version]);
+            }
+
+            session.Execute($"PRAGMA application_id = {ApplicationId}");
+            session.Execute($"PRAGMA user_version = {Version}");
+            session.Execute("COMMIT");
+        }
+        catch
+        {
+            session.TryRollback();
+            throw;
+        }
+    }
+
+    private static void RequireSound(SqliteSession session, string path)
+    {
+        var finding = session.QueryOne("PRAGMA quick_check(1)", row => row.GetString(0));
+        if (finding is not "ok") throw Damaged(path, finding ?? "the check said nothing", null);
+    }
+
+    private static StorageException Damaged(string path, string finding, Exception? cause) => new(
+        StorageFault.Unusable,
+        $"{path} is damaged or no SQLite file ({finding}): restore a copy, or move it away to start empty",
+        cause);
+}
