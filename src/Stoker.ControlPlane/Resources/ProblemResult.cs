@@ -1,0 +1,30 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Stoker.Api.Problems;
+
+namespace Stoker.ControlPlane.Resources;
+
+/// <summary>A problem as the management API answers it: the status of the code's row, and the gRPC-style body.</summary>
+public sealed class ProblemResult(Problem problem) : IResult, IStatusCodeHttpResult
+{
+    public Problem Problem { get; } = problem;
+
+    public int? StatusCode => Problem.Code.Row().HttpStatus;
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = Problem.Code.Row().HttpStatus;
+        response.ContentType = "application/json";
+        if (Problem.Code == Code.Unauthenticated) response.Headers.WWWAuthenticate = "Bearer";
+        if (Problem.RetryAfter is { } retryAfter)
+        {
+            response.Headers.RetryAfter = Math.Ceiling(retryAfter.TotalSeconds).ToString("0", CultureInfo.InvariantCulture);
+        }
+
+        var body = JsonSerializer.SerializeToUtf8Bytes(ProblemBody.From(Problem), WireJson.Context.ProblemBody);
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body, httpContext.RequestAborted);
+    }
+}
