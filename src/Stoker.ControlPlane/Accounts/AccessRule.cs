@@ -1,0 +1,49 @@
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+
+namespace Stoker.ControlPlane.Accounts;
+
+/// <summary>Which management routes a caller may use: pure, made from the caller and the asked path alone.</summary>
+/// <remarks>
+/// Of another account's things nobody learns whether they exist: the answer is the one for a missing resource, made from the asked name
+/// without looking anything up, so that it is equal in bytes and in time. Two exceptions: everybody reads the library's models, and an
+/// operator manages accounts, users and keys everywhere (not models or deployments: what tenants run is theirs).
+/// </remarks>
+internal static class AccessRule
+{
+    public static Problem Unauthenticated { get; } = new(
+        Code.Unauthenticated, "The API key is missing, invalid, expired or revoked: send Authorization: Bearer KEY");
+
+    /// <param name="account">The asked account's identifier as it stands in the path; null on routes without one.</param>
+    /// <param name="path">The request's path.</param>
+    /// <returns>Null when the caller may go on.</returns>
+    public static Problem? Check(Principal caller, string? account, string path, bool isRead)
+    {
+        if (account is null) return null;
+        if (account == caller.Account.Account.ToString()) return CheckRole(caller);
+        string[] segments = [.. path.Split('/').Skip(AccountSegment)];
+        var collection = segments.Length > 1 && segments[1] != "" ? segments[1].Split(':')[0] : null;
+        if (caller.IsOperator && (collection is null or UserName.Collection)) return null;
+        if (account == AccountName.Library.Account.ToString() && collection == ModelName.Collection)
+        {
+            return caller.IsOperator || isRead ? CheckRole(caller) : LibraryIsReadOnly;
+        }
+
+        return MissingResource.Problem(AskedName(account, segments));
+    }
+
+    // "/v1/accounts/{account}/...": an empty segment before the first slash, then two literals.
+    private const int AccountSegment = 3;
+
+    private static Problem LibraryIsReadOnly { get; } = Problem.PermissionDenied(
+        $"Only an admin of the operating account changes {AccountName.Library}: copy the model into your own account instead");
+
+    private static Problem? CheckRole(Principal caller) => caller.Role == Role.InferenceUser
+        ? Problem.PermissionDenied("This key's user has the role inference-user, which may only call models: use a key of a user with another role")
+        : null;
+
+    /// <summary>The resource that the path names, without verbs and sub-collections: <c>accounts/a/models/m</c>, or <c>accounts/a</c>.</summary>
+    private static string AskedName(string account, string[] segments) => segments.Length >= 3
+        ? $"{AccountName.Collection}/{account}/{segments[1]}/{segments[2].Split(':')[0]}"
+        : $"{AccountName.Collection}/{account}";
+}

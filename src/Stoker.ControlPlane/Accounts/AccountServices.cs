@@ -1,0 +1,22 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Stoker.ControlPlane.Accounts;
+
+public static class AccountServices
+{
+    /// <summary>Accounts, users, keys and the check of callers. Needs the storage; the first start is done when the host has started.</summary>
+    public static IServiceCollection AddAccounts(this IServiceCollection services)
+    {
+        services.AddOptions<AccountOptions>().BindConfiguration(AccountOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<AccountOptions>, AccountOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<AccountStore>();
+        services.AddSingleton<FirstStart>();
+        services.AddSingleton<KeyRingSource>();
+        services.AddSingleton<Authenticator>();
+        services.AddHostedService(provider => provider.GetRequiredService<KeyRingSource>());
+        return services;
+    }
+}

@@ -1,0 +1,50 @@
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Storage;
+using StoredAccount = Stoker.ControlPlane.Storage.Stored<Stoker.Api.Names.AccountName, Stoker.ControlPlane.Accounts.AccountSpec, Stoker.ControlPlane.Accounts.NoStatus>;
+using StoredUser = Stoker.ControlPlane.Storage.Stored<Stoker.Api.Names.UserName, Stoker.ControlPlane.Accounts.UserSpec, Stoker.ControlPlane.Accounts.NoStatus>;
+
+namespace Stoker.ControlPlane.Accounts;
+
+/// <summary>Every key at one moment, immutable: authentication is one hash and one look-up in it, and no I/O.</summary>
+internal sealed class KeyRing
+{
+    private readonly Dictionary<KeyHash, Entry> _entries;
+
+    private KeyRing(Dictionary<KeyHash, Entry> entries) => _entries = entries;
+
+    public static KeyRing Empty { get; } = new([]);
+
+    /// <summary>Joins the rows. A key whose user or account is gone, or whose role is unknown here, opens nothing.</summary>
+    public static KeyRing From(
+        StoredList<AccountName, AccountSpec, NoStatus> accounts,
+        StoredList<UserName, UserSpec, NoStatus> users,
+        StoredList<ApiKeyName, ApiKeySpec, NoStatus> keys)
+    {
+        var accountsByName = accounts.Items.ToDictionary(account => account.Name);
+        var usersByName = users.Items.ToDictionary(user => user.Name);
+        var entries = new Dictionary<KeyHash, Entry>(keys.Items.Count);
+        foreach (var key in keys.Items)
+        {
+            if (!usersByName.TryGetValue(key.Name.Owner, out var user)) continue;
+            if (!accountsByName.TryGetValue(user.Name.Parent, out var account)) continue;
+            if (ToPrincipal(account, user, key.Name) is not { } principal) continue;
+            entries[KeyHash.FromStored(key.Spec.Hash)] = new(principal, key.Spec.ExpireTime);
+        }
+
+        return new(entries);
+    }
+
+    /// <summary>The owner of a key, or null for one that is unknown, revoked or expired: the caller cannot tell which.</summary>
+    public Principal? Find(string key, DateTimeOffset now)
+    {
+        if (key.Length > ApiKey.MaxLength || !_entries.TryGetValue(KeyHash.Of(key), out var entry)) return null;
+        return entry.ExpireTime <= now ? null : entry.Principal;
+    }
+
+    private static Principal? ToPrincipal(StoredAccount account, StoredUser user, ApiKeyName key) =>
+        RoleNames.Parse(user.Spec.Role) is { } role
+            ? new(account.Name, user.Name, role, key.KeyId.ToString(), account.Spec.Operator && role == Role.Admin)
+            : null;
+
+    private sealed record Entry(Principal Principal, DateTimeOffset? ExpireTime);
+}

@@ -1,0 +1,36 @@
+namespace Stoker.ControlPlane.Accounts;
+
+/// <summary>
+/// What a user may do. The rule of this version, in full: an inference user calls models (and asks who it is); a user or contributor also
+/// manages models, deployments and its own keys; an admin also manages users and everybody's keys.
+/// </summary>
+public enum Role
+{
+    InferenceUser,
+    Contributor,
+    User,
+    Admin,
+}
+
+/// <summary>Roles as the wire names them.</summary>
+public static class RoleNames
+{
+    public const string Allowed = "admin, user, contributor or inference-user";
+
+    public static string WireName(this Role role) => role switch
+    {
+        Role.Admin => "admin",
+        Role.User => "user",
+        Role.Contributor => "contributor",
+        _ => "inference-user",
+    };
+
+    public static Role? Parse(string? text) => text switch
+    {
+        "admin" => Role.Admin,
+        "user" => Role.User,
+        "contributor" => Role.Contributor,
+        "inference-user" => Role.InferenceUser,
+        _ => null,
+    };
+}
