@@ -1,5 +1,4 @@
 using Stoker.Engine.KvCache;
-using Stoker.Engine.Sampling;
 using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine;
