@@ -6,7 +6,7 @@ namespace Stoker.Engine;
 internal static class EngineOptionRules
 {
     /// <exception cref="ArgumentException">Names the option, the value and the range.</exception>
-    public static void Check(EngineOptions options, int modelContextLength)
+    public static void Check(EngineOptions options)
     {
         Require(options.Threads >= 0, nameof(options.Threads), options.Threads, "at least 0");
         Require(options.MaxSequences >= 1, nameof(options.MaxSequences), options.MaxSequences, "at least 1");
@@ -16,8 +16,7 @@ internal static class EngineOptionRules
         Require(options.MaxUnreadEvents >= 1, nameof(options.MaxUnreadEvents), options.MaxUnreadEvents, "at least 1");
         Require(options.WatchdogSteps >= 1, nameof(options.WatchdogSteps), options.WatchdogSteps, "at least 1");
         Require(options.MemoryBudgetBytes is null or > 0, nameof(options.MemoryBudgetBytes), options.MemoryBudgetBytes, "above 0");
-        Require(options.ContextLength is null || (options.ContextLength >= 1 && options.ContextLength <= modelContextLength),
-            nameof(options.ContextLength), options.ContextLength, $"from 1 to the model's {modelContextLength}");
+        Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
     }
 
     /// <summary>Deployment over model over API.</summary>

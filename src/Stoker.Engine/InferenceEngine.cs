@@ -1,5 +1,6 @@
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Tokenization;
 
 namespace Stoker.Engine;
 
@@ -20,7 +21,7 @@ public sealed class InferenceEngine : IAsyncDisposable
 
     internal InferenceEngine(EngineParts parts, EngineOptions options)
     {
-        EngineOptionRules.Check(options, parts.Model.Shape.ContextLength);
+        EngineOptionRules.Check(options);
         (_parts, _options) = (parts, options);
         ContextLength = options.ContextLength ?? parts.Model.Shape.ContextLength;
         DefaultSampling = EngineOptionRules.Defaults(options, parts.Defaults.Sampling);
@@ -36,7 +37,24 @@ public sealed class InferenceEngine : IAsyncDisposable
     }
 
     /// <exception cref="ModelLoadException">The folder cannot be used.</exception>
-    public static InferenceEngine Open(string modelFolder, EngineOptions? options = null) => throw new NotImplementedException();
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    public static InferenceEngine Open(string modelFolder, EngineOptions? options = null)
+    {
+        options ??= new();
+        EngineOptionRules.Check(options);
+        var parts = EngineParts.Load(modelFolder, options);
+        try
+        {
+            return new(parts, options);
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
+    }
+
+    public Tokenizer Tokenizer => _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
 
     /// <summary>Deployment over model over API defaults; every value but logit bias and seed is set.</summary>
     public SamplingOptions DefaultSampling { get; }
@@ -101,6 +119,6 @@ public sealed class InferenceEngine : IAsyncDisposable
     {
         await _thread.DisposeAsync();
         _kv.Dispose();
-        _parts.Model.Dispose();
+        _parts.Dispose();
     }
 }
