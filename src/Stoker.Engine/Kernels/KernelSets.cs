@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Stoker.Engine.Kernels;
 
 /// <summary>The kernel sets by name, and the choice of one for this machine.</summary>
@@ -5,6 +7,9 @@ internal static class KernelSets
 {
     private static readonly (string Name, Func<bool> Supported, Func<KernelSet> Create)[] Sets =
     [
+        ("vector512", () => Vector512.IsHardwareAccelerated, () => new VectorKernels<Lanes512, Vector512<float>>("vector512")),
+        ("vector256", () => Vector256.IsHardwareAccelerated, () => new VectorKernels<Lanes256, Vector256<float>>("vector256")),
+        ("portable", () => true, () => new VectorKernels<Lanes128, Vector128<float>>("portable")),
         ("reference", () => true, () => new ReferenceKernels()),
     ];
 
