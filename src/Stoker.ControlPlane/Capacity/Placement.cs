@@ -1,0 +1,39 @@
+namespace Stoker.ControlPlane.Capacity;
+
+/// <summary>Where the next replica goes: a pure function of what there is, what is taken and what is asked.</summary>
+public static class Placement
+{
+    /// <summary>
+    /// The slots for a replica, or null when none are free. The preferred region comes first, then the region with most free slots, then the
+    /// first by name; within a region the lowest free slots.
+    /// </summary>
+    public static Allotment? TryPlace(
+        Inventory inventory, IEnumerable<Allotment> taken, CapacityRequest request, Region? preferred = null)
+    {
+        var occupied = taken.Where(allotment => allotment.Type == request.Type).ToLookup(allotment => allotment.Region, allotment => allotment.Slots);
+        return inventory.Pools
+            .Where(pool => pool.Type == request.Type && request.Placement.Allows(pool.Region))
+            .Select(pool => (pool.Region, Free: Free(pool, occupied[pool.Region])))
+            .Where(candidate => candidate.Free.Count >= request.Count)
+            .OrderByDescending(candidate => candidate.Region == preferred)
+            .ThenByDescending(candidate => candidate.Free.Count)
+            .ThenBy(candidate => candidate.Region.Name, StringComparer.Ordinal)
+            .Select(candidate => new Allotment(candidate.Region, request.Type, [.. candidate.Free.Take(request.Count)]))
+            .FirstOrDefault();
+    }
+
+    /// <summary>Free slots of the type that the request could use, summed over its regions; for messages.</summary>
+    public static int FreeCount(Inventory inventory, IEnumerable<Allotment> taken, CapacityRequest request)
+    {
+        var occupied = taken.Where(allotment => allotment.Type == request.Type).ToLookup(allotment => allotment.Region, allotment => allotment.Slots);
+        return inventory.Pools
+            .Where(pool => pool.Type == request.Type && request.Placement.Allows(pool.Region))
+            .Sum(pool => Free(pool, occupied[pool.Region]).Count);
+    }
+
+    private static List<int> Free(CapacityPool pool, IEnumerable<IReadOnlyList<int>> occupied)
+    {
+        var used = occupied.SelectMany(slots => slots).ToHashSet();
+        return [.. Enumerable.Range(0, pool.Count).Where(slot => !used.Contains(slot))];
+    }
+}

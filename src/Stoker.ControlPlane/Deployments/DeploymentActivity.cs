@@ -1,0 +1,59 @@
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>
+/// What the rules know and the platform does not do yet: asked for, it is refused by name, never accepted and ignored. A feature that becomes
+/// active loses its line here.
+/// </summary>
+public static class DeploymentActivity
+{
+    public static Problem? Inactive(DeploymentResource asked, DeploymentSpec spec)
+    {
+        var inactive = new List<Violation>();
+        When(spec.MaxReplicas > Math.Max(spec.MinReplicas, 1), "max_replica_count", $"above {Math.Max(spec.MinReplicas, 1)} needs autoscaling");
+        When(spec.LoadTargets.Count > 0, "autoscaling_policy.load_targets", "need autoscaling");
+        When(spec.DraftModel is not null && spec.DraftTokenCount != 0, "draft_model", "needs speculative decoding");
+        When(spec.NgramSpeculationLength > 0 && spec.DraftTokenCount != 0, "ngram_speculation_length", "needs speculative decoding");
+        When(spec is { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 }, "draft_token_count", "needs speculative decoding");
+        When(spec.EnableAddons, "enable_addons", "needs multi-LoRA");
+        When(!DeploymentRules.IsAsStored(spec.Precision), "precision", "other than FP16 and BF16 (as stored) needs quantization");
+        When(spec.LongPrompt, "auto_tune.long_prompt", "needs sharding over accelerators");
+        When(IsSet(asked.DeploymentShape), "deployment_shape", "needs shapes");
+        When(IsSet(asked.DeploymentTemplate), "deployment_template", "needs shapes");
+        When(asked.MaxWithRevocableReplicaCount is > 0, "max_with_revocable_replica_count", "needs revocable capacity");
+        When(asked.EnableSessionAffinity == true, "enable_session_affinity", "needs more than one replica per deployment to choose from");
+        When(IsSet(asked.DirectRouteType, "DIRECT_ROUTE_TYPE_UNSPECIFIED"), "direct_route_type", "needs direct routes");
+        When(asked.DirectRouteApiKeys is { Count: > 0 }, "direct_route_api_keys", "need direct routes");
+        When(IsSet(asked.DirectRouteHandle), "direct_route_handle", "needs direct routes");
+        When(IsSet(asked.Cluster), "cluster", "needs clusters of one's own");
+        When(asked.DisableDeploymentSizeValidation == true, "disable_deployment_size_validation", "has no check to switch off");
+        When(asked.EnableMtp == true, "enable_mtp", "needs multi-token prediction");
+        When(asked.EnableHotReloadLatestAddon == true, "enable_hot_reload_latest_addon", "needs live merge");
+        When(asked.EnableHotLoad == true, "enable_hot_load", "needs hot loading of weights");
+        When(IsSet(asked.HotLoadBucketType, "BUCKET_TYPE_UNSPECIFIED"), "hot_load_bucket_type", "needs hot loading of weights");
+        When(IsSet(asked.HotLoadBucketUrl), "hot_load_bucket_url", "needs hot loading of weights");
+        When(IsSet(asked.ActiveModelVersion), "active_model_version", "needs model versions");
+        When(IsSet(asked.TargetModelVersion), "target_model_version", "needs model versions");
+        When(IsSet(asked.PricingPlanId), "pricing_plan_id", "needs pricing plans");
+        When(asked.ExpireTime is not null, "expire_time", "has no effect any more on the hosted platform and none here: delete the deployment instead");
+        return inactive.Count == 0 ? null : ToProblem(inactive);
+
+        void When(bool wanted, string field, string why)
+        {
+            if (wanted) inactive.Add(new(field, why));
+        }
+    }
+
+    /// <summary>Query flags of the hosted surface that would promise something here.</summary>
+    public static Problem InactiveParameter(string name, string why) =>
+        ToProblem([new(name, why)]);
+
+    private static bool IsSet(string? text, string unspecified = "") => !string.IsNullOrEmpty(text) && text != unspecified;
+
+    private static Problem ToProblem(IReadOnlyList<Violation> inactive) => new(
+        Code.Unimplemented,
+        "Not available yet, leave out: " + string.Join("; ", inactive.Select(item => $"{item.Field} {item.Description}")),
+        inactive);
+}

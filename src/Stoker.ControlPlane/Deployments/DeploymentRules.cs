@@ -1,0 +1,104 @@
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>
+/// The rules that join several things: fields with fields, a spec with the one it replaces, with its model, with what there is. A request goes
+/// through them in this order: field rules, <see cref="ForModel"/>, <see cref="DeploymentActivity"/>, <see cref="ForInventory"/>,
+/// <see cref="Startable"/>; the first that fails answers.
+/// </summary>
+public static class DeploymentRules
+{
+    private static readonly Precision[] AsStored = [Precision.PrecisionUnspecified, Precision.Fp16, Precision.Bf16];
+    private static readonly Precision[] Fp8 =
+    [
+        Precision.Fp8, Precision.Fp8Mm, Precision.Fp8Ar, Precision.Fp8MmKvAttn, Precision.Fp8Kv, Precision.Fp8MmV2, Precision.Fp8V2,
+        Precision.Fp8MmKvAttnV2,
+    ];
+
+    public static bool IsAsStored(Precision precision) => AsStored.Contains(precision);
+
+    internal static void Combinations(DeploymentSpec spec, Violations violations)
+    {
+        if (Fp8.Contains(spec.Precision) && spec.AcceleratorType != AcceleratorType.H100 && spec.AcceleratorType != AcceleratorType.Cpu)
+        {
+            violations.Add(
+                "precision", $"{WireEnum.TextOf(spec.Precision)} runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
+        }
+
+        if (spec.EnableAddons && !IsAsStored(spec.Precision))
+        {
+            violations.Add("enable_addons", "invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4)");
+        }
+    }
+
+    internal static void Immutable(DeploymentSpec spec, DeploymentSpec current, Violations violations)
+    {
+        violations.Require(
+            spec.BaseModel == current.BaseModel, "base_model", $"cannot change after creation, is {current.BaseModel}: create another deployment");
+        violations.Require(
+            spec.Placement == current.Placement, "placement", $"cannot change after creation, is {current.Placement}: create another deployment");
+    }
+
+    /// <summary>What the model does not allow: INVALID_ARGUMENT, or UNIMPLEMENTED for kinds that cannot be deployed yet.</summary>
+    public static Problem? ForModel(DeploymentSpec spec, Model model)
+    {
+        var violations = new Violations();
+        if (model.Kind == ModelKind.DraftAddon)
+        {
+            violations.Add("base_model", $"{model.Name} is a draft head, which only runs beside its base model: deploy {Base(model)}");
+        }
+
+        violations.Require(
+            !model.Moe || spec.AcceleratorType != AcceleratorType.Mi300X,
+            "accelerator_type", $"{AcceleratorType.Mi300X} does not run mixture-of-experts models, and {model.Name} is one");
+        violations.Require(
+            model.ContextLength is not { } longest || spec.MaxContextLength <= longest,
+            "max_context_length", $"must be at most the model's {model.ContextLength}, was {spec.MaxContextLength}");
+        violations.Require(
+            !spec.EnableAddons || model.IsAddon || model.SupportsLora || !model.IsReady,
+            "enable_addons", "addons are not supported for this model");
+        if (violations.Any) return violations.ToProblem();
+
+        return model.Kind switch
+        {
+            ModelKind.HfBaseModel or ModelKind.CustomModel => null,
+            ModelKind.HfPeftAddon or ModelKind.HfTeftAddon => Problem.Unimplemented(
+                $"base_model: {model.Name} is an addon, and merging an addon into its base (live merge) is not available yet: deploy {Base(model)}"),
+            var kind => Problem.Unimplemented($"base_model: models of kind {WireEnum.TextOf(kind)} cannot be deployed yet: choose an HF_BASE_MODEL"),
+        };
+    }
+
+    /// <summary>What no region can ever hold. Capacity that is there but taken is no error: the deployment waits for it.</summary>
+    /// <param name="region">Where an existing deployment runs, which its new type has to be available in; null at creation.</param>
+    public static Problem? ForInventory(DeploymentSpec spec, Inventory inventory, Region? region = null)
+    {
+        var placement = region is null ? spec.Placement : PlacementRule.In(region);
+        if (inventory.WhyNever(new(placement, spec.AcceleratorType, spec.AcceleratorCount)) is not { } why) return null;
+        var field = inventory.WhyNever(new(placement, spec.AcceleratorType, 1)) is not null ? "accelerator_type" : "accelerator_count";
+        var next = region is null ? "" : "; create another deployment to run elsewhere";
+        return new(Code.InvalidArgument, $"{field}: {why}{next}", [new(field, why)]);
+    }
+
+    /// <summary>What has to happen to the model first: FAILED_PRECONDITION with the command.</summary>
+    public static Problem? Startable(DeploymentSpec spec, Model model)
+    {
+        if (!model.IsReady)
+        {
+            var reason = model.Status?.Message is { Length: > 0 } message ? $" ({message.TrimEnd('.')})" : "";
+            return Problem.FailedPrecondition(
+                $"{model.Name} has no weights here yet{reason}: upload its files with `firectl upload model {model.Name} PATH` and try again");
+        }
+
+        return IsAsStored(spec.Precision) || model.SupportedPrecisions.Contains(spec.Precision)
+            ? null
+            : Problem.FailedPrecondition(
+                $"{model.Name} is not prepared for precision {WireEnum.TextOf(spec.Precision)}; it has "
+                + $"{string.Join(", ", model.SupportedPrecisions.Select(WireEnum.TextOf))}: prepare it with `firectl prepare-model {model.Name}`");
+    }
+
+    private static string Base(Model model) => model.BaseModel?.ToString() ?? "its base model";
+}

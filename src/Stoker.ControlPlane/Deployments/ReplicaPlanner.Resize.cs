@@ -1,0 +1,88 @@
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Replicas;
+
+namespace Stoker.ControlPlane.Deployments;
+
+internal sealed partial class ReplicaPlanner
+{
+    private CapacityRequest Request => new(_deployment.Spec.Placement, _deployment.Spec.AcceleratorType, _deployment.Spec.AcceleratorCount);
+
+    private bool IsCurrent(Replica replica) => replica.Revision == _deployment.Revision;
+
+    /// <summary>Step 3. Replicas of an older revision go one by one as new ones become ready, so that an update never serves with fewer.</summary>
+    private void Resize()
+    {
+        StopSurplus(IsStale, Live.Count(IsStale)); // they serve nobody and hold slots
+        var current = Live.Count(IsCurrent);
+        var ready = Live.Count(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready);
+        var old = Live.Count(replica => !IsCurrent(replica));
+
+        if (current > Desired) StopSurplus(IsCurrent, current - Desired);
+        else if (old == 0) Add(Desired - current);
+        else if (current == ready) Add(Math.Min(1, Desired - current)); // a rolling update: one new replica at a time
+
+        StopSurplus(replica => !IsCurrent(replica), old - Math.Max(0, Desired - ready));
+    }
+
+    private bool IsStale(Replica replica) => !IsCurrent(replica) && replica.State != ReplicaState.Ready;
+
+    private void Add(int count)
+    {
+        if (count == 0) return;
+        if (input.ModelProblem is not null)
+        {
+            LookAgainAfter(_options.MaxRetryDelay);
+            return;
+        }
+
+        if (NextTry > _now)
+        {
+            LookAgainAt(NextTry);
+            return;
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            _replicas.Add(new(newId(), _deployment.Revision, ReplicaState.Pending, Allotment: null, CreateTime: _now));
+        }
+    }
+
+    /// <summary>Waiting ones first, then starting ones, then ready ones, of each the newest: what has served longest stays.</summary>
+    private void StopSurplus(Func<Replica, bool> among, int count)
+    {
+        if (count <= 0) return;
+        var surplus = Live.Where(among)
+            .OrderBy(replica => replica.State)
+            .ThenByDescending(replica => replica.CreateTime)
+            .ThenBy(replica => replica.Id.ToString(), StringComparer.Ordinal)
+            .Take(count)
+            .ToList();
+        foreach (var replica in surplus) Stop(_replicas.IndexOf(replica));
+    }
+
+    /// <summary>Step 4. Capacity is given before the start is recorded, so no two replicas are ever started on one slot.</summary>
+    private void Place()
+    {
+        for (var i = 0; i < _replicas.Count; i++)
+        {
+            var replica = _replicas[i];
+            if (replica.State != ReplicaState.Pending) continue;
+            if (Placement.TryPlace(input.Inventory, Taken, Request, _region) is { } allotment)
+            {
+                _region ??= allotment.Region;
+                _replicas[i] = replica with { State = ReplicaState.Starting, Allotment = allotment };
+                _steps.Add(new ReplicaStep.Start(_replicas[i]));
+            }
+            else if (Live.FirstOrDefault(other => !IsCurrent(other)) is { } old && !_replicas.Any(other => other.State == ReplicaState.Draining))
+            {
+                // An update with no free slot: others may free one soon; after a while an old replica makes room.
+                var patienceEnds = replica.CreateTime + _options.SurgePatience;
+                if (patienceEnds > _now) LookAgainAt(patienceEnds);
+                else Stop(_replicas.IndexOf(old));
+            }
+        }
+    }
+
+    private IEnumerable<Allotment> Taken =>
+        input.TakenByOthers.Concat(_replicas.Select(replica => replica.Allotment).OfType<Allotment>());
+}

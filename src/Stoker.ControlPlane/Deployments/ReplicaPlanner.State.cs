@@ -1,0 +1,91 @@
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Replicas;
+
+namespace Stoker.ControlPlane.Deployments;
+
+internal sealed partial class ReplicaPlanner
+{
+    /// <summary>Step 5.</summary>
+    private ReplicaPlan Finish()
+    {
+        var before = _deployment.Status;
+        var satisfied = IsSatisfied();
+        var state = State(satisfied);
+        var (deleteTime, purgeTime) = Purge(state);
+        var status = before with
+        {
+            State = state,
+            Condition = Condition(state),
+            ObservedGeneration = _deployment.Generation,
+            ReadyGeneration = state == DeploymentState.Ready && satisfied ? _deployment.Generation : before.ReadyGeneration,
+            FirstReadyTime = before.FirstReadyTime ?? (state == DeploymentState.Ready ? _now : null),
+            DesiredReplicas = Desired,
+            Replicas = _replicas,
+            Failures = _failures,
+            Region = _region,
+            DeleteTime = deleteTime,
+            PurgeTime = purgeTime,
+        };
+        if (state == DeploymentState.Deleted && purgeTime > _now) LookAgainAt(purgeTime.Value);
+        var remove = state == DeploymentState.Deleted && purgeTime <= _now;
+        return new(status, _steps, _lookAgainAfter, remove);
+    }
+
+    private bool IsSatisfied() =>
+        Live.Count(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready) == Desired && Live.Count() == Desired;
+
+    private DeploymentState State(bool satisfied)
+    {
+        var status = _deployment.Status;
+        if (_deployment.Deletion is not null) return _replicas.Count > 0 || HasOrphans ? DeploymentState.Deleting : DeploymentState.Deleted;
+        if (GaveUp) return DeploymentState.Failed;
+        if (satisfied || status.ReadyGeneration == _deployment.Generation) return DeploymentState.Ready;
+        if (OutOfTries) return DeploymentState.Failed;
+        return status.ReadyGeneration == 0 ? DeploymentState.Creating : DeploymentState.Updating;
+    }
+
+    private bool HasOrphans => _observed.Values.Any(seen => seen.Phase != Runtimes.ReplicaPhase.Ended);
+
+    private (DateTimeOffset? Delete, DateTimeOffset? Purge) Purge(DeploymentState state)
+    {
+        if (state != DeploymentState.Deleted) return (null, null);
+        var deleted = _deployment.Status.DeleteTime ?? _now;
+        return (deleted, _deployment.Deletion!.Hard ? deleted : _deployment.Status.PurgeTime ?? deleted + _options.PurgeAfter);
+    }
+
+    private DeploymentCondition? Condition(DeploymentState state)
+    {
+        var failed = _failures is { } failures ? $"{Sentence(failures.Message)} (try {failures.Count} of {_options.MaxTries})" : null;
+        if (state is DeploymentState.Deleting or DeploymentState.Deleted) return null;
+        if (state == DeploymentState.Failed)
+        {
+            var next = GaveUp
+                ? "Nothing runs any more. Mend the cause and update the deployment to try again, or delete it."
+                : "Replicas of the earlier settings serve on, and tries go on.";
+            return new(Code.FailedPrecondition, $"No replica could be started. The last one said: {failed} {next}");
+        }
+
+        if (Live.Count(replica => replica.State == ReplicaState.Ready) < Desired || Live.Any(replica => !IsCurrent(replica)))
+        {
+            if (input.ModelProblem is { } problem) return new(Code.FailedPrecondition, problem);
+            if (_replicas.Count(replica => replica.State == ReplicaState.Pending) is > 0 and var waiting) return Waiting(waiting);
+            if (failed is not null) return new(Code.Unavailable, $"A replica is being replaced. The last one said: {failed}");
+        }
+
+        return null;
+    }
+
+    private DeploymentCondition Waiting(int count)
+    {
+        var (free, why) = (Placement.FreeCount(input.Inventory, Taken, Request), input.Inventory.WhyNever(Request));
+        return new(
+            Code.ResourceExhausted,
+            why is not null
+                ? $"{count} of {Desired} replicas cannot be placed: {why}."
+                : $"{count} of {Desired} replicas wait for capacity: each needs {Request.Count} {Request.Type}, {free} are free; there is "
+                    + $"{input.Inventory}. They start as soon as enough is free: delete or park another deployment to make room.");
+    }
+
+    private static string Sentence(string message) => message.EndsWith('.') ? message : message + ".";
+}

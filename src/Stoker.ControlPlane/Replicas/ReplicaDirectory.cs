@@ -1,0 +1,42 @@
+using System.Collections.Frozen;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Replicas;
+
+/// <summary>What the gateway needs to know of one deployment.</summary>
+/// <param name="State">The deployment's state by its wire name, such as <c>READY</c>; for messages.</param>
+/// <param name="DesiredReplicas">0 means parked or scaled to zero: nothing is on its way.</param>
+/// <param name="Ready">Replicas that take requests, by id.</param>
+/// <param name="CreateTime">The oldest deployment of a model in an account is the model's default there.</param>
+public sealed record DeploymentRoute(
+    DeploymentName Name,
+    ModelName BaseModel,
+    string State,
+    int DesiredReplicas,
+    IReadOnlyList<ReplicaEndpoint> Ready,
+    DateTimeOffset CreateTime);
+
+/// <summary>All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.</summary>
+public sealed record ReplicaSnapshot(FrozenDictionary<DeploymentName, DeploymentRoute> Routes)
+{
+    public static ReplicaSnapshot Empty { get; } = new(FrozenDictionary<DeploymentName, DeploymentRoute>.Empty);
+}
+
+/// <summary>Where ready replicas are. The deployments' reconciler alone writes it; the gateway reads snapshots.</summary>
+public sealed class ReplicaDirectory
+{
+    private volatile ReplicaSnapshot _current = ReplicaSnapshot.Empty;
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ReplicaSnapshot Current => _current;
+
+    /// <summary>Ends with the next change. Take it before <see cref="Current"/>, so that no change falls between the two.</summary>
+    public Task Changed => Volatile.Read(ref _changed).Task;
+
+    public void Publish(ReplicaSnapshot snapshot)
+    {
+        _current = snapshot;
+        Interlocked.Exchange(ref _changed, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    }
+}

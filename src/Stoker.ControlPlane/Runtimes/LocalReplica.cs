@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using Stoker.Api.Replicas;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.ControlPlane.Runtimes;
+
+/// <summary>
+/// One replica process and the loop that watches it: asks for its health, renews its lease, stops it when told to, and notes its end. Everything
+/// is written by the loop alone; others read <see cref="Observed"/> and ask for a stop.
+/// </summary>
+internal sealed class LocalReplica : IDisposable
+{
+    private readonly LocalRuntimeOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Action _changed;
+    private readonly ReplicaFolder _folder;
+    private readonly ReplicaConnection _connection;
+    private readonly string _socketPath;
+    private readonly Process? _child;
+    private readonly ProcessIdentity? _process;
+    private readonly Task _exited;
+    private readonly ChangeSignal _stopAsked = new();
+
+    private volatile ObservedReplica _observed;
+    private volatile StopRequest? _stop;
+    private bool _signalled;
+    private bool _killed;
+    private long _signalledAt;
+    private long _lookedAt;
+    private long _leasedAt;
+    private bool _answers;
+
+    private LocalReplica(
+        ReplicaSpec spec, ReplicaFolder folder, string socketPath, Process? child, ProcessIdentity? process,
+        LocalRuntimeOptions options, TimeProvider time, Action changed)
+    {
+        (_options, _time, _changed, _folder, _socketPath, _child, _process) = (options, time, changed, folder, socketPath, child, process);
+        _connection = new(spec.Id, socketPath, time);
+        _exited = child?.WaitForExitAsync() ?? new TaskCompletionSource().Task;
+        _observed = new(spec, ReplicaPhase.Starting, Endpoint: null, Progress: null, Stalled: TimeSpan.Zero, End: null);
+        _lookedAt = _leasedAt = time.GetTimestamp();
+    }
+
+    public ObservedReplica Observed => _observed;
+
+    /// <summary>The watching loop; ends with the replica or, leaving it alone, by cancellation.</summary>
+    public Task Watching { get; private set; } = Task.CompletedTask;
+
+    /// <summary>A child of this process, already started.</summary>
+    public static LocalReplica OfChild(
+        ReplicaSpec spec, ReplicaFolder folder, string socketPath, Process child, LocalRuntimeOptions options, TimeProvider time, Action changed) =>
+        new(spec, folder, socketPath, child, ProcessIdentity.Find(child.Id), options, time, changed);
+
+    /// <summary>A process that an earlier owner started.</summary>
+    public static LocalReplica OfStranger(
+        ReplicaSpec spec, ReplicaFolder folder, string socketPath, ProcessIdentity process, LocalRuntimeOptions options, TimeProvider time, Action changed) =>
+        new(spec, folder, socketPath, child: null, process, options, time, changed);
+
+    /// <summary>One that is gone, or never came to be.</summary>
+    public static LocalReplica OfEnded(
+        ReplicaSpec spec, ReplicaFolder folder, string socketPath, ReplicaEnd end, LocalRuntimeOptions options, TimeProvider time) =>
+        new(spec, folder, socketPath, child: null, process: null, options, time, () => { })
+        {
+            _observed = new(spec, ReplicaPhase.Ended, Endpoint: null, Progress: null, Stalled: TimeSpan.Zero, end),
+        };
+
+    public void Watch(CancellationToken cancellation) => Watching = WatchAsync(cancellation);
+
+    /// <summary>Begins to stop it; asking again may only shorten the bound.</summary>
+    /// <param name="bound">The longest drain, null for the configured one.</param>
+    public void Stop(TimeSpan? bound = null)
+    {
+        var asked = new StopRequest(bound ?? _options.DrainBound);
+        if (_stop is { } earlier && earlier.Bound <= asked.Bound) return;
+        _stop = asked;
+        _stopAsked.Raise();
+    }
+
+    public void Dispose()
+    {
+        _connection.Dispose();
+        _child?.Dispose(); // lets go of the process, does not end it
+    }
+
+    private async Task WatchAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            while (!IsGone())
+            {
+                var wake = _stopAsked.Next;
+                await LookAsync(cancellation);
+                if (_stop is { } stop) await EnforceAsync(stop, cancellation);
+                await PauseAsync(wake, cancellation);
+            }
+
+            NoteEnd();
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // Left alone: it lives on until its next owner comes or its lease ends.
+        }
+    }
+
+    private bool IsGone() => _exited.IsCompleted || _child is null && _process?.IsAlive != true;
+
+    private async Task LookAsync(CancellationToken cancellation)
+    {
+        var due = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining ? _options.ReadyPoll : TimeSpan.Zero;
+        var since = _time.GetElapsedTime(_lookedAt);
+        if (since < due && _answers) return;
+        _lookedAt = _time.GetTimestamp();
+
+        var health = await _connection.HealthAsync(cancellation);
+        _answers = health is not null;
+        // A gap far longer than a poll is a suspended server, not a replica at fault.
+        Note(health, since < TimeSpan.FromSeconds(10) ? since : TimeSpan.FromSeconds(10));
+
+        if (_answers && (_leasedAt == 0 || _time.GetElapsedTime(_leasedAt) >= _options.LeaseRenewal)
+            && await _connection.RenewLeaseAsync(cancellation))
+        {
+            _leasedAt = _time.GetTimestamp();
+        }
+    }
+
+    private void Note(ReplicaHealth? health, TimeSpan since)
+    {
+        var before = _observed;
+        if (health is null)
+        {
+            _observed = before with { Stalled = before.Stalled + since };
+            return;
+        }
+
+        if (health.Protocol != ReplicaProtocol.Version) Stop(); // of another version of this program: replace it in an orderly way
+
+        var phase = health.State switch
+        {
+            "READY" => ReplicaPhase.Ready,
+            "LOADING" => ReplicaPhase.Loading,
+            "DRAINING" => ReplicaPhase.Draining,
+            _ => ReplicaPhase.Starting,
+        };
+        if (_signalled) phase = ReplicaPhase.Draining;
+        var moved = phase != before.Phase || health.Progress != before.Progress;
+        _observed = before with
+        {
+            Phase = phase,
+            Progress = health.Progress,
+            Stalled = moved || phase == ReplicaPhase.Ready ? TimeSpan.Zero : before.Stalled + since,
+            Endpoint = phase == ReplicaPhase.Ready ? before.Endpoint ?? Endpoint(health) : null,
+        };
+        if (phase != before.Phase) _changed();
+    }
+
+    private ReplicaEndpoint Endpoint(ReplicaHealth health) =>
+        new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1));
+
+    /// <summary>Drain by word, else by SIGTERM; SIGKILL after the bound.</summary>
+    private async Task EnforceAsync(StopRequest stop, CancellationToken cancellation)
+    {
+        if (!_signalled)
+        {
+            var serves = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining && _answers;
+            (_signalled, _signalledAt) = (true, _time.GetTimestamp());
+            if (!serves || !await _connection.DrainAsync(cancellation)) Signal(ProcessIdentity.SigTerm);
+            if (!serves) _stop = stop = stop with { Bound = stop.Bound < _options.StopBound ? stop.Bound : _options.StopBound };
+            _observed = _observed with { Phase = ReplicaPhase.Draining, Endpoint = null };
+        }
+
+        // One that stopped answering has no streams to wait for.
+        var bound = _answers || _observed.Stalled < _options.StopBound ? stop.Bound : TimeSpan.Zero;
+        if (_killed || _time.GetElapsedTime(_signalledAt) < bound) return;
+        _killed = true;
+        Signal(ProcessIdentity.SigKill);
+    }
+
+    private void Signal(int signal) => _process?.Signal(signal);
+
+    private async Task PauseAsync(Task wake, CancellationToken cancellation)
+    {
+        var settled = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining;
+        var pause = !settled ? _options.StartingPoll : _child is null ? _options.ProcessPoll : _options.ReadyPoll;
+        if (_stop is not null && pause > _options.ProcessPoll) pause = _options.ProcessPoll;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        await Task.WhenAny(_exited, wake, Task.Delay(pause, _time, over.Token));
+        await over.CancelAsync(); // takes the timer down
+        cancellation.ThrowIfCancellationRequested();
+    }
+
+    private void NoteEnd()
+    {
+        var seen = _child is null ? null : ExitText(_child.ExitCode);
+        var end = _folder.ReadEnd(_observed.Id, stopAsked: _stop is not null, seen);
+        File.Delete(_socketPath);
+        _observed = _observed with { Phase = ReplicaPhase.Ended, Endpoint = null, Progress = null, End = end };
+        _changed();
+    }
+
+    /// <summary>The shell's convention, which .NET follows: 128 + the signal's number.</summary>
+    private static string ExitText(int code) => code switch
+    {
+        137 => "was killed by signal 9 (SIGKILL: by hand, or because memory ran out)",
+        > 128 and < 160 => $"was killed by signal {code - 128}",
+        126 or 127 => $"could not be executed (status {code})",
+        _ => $"ended with exit status {code}",
+    };
+
+    private sealed record StopRequest(TimeSpan Bound);
+}

@@ -1,0 +1,55 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Stoker.ControlPlane.Runtimes;
+
+/// <summary>How replicas run as processes of this machine. Section <c>Stoker:Runtime</c>.</summary>
+public sealed class LocalRuntimeOptions
+{
+    public const string Section = "Stoker:Runtime";
+
+    /// <summary>The replicas' engine: <c>stoker</c>, or <c>simulated</c> for trying things out without models' cost.</summary>
+    [Required, AllowedValues("stoker", "simulated")]
+    public string Engine { get; set; } = "stoker";
+
+    /// <summary>The command of a replica before its <c>replica ...</c> arguments; empty means this program itself.</summary>
+    public IList<string> Command { get; } = [];
+
+    /// <summary>How often a starting replica is asked whether it is ready: it bounds what is lost of the time to the first token.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.005", "00:00:10")]
+    public TimeSpan StartingPoll { get; set; } = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>How often a ready replica is asked whether it still answers.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.050", "00:00:30")]
+    public TimeSpan ReadyPoll { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often an adopted replica, whose end the system does not report, is looked for in the process table.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10")]
+    public TimeSpan ProcessPoll { get; set; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How often leases are renewed: several times within their 60 seconds.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:00:30")]
+    public TimeSpan LeaseRenewal { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The longest drain. A drain ends with the last stream; a stream that outlives this bound is cut.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan DrainBound { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The longest wait for a replica to end that has no streams to finish: it is still starting, or does not answer.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
+    public TimeSpan StopBound { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The longest wait for all replicas when the server itself ends; below the 30 s that service managers commonly give.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
+    public TimeSpan ShutdownBound { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Replicas outlive the server, for an upgrade: the next one adopts them within their lease.</summary>
+    public bool LeaveReplicas { get; set; }
+
+    /// <summary>Directories of ended replicas that are kept for their logs and last words.</summary>
+    [Range(0, 10_000)]
+    public int KeptEnded { get; set; } = 8;
+}
+
+[OptionsValidator]
+internal sealed partial class LocalRuntimeOptionsValidator : IValidateOptions<LocalRuntimeOptions>;

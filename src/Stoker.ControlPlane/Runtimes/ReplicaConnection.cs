@@ -1,0 +1,83 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+using Stoker.Api;
+using Stoker.Api.Replicas;
+
+namespace Stoker.ControlPlane.Runtimes;
+
+/// <summary>The owner's side of a replica's own calls, over its unix socket. No answer is null or false, never an exception.</summary>
+internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimeProvider time) : IDisposable
+{
+    /// <summary>A health answer costs a replica microseconds; one under full load of its machine may take a second.</summary>
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly HttpClient _client = new(Handler(socketPath)) { BaseAddress = new("http://replica/"), Timeout = Timeout.InfiniteTimeSpan };
+
+    /// <summary>Null also when another replica answers there.</summary>
+    public async Task<ReplicaHealth?> HealthAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            using var timeout = new CancellationTokenSource(CallTimeout, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
+            using var response = await _client.GetAsync(ReplicaProtocol.HealthPath, either.Token);
+            var health = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReplicaHealth, either.Token);
+            return health?.ReplicaId == id.ToString() ? health : null;
+        }
+        catch (Exception error) when (IsNoAnswer(error) && !cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    public Task<bool> RenewLeaseAsync(CancellationToken cancellation) => PostAsync(
+        ReplicaProtocol.LeasePath,
+        JsonContent.Create(new RenewLeaseRequest(id.ToString(), ReplicaProtocol.LeaseLength.TotalSeconds), ApiJson.Default.RenewLeaseRequest),
+        cancellation);
+
+    public Task<bool> DrainAsync(CancellationToken cancellation) => PostAsync(ReplicaProtocol.DrainPath, content: null, cancellation);
+
+    public void Dispose() => _client.Dispose();
+
+    private async Task<bool> PostAsync(string path, HttpContent? content, CancellationToken cancellation)
+    {
+        try
+        {
+            using var timeout = new CancellationTokenSource(CallTimeout, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
+            using var response = await _client.PostAsync(path, content, either.Token);
+            return response.IsSuccessStatusCode;
+        }
+        catch (Exception error) when (IsNoAnswer(error) && !cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsNoAnswer(Exception error) =>
+        error is HttpRequestException or IOException or OperationCanceledException or JsonException;
+
+    private static SocketsHttpHandler Handler(string socketPath) => new()
+    {
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        UseProxy = false,
+        ConnectCallback = async (_, cancellation) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    };
+}

@@ -1,0 +1,34 @@
+namespace Stoker.ControlPlane.Runtimes;
+
+/// <summary>All that a runtime needs to start one replica, written durably before the start, so that a later server knows what it finds.</summary>
+public sealed record ReplicaSpec
+{
+    public required ReplicaId Id { get; init; }
+
+    /// <summary>The owner's full name, <c>accounts/{account}/deployments/{deployment}</c>.</summary>
+    public required string Deployment { get; init; }
+
+    /// <summary>The deployment's revision that this replica runs.</summary>
+    public required long Revision { get; init; }
+
+    /// <summary>A local folder of Hugging Face files.</summary>
+    public required string ModelFolder { get; init; }
+
+    /// <summary>The name that requests to the replica carry in <c>model</c>.</summary>
+    public required string ServedModelName { get; init; }
+
+    public required string Region { get; init; }
+
+    public required string AcceleratorType { get; init; }
+
+    /// <summary>Which accelerators of the region and type it occupies.</summary>
+    public required IReadOnlyList<int> Slots { get; init; }
+
+    /// <summary>Cores that it is pinned to; empty when it is not pinned.</summary>
+    public IReadOnlyList<int> Cores { get; init; } = [];
+
+    public required int ContextLength { get; init; }
+
+    /// <summary>Memory for weights and KV cache together, in bytes.</summary>
+    public required long MemoryBytes { get; init; }
+}
