@@ -1,0 +1,30 @@
+using Stoker.Engine;
+using Stoker.Replica.Engines;
+using Stoker.Replica.Requests;
+
+namespace Stoker.Replica.Answers;
+
+/// <summary>What stays the same in every part of one answer.</summary>
+/// <param name="Prompts">The prompts' ids, in the order of the request; choice c belongs to prompt c / n.</param>
+internal sealed record AnswerHead(
+    string Id, long Created, string Model, InferenceRequest Request, IReadOnlyList<int[]> Prompts, IReplicaEngine Engine)
+{
+    public bool IsChat => Request.Kind == RequestKind.Chat;
+
+    public int ChoiceCount => Prompts.Count * Request.Choices;
+
+    public int[] PromptOf(int choice) => Prompts[choice / Request.Choices];
+}
+
+/// <summary>Where a request's time went, beside what the engine knows.</summary>
+internal readonly record struct Timings(TimeSpan Tokenizer, int ConcurrentRequests);
+
+internal static class FinishText
+{
+    public static string Of(FinishReason reason) => reason switch
+    {
+        FinishReason.Stop => "stop",
+        FinishReason.Length => "length",
+        _ => "error",
+    };
+}

@@ -1,0 +1,79 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Stoker.Api.Replicas;
+using Stoker.Replica.Answers;
+using Stoker.Replica.Engines;
+using Stoker.Replica.Requests;
+
+namespace Stoker.Replica.Endpoints;
+
+/// <summary><c>/v1/completions</c> and <c>/v1/chat/completions</c>: read, tokenise, submit, write as it comes.</summary>
+internal sealed partial class InferenceEndpoint(ReplicaContext context)
+{
+    private const int MostIdLength = 64;
+
+    private readonly ILogger _log = context.Log;
+
+    public async Task HandleAsync(HttpContext http, RequestKind kind)
+    {
+        if (!context.Admission.TryEnter(out var ticket))
+        {
+            throw new ApiException(ApiError.Unavailable("This replica is draining; send the request again.", "draining", 1));
+        }
+
+        using (ticket)
+        {
+            var engine = context.Slot.Engine
+                ?? throw new ApiException(ApiError.Unavailable("The model is still loading; try again shortly.", "loading", 1));
+            await AnswerAsync(http, kind, engine);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext http, RequestKind kind, IReplicaEngine engine)
+    {
+        var cancellation = http.RequestAborted;
+        var id = RequestId(http.Request.Headers[ReplicaProtocol.RequestIdHeader]);
+        http.Response.Headers["x-request-id"] = id;
+        using var request = await ReadAsync(http.Request, kind, cancellation);
+        if (request.Model != context.ServedModelName)
+        {
+            throw new ApiException(ApiError.NotFound(
+                $"The model '{Field.Shown(request.Model!)}' does not exist here; this replica serves '{context.ServedModelName}'.", "model", "model_not_found"));
+        }
+
+        var begun = context.Time.GetTimestamp();
+        var prompts = PromptEncoder.Encode(engine, request);
+        var timings = new Timings(context.Time.GetElapsedTime(begun), context.Admission.Inside);
+        await using var answer = await Answer.SubmitAsync(engine, request, prompts, id);
+        var head = new AnswerHead(
+            $"{(kind == RequestKind.Chat ? "chatcmpl" : "cmpl")}-{id}", context.Time.GetUtcNow().ToUnixTimeSeconds(), request.Model!, request, prompts, engine);
+        if (request.Stream)
+        {
+            using var streamed = new StreamedAnswer(http.Response, head, timings);
+            await streamed.WriteAsync(answer.ReadAsync(cancellation), cancellation);
+        }
+        else
+        {
+            await WholeAnswer.WriteAsync(http.Response, head, timings, answer.ReadAsync(cancellation), cancellation);
+        }
+
+        var elapsed = context.Time.GetElapsedTime(begun).TotalMilliseconds;
+        LogAnswered(id, request.Kind, request.Stream, head.ChoiceCount, elapsed);
+    }
+
+    /// <summary>The body's bytes are given back before the first token is computed: a long prompt is not held twice.</summary>
+    private static async Task<InferenceRequest> ReadAsync(HttpRequest http, RequestKind kind, CancellationToken cancellation)
+    {
+        using var body = await RequestBody.ReadAsync(http, cancellation);
+        return RequestParser.Parse(body.Span, kind);
+    }
+
+    /// <summary>The gateway's id where it is one, else one of our own: it ends up in log lines, so nothing else may.</summary>
+    private static string RequestId(string? given) =>
+        given is { Length: > 0 and <= MostIdLength } && given.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')
+            ? given
+            : Guid.NewGuid().ToString("N");
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Request {Id}: {Kind}, stream {Stream}, {Choices} choices, {Milliseconds:F0} ms")]
+    private partial void LogAnswered(string id, RequestKind kind, bool stream, int choices, double milliseconds);
+}

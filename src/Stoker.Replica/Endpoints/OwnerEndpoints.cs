@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Stoker.Api;
+using Stoker.Api.Replicas;
+using Stoker.Replica.Engines;
+using Stoker.Replica.Hosting;
+using Stoker.Replica.Requests;
+
+namespace Stoker.Replica.Endpoints;
+
+/// <summary>What the replica's owner asks: is it well, keep it, end it.</summary>
+internal sealed class OwnerEndpoints(ReplicaContext context)
+{
+    public Task HealthAsync(HttpContext http)
+    {
+        var engine = context.Slot.Engine;
+        var state = State(engine);
+        var health = new ReplicaHealth(
+            context.ReplicaId,
+            ReplicaProtocol.Version,
+            state,
+            state == "LOADING" ? context.Slot.Progress : null,
+            engine?.MaxSequences,
+            engine?.Statistics.KernelSet,
+            (long?)engine?.Statistics.HeartbeatAge.TotalMilliseconds);
+        var status = state == "READY" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        return ReplicaApp.WriteJsonAsync(http.Response, status, health, ApiJson.Default.ReplicaHealth, http.RequestAborted);
+    }
+
+    /// <summary>Renews only for the owner that knows this replica's id: a socket path may have been reused.</summary>
+    public async Task RenewLeaseAsync(HttpContext http)
+    {
+        var request = await ReadAsync(http);
+        if (request.ReplicaId != context.ReplicaId) throw new ApiException(Conflict("This is another replica; look at /health.", "wrong_replica"));
+        if (!(request.Seconds is > 0 and <= Lease.MostSeconds))
+        {
+            throw Field.Refused("seconds", $"must be above 0 and up to {Lease.MostSeconds}");
+        }
+
+        if (!context.Lease.TryRenew(TimeSpan.FromSeconds(request.Seconds)))
+        {
+            throw new ApiException(Conflict("The lease has run out; this replica is ending.", "lease_expired"));
+        }
+
+        await WriteEmptyAsync(http);
+    }
+
+    public Task DrainAsync(HttpContext http)
+    {
+        context.Drain();
+        return WriteEmptyAsync(http);
+    }
+
+    private string State(IReplicaEngine? engine)
+    {
+        if (context.Slot.Failed) return "FAILED";
+        if (context.Admission.Closed) return "DRAINING";
+        return engine is null ? "LOADING" : "READY";
+    }
+
+    private static async Task<RenewLeaseRequest> ReadAsync(HttpContext http)
+    {
+        using var body = await RequestBody.ReadAsync(http.Request, http.RequestAborted);
+        try
+        {
+            return JsonSerializer.Deserialize(body.Span, ApiJson.Default.RenewLeaseRequest)
+                ?? throw Field.Refused("body", "must be an object with replicaId and seconds");
+        }
+        catch (JsonException)
+        {
+            throw Field.Refused("body", "must be an object with replicaId and seconds");
+        }
+    }
+
+    private static ApiError Conflict(string message, string code) =>
+        new(StatusCodes.Status409Conflict, "invalid_request_error", message, null, code);
+
+    private static async Task WriteEmptyAsync(HttpContext http)
+    {
+        http.Response.ContentType = "application/json; charset=utf-8";
+        http.Response.ContentLength = 2;
+        await http.Response.Body.WriteAsync("{}"u8.ToArray(), http.RequestAborted);
+    }
+}

@@ -1,0 +1,51 @@
+namespace Stoker.Replica.Engines;
+
+/// <summary>Where the engine will be: loaded once, in parallel with the start of the listener, and read by every request.</summary>
+/// <remarks>
+/// <list type="table">
+/// <item><term>LOADING</term><description>load succeeds → READY; load throws → FAILED</description></item>
+/// <item><term>READY, FAILED</term><description>for good</description></item>
+/// </list>
+/// </remarks>
+internal sealed class EngineSlot : IAsyncDisposable
+{
+    private volatile IReplicaEngine? _engine;
+    private double _progress;
+
+    /// <summary>Null until the model answers.</summary>
+    public IReplicaEngine? Engine => _engine;
+
+    public bool Failed { get; private set; }
+
+    /// <summary>0 to 1 while loading.</summary>
+    public double Progress => Volatile.Read(ref _progress);
+
+    /// <summary>Loads on a thread of its own: it is long work, and the pool is busy with the listener's start.</summary>
+    public async Task<IReplicaEngine> LoadAsync(IEngineLoader loader, CancellationToken cancellation)
+    {
+        try
+        {
+            var load = await Task.Factory.StartNew(
+                () => loader.LoadAsync(progress => Volatile.Write(ref _progress, progress), cancellation),
+                cancellation,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+            return _engine = await load;
+        }
+        catch
+        {
+            Failed = true;
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync() => _engine?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
+
+/// <summary>Makes the engine that the command line names.</summary>
+internal interface IEngineLoader
+{
+    /// <param name="progress">Told the share done, 0 to 1, where it is known.</param>
+    /// <exception cref="Stoker.Engine.ModelLoadException">The model cannot be used.</exception>
+    Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation);
+}

@@ -1,0 +1,44 @@
+using System.Text.Json;
+using Stoker.Engine;
+
+namespace Stoker.Replica.Engines;
+
+/// <summary>What the HTTP surface needs of an engine. Two real ones stand behind it: Stoker's own and the simulated one.</summary>
+internal interface IReplicaEngine : IAsyncDisposable
+{
+    /// <summary>Positions a sequence may have, prompt and answer together.</summary>
+    int ContextLength { get; }
+
+    /// <summary>Sequences that run at once: what load is a fraction of.</summary>
+    int MaxSequences { get; }
+
+    int VocabularySize { get; }
+
+    /// <summary>False where the model has no chat template: only raw completions then.</summary>
+    bool SupportsChat { get; }
+
+    /// <summary>Values in force where a request says nothing.</summary>
+    SamplingOptions DefaultSampling { get; }
+
+    EngineStatistics Statistics { get; }
+
+    /// <summary>A raw prompt's ids, with the tokens that the model expects in front.</summary>
+    int[] EncodeText(string text);
+
+    /// <summary>Renders the chat template and encodes it. The template brings its own special tokens; none are added.</summary>
+    /// <param name="safeTokenization">Special tokens that users wrote stay text.</param>
+    /// <exception cref="Requests.ApiException">The template refused the messages.</exception>
+    int[] EncodeChat(JsonElement messages, bool safeTokenization);
+
+    /// <summary>Ids to text, special tokens included.</summary>
+    string Decode(ReadOnlySpan<int> tokens);
+
+    /// <exception cref="RequestRefusedException">Not taken; the message has the figures.</exception>
+    IReplicaGeneration Submit(GenerationRequest request);
+}
+
+/// <summary>One request's stream of events, read once by one reader; disposal cancels what still runs.</summary>
+internal interface IReplicaGeneration : IAsyncDisposable
+{
+    IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation);
+}

@@ -1,0 +1,167 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Stoker.Replica.Hosting;
+using Stoker.Replica.Simulated;
+
+namespace Stoker.Replica;
+
+/// <summary>The command line of <c>stoker replica</c>: flags with a value, each once but <c>--listen</c>; anything else is refused.</summary>
+/// <remarks>Own and small, because it stands on the way of every cold start.</remarks>
+internal sealed class ReplicaArguments
+{
+    public const string Usage = """
+        stoker replica: serves one model over HTTP
+          --model FOLDER             folder with the model's files (not needed with --engine simulated)
+          --served-model-name NAME   the name requests use; default: the folder's name
+          --listen ADDRESS           unix:PATH or http://IP:PORT, port 0 for a free one; may be repeated; default: http://127.0.0.1:7866
+          --engine ENGINE            stoker (default) or simulated
+          --threads N                worker threads; 0 (default): all that the process may use
+          --cores LIST               binds the process to these cores, such as 0,1
+          --context-length N         positions of prompt and answer together; default: the model's
+          --memory-bytes N           bytes for weights, cache and buffers together
+          --max-sequences N          sequences that run at once; default: the engine's
+          --simulate KEY=VALUE,...   the simulated engine's figures, see docs
+        Set by a server that owns the replica:
+          --id ID                    its identity, repeated at /health
+          --directory DIRECTORY      where log.txt and exit.json go; default: the log goes to standard error
+          --lease-seconds S          drains and ends after so long without renewal; 0 (default): no lease
+          --detach                   leaves the starter's session and terminal; needs --directory
+          --log-level LEVEL          debug, information (default) or warning
+        """;
+
+    private const string DefaultListen = "http://127.0.0.1:7866";
+    private const string ListenFlag = "--listen";
+    private const string DetachFlag = "--detach";
+
+    private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
+    {
+        "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
+        "--memory-bytes", "--max-sequences", "--lease-seconds", "--log-level", "--simulate",
+    };
+
+    private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
+    private readonly List<string> _listen = [];
+    private bool _detach;
+
+    private ReplicaArguments()
+    {
+    }
+
+    /// <param name="args">What follows <c>stoker replica</c>.</param>
+    public static bool TryParse(
+        IReadOnlyList<string> args, [NotNullWhen(true)] out ReplicaOptions? options, [NotNullWhen(false)] out string? error)
+    {
+        try
+        {
+            var arguments = new ReplicaArguments();
+            arguments.Read(args);
+            (options, error) = (arguments.ToOptions(), null);
+        }
+        catch (FormatException wrong) // our own, thrown below
+        {
+            (options, error) = (null, wrong.Message);
+        }
+
+        return options is not null;
+    }
+
+    private void Read(IReadOnlyList<string> args)
+    {
+        for (var index = 0; index < args.Count; index++)
+        {
+            var (flag, value) = Split(args[index]);
+            if (flag == DetachFlag && value is null)
+            {
+                _detach = true;
+                continue;
+            }
+
+            if (!Flags.Contains(flag)) throw new FormatException($"Unknown option '{flag}'. See stoker replica --help.");
+            value ??= ++index < args.Count ? args[index] : throw new FormatException($"{flag} needs a value.");
+            if (flag == ListenFlag) _listen.Add(value);
+            else if (!_values.TryAdd(flag, value)) throw new FormatException($"{flag} is given twice; give it once.");
+        }
+    }
+
+    private static (string Flag, string? Value) Split(string argument) =>
+        argument.IndexOf('=', StringComparison.Ordinal) is > 0 and var at && argument.StartsWith("--", StringComparison.Ordinal)
+            ? (argument[..at], argument[(at + 1)..])
+            : (argument, null);
+
+    private ReplicaOptions ToOptions()
+    {
+        var engine = _values.GetValueOrDefault("--engine") switch
+        {
+            null or "stoker" => EngineKind.Stoker,
+            "simulated" => EngineKind.Simulated,
+            var other => throw new FormatException($"--engine must be stoker or simulated, was '{other}'."),
+        };
+        var model = _values.GetValueOrDefault("--model");
+        if (model is null && engine == EngineKind.Stoker) throw new FormatException("--model is required: the folder with the model's files.");
+        if (engine != EngineKind.Simulated && _values.ContainsKey("--simulate")) throw new FormatException("--simulate needs --engine simulated.");
+        var directory = _values.GetValueOrDefault("--directory");
+        if (_detach && directory is null) throw new FormatException("--detach needs --directory: the log has nowhere else to go.");
+        var lease = Number("--lease-seconds", 0, Hosting.Lease.MostSeconds) ?? 0;
+        return new()
+        {
+            Id = _values.GetValueOrDefault("--id") ?? Guid.NewGuid().ToString("N"),
+            Directory = directory,
+            Engine = engine,
+            Model = model,
+            ServedModelName = _values.GetValueOrDefault("--served-model-name") ?? FolderName(model) ?? "simulated",
+            Listen = [.. (_listen.Count > 0 ? _listen : [DefaultListen]).Select(Address)],
+            Threads = (int)(Integer("--threads", 0, 4096) ?? 0),
+            Cores = Cores(),
+            ContextLength = (int?)Integer("--context-length", 1, int.MaxValue),
+            MemoryBytes = Integer("--memory-bytes", 1, long.MaxValue),
+            MaxSequences = (int?)Integer("--max-sequences", 1, 4096),
+            Lease = lease > 0 ? TimeSpan.FromSeconds(lease) : null,
+            Detach = _detach,
+            LogLevel = Level(),
+            Simulated = Simulated(),
+        };
+    }
+
+    private static string? FolderName(string? model) => model is null ? null : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
+
+    private static ListenAddress Address(string text) =>
+        ListenAddress.TryParse(text, out var address, out var error) ? address : throw new FormatException($"{ListenFlag}: {error}.");
+
+    private ReplicaModelOptions Simulated() =>
+        ReplicaModelOptions.TryParse(_values.GetValueOrDefault("--simulate") ?? "", out var options, out var error)
+            ? options
+            : throw new FormatException($"--simulate: {error}.");
+
+    private LogLevel Level() => _values.GetValueOrDefault("--log-level") switch
+    {
+        null or "information" => LogLevel.Information,
+        "debug" => LogLevel.Debug,
+        "warning" => LogLevel.Warning,
+        var other => throw new FormatException($"--log-level must be debug, information or warning, was '{other}'."),
+    };
+
+    private int[] Cores()
+    {
+        if (!_values.TryGetValue("--cores", out var text)) return [];
+        return [.. text.Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var core) && core < 4096
+            ? core
+            : throw new FormatException($"--cores must be core numbers with commas between, such as 0,1; was '{text}'."))];
+    }
+
+    private long? Integer(string flag, long least, long most)
+    {
+        if (!_values.TryGetValue(flag, out var text)) return null;
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
+            ? value
+            : throw new FormatException($"{flag} must be an integer from {least} to {most}, was '{text}'.");
+    }
+
+    private double? Number(string flag, double least, double most)
+    {
+        if (!_values.TryGetValue(flag, out var text)) return null;
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
+            ? value
+            : throw new FormatException(FormattableString.Invariant($"{flag} must be a number from {least} to {most}, was '{text}'."));
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Logging;
+using Stoker.Replica.Hosting;
+using Stoker.Replica.Simulated;
+
+namespace Stoker.Replica;
+
+internal enum EngineKind { Stoker, Simulated }
+
+/// <summary>What the command line of <c>stoker replica</c> says. Only <see cref="ReplicaArguments"/> makes one outside tests.</summary>
+internal sealed record ReplicaOptions
+{
+    /// <summary>The identity that the owner gave; one started by hand makes its own.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Where log and exit file go; null, started by hand: the log goes to standard error.</summary>
+    public string? Directory { get; init; }
+
+    public EngineKind Engine { get; init; } = EngineKind.Stoker;
+
+    /// <summary>The model's folder; the simulated engine needs none.</summary>
+    public string? Model { get; init; }
+
+    public required string ServedModelName { get; init; }
+
+    public required IReadOnlyList<ListenAddress> Listen { get; init; }
+
+    /// <summary>0: what affinity mask and cgroup allow.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Empty: not bound.</summary>
+    public IReadOnlyList<int> Cores { get; init; } = [];
+
+    public int? ContextLength { get; init; }
+
+    public long? MemoryBytes { get; init; }
+
+    public int? MaxSequences { get; init; }
+
+    /// <summary>Null: no owner, no lease.</summary>
+    public TimeSpan? Lease { get; init; }
+
+    /// <summary>Leaves the starter's session and terminal.</summary>
+    public bool Detach { get; init; }
+
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    public ReplicaModelOptions Simulated { get; init; } = new();
+
+    /// <summary>The simulated engine's figures, with the flags that every engine knows over them.</summary>
+    public ReplicaModelOptions ToSimulatedOptions() => Simulated with
+    {
+        Slots = MaxSequences ?? Simulated.Slots,
+        ContextLength = ContextLength ?? Simulated.ContextLength,
+    };
+}

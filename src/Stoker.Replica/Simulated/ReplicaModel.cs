@@ -1,0 +1,160 @@
+namespace Stoker.Replica.Simulated;
+
+/// <summary>What happened to a sequence.</summary>
+public enum ReplicaModelStep { Token, Crash }
+
+/// <param name="At">Since the model's beginning.</param>
+/// <param name="Index">The token's index in its answer, from 0.</param>
+/// <param name="Last">The sequence ended with this token and its slot is free.</param>
+/// <param name="StartedAt">When the sequence got its slot.</param>
+/// <param name="Cached">Prompt tokens that the prefix cache saved.</param>
+public readonly record struct ReplicaModelEvent(
+    TimeSpan At, ReplicaModelStep Step, int Sequence, int Index, bool Last, TimeSpan StartedAt, int Cached);
+
+/// <summary>
+/// A replica as a model of its times: slots, a serial prefill that the prefix cache shortens, decode at a fixed rate, faults. Pure: it has no
+/// clock of its own and does only what <see cref="TryAdvance"/> is told, so that a second or a week of it runs in no time.
+/// </summary>
+/// <remarks>
+/// <list type="table">
+/// <item><term>waiting</term><description>a slot is free → prefill queue, in order of arrival</description></item>
+/// <item><term>prefill queue</term><description>the prefill is free → prefill</description></item>
+/// <item><term>prefill</term><description>uncached tokens / rate later → first token, decode</description></item>
+/// <item><term>decode</term><description>a token each 1 / rate; after the last one gone</description></item>
+/// <item><term>any</term><description>cancel → gone</description></item>
+/// </list>
+/// </remarks>
+public sealed class ReplicaModel(ReplicaModelOptions options)
+{
+    private readonly Dictionary<int, Sequence> _sequences = [];
+    private readonly LinkedList<Sequence> _waiting = new();
+    private readonly LinkedList<Sequence> _prefills = new();
+    private readonly PriorityQueue<Sequence, (TimeSpan At, long Order)> _due = new();
+    private readonly PrefixCache _cache = new(options.PrefixCacheTokens);
+    private readonly TimeSpan _tokenTime = TimeSpan.FromSeconds(1 / options.DecodeTokensPerSecond);
+    private Sequence? _prefilling;
+    private int _lastId;
+    private long _order;
+    private bool _crashed;
+
+    public int Running { get; private set; }
+
+    public int Waiting => _waiting.Count;
+
+    /// <summary>Tokens generated so far, of all sequences.</summary>
+    public long Generated { get; private set; }
+
+    /// <summary>Nothing moves any more, by the fault that the options ask for.</summary>
+    public bool Hung => options.HangAfterTokens <= Generated;
+
+    /// <summary>When <see cref="TryAdvance"/> will next have something to say; null: not before something new is submitted.</summary>
+    public TimeSpan? NextAt => !Hung && !_crashed && DropStale() ? Peek().At : null;
+
+    /// <param name="tokens">Tokens it will generate, at least one.</param>
+    /// <returns>The sequence's number.</returns>
+    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
+        var sequence = new Sequence(++_lastId, prompt.Count, PrefixCache.KeysOf(prompt), tokens);
+        _sequences.Add(sequence.Id, sequence);
+        _waiting.AddLast(sequence);
+        Fill(now);
+        return sequence.Id;
+    }
+
+    public void Cancel(TimeSpan now, int id)
+    {
+        if (_sequences.GetValueOrDefault(id) is { } sequence) Remove(now, sequence);
+    }
+
+    /// <summary>Takes the next event that is due at <paramref name="now"/> or before.</summary>
+    public bool TryAdvance(TimeSpan now, out ReplicaModelEvent happened)
+    {
+        happened = default;
+        if (NextAt is not { } at || at > now) return false;
+        var sequence = _due.Dequeue();
+        if (sequence == _prefilling) EndPrefill(at);
+        Generated++;
+        var index = sequence.Generated++;
+        var last = sequence.Generated == sequence.Tokens;
+        _crashed = options.CrashAfterTokens < Generated;
+        happened = new(at, _crashed ? ReplicaModelStep.Crash : ReplicaModelStep.Token, sequence.Id, index, last, sequence.StartedAt, sequence.Cached);
+        if (last) Remove(at, sequence);
+        else Schedule(sequence, at + _tokenTime);
+        return true;
+    }
+
+    private void Fill(TimeSpan now)
+    {
+        while (Running < options.Slots && _waiting.First is { } first)
+        {
+            _waiting.RemoveFirst();
+            Running++;
+            first.Value.StartedAt = now;
+            _prefills.AddLast(first.Value);
+        }
+
+        if (_prefilling is not null || _prefills.First is not { } next) return;
+        _prefills.RemoveFirst();
+        BeginPrefill(now, next.Value);
+    }
+
+    private void BeginPrefill(TimeSpan now, Sequence sequence)
+    {
+        _prefilling = sequence;
+
+        // The last prompt token is always computed: its logits give the first token.
+        sequence.Cached = Math.Min(_cache.Match(sequence.Keys) * PrefixCache.BlockTokens, sequence.PromptTokens - 1);
+        Schedule(sequence, now + TimeSpan.FromSeconds((sequence.PromptTokens - sequence.Cached) / options.PrefillTokensPerSecond));
+    }
+
+    private void EndPrefill(TimeSpan now)
+    {
+        _cache.Insert(_prefilling!.Keys);
+        _prefilling = null;
+        Fill(now);
+    }
+
+    private void Remove(TimeSpan now, Sequence sequence)
+    {
+        _sequences.Remove(sequence.Id);
+        sequence.Gone = true; // its entry in the queue of due events is dropped when it comes up
+        if (!_waiting.Remove(sequence))
+        {
+            Running--;
+            _prefills.Remove(sequence);
+            if (_prefilling == sequence) _prefilling = null;
+        }
+
+        Fill(now);
+    }
+
+    private void Schedule(Sequence sequence, TimeSpan at) => _due.Enqueue(sequence, (at, _order++));
+
+    private bool DropStale()
+    {
+        while (_due.TryPeek(out var sequence, out _) && sequence.Gone) _due.Dequeue();
+        return _due.Count > 0;
+    }
+
+    private (TimeSpan At, long Order) Peek() => _due.TryPeek(out _, out var priority) ? priority : throw new InvalidOperationException("Nothing is due.");
+
+    private sealed class Sequence(int id, int promptTokens, ulong[] keys, int tokens)
+    {
+        public int Id { get; } = id;
+
+        public int PromptTokens { get; } = promptTokens;
+
+        public ulong[] Keys { get; } = keys;
+
+        public int Tokens { get; } = tokens;
+
+        public int Cached { get; set; }
+
+        public int Generated { get; set; }
+
+        public TimeSpan StartedAt { get; set; }
+
+        public bool Gone { get; set; }
+    }
+}

@@ -1,0 +1,228 @@
+using System.Text;
+using System.Text.Json;
+using Stoker.Engine;
+using Stoker.Replica.Engines;
+
+namespace Stoker.Replica.Simulated;
+
+/// <summary>The replica model behind an engine's face: a timer lets it do what is due, and its tokens become text.</summary>
+internal sealed class SimulatedEngine : IReplicaEngine
+{
+    private readonly Lock _lock = new();
+    private readonly ReplicaModelOptions _options;
+    private readonly TimeProvider _time;
+    private readonly long _begun;
+    private readonly ReplicaModel _model;
+    private readonly Action _crash;
+    private readonly ITimer _timer;
+    private readonly Dictionary<int, Running> _running = [];
+    private readonly SimulatedCounters _counters = new();
+    private TimeSpan? _hungAt;
+    private bool _closed;
+
+    public SimulatedEngine(ReplicaModelOptions options, TimeProvider time, Action crash)
+    {
+        (_options, _time, _crash, _model) = (options, time, crash, new(options));
+        _begun = time.GetTimestamp();
+        _timer = time.CreateTimer(_ => Advance(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public int ContextLength => _options.ContextLength;
+
+    public int MaxSequences => _options.Slots;
+
+    public int VocabularySize => SimulatedText.VocabularySize;
+
+    public bool SupportsChat => true;
+
+    public SamplingOptions DefaultSampling => SamplingOptions.ApiDefaults;
+
+    public EngineStatistics Statistics
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _counters.Snapshot(_model, _options, _hungAt is { } since ? Now - since : TimeSpan.Zero);
+            }
+        }
+    }
+
+    private TimeSpan Now => _time.GetElapsedTime(_begun);
+
+    public int[] EncodeText(string text) => SimulatedText.Encode(text);
+
+    public int[] EncodeChat(JsonElement messages, bool safeTokenization)
+    {
+        var text = new StringBuilder();
+        foreach (var message in messages.EnumerateArray())
+        {
+            text.Append(message.GetProperty("role").GetString()).Append(": ").Append(message.GetProperty("content").GetString()).Append('\n');
+        }
+
+        return SimulatedText.Encode(text.Append("assistant:").ToString());
+    }
+
+    public string Decode(ReadOnlySpan<int> tokens) => SimulatedText.Decode(tokens);
+
+    public IReplicaGeneration Submit(GenerationRequest request)
+    {
+        var tokens = TokensToGenerate(request);
+        lock (_lock)
+        {
+            if (_closed) throw Refused(RefusalKind.Closed, null, "The replica is closing.");
+            var free = Math.Max(0, _options.Slots - _model.Running);
+            if (_model.Waiting + request.Choices > _options.MostWaiting + free)
+            {
+                _counters.Refused++;
+                throw Refused(RefusalKind.QueueFull, null, $"{_model.Waiting} sequences wait already; at most {_options.MostWaiting} may.");
+            }
+
+            return Start_NeedsLock(request, tokens);
+        }
+    }
+
+    public void Cancel(SimulatedGeneration generation)
+    {
+        lock (_lock)
+        {
+            if (generation.Ended) return;
+            foreach (var (id, running) in _running.Where(entry => entry.Value.Generation == generation).ToArray())
+            {
+                _model.Cancel(Now, id);
+                _running.Remove(id);
+                _counters.Forget(id);
+                End_NeedsLock(running, FinishReason.Cancelled);
+            }
+
+            Arm_NeedsLock();
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            foreach (var (id, running) in _running.ToArray())
+            {
+                _model.Cancel(Now, id);
+                End_NeedsLock(running, FinishReason.Cancelled);
+            }
+
+            _running.Clear();
+        }
+
+        return _timer.DisposeAsync();
+    }
+
+    private int TokensToGenerate(GenerationRequest request)
+    {
+        var room = _options.ContextLength - request.PromptTokens.Count;
+        if (room < 1)
+        {
+            throw Refused(RefusalKind.TooLong, "prompt", $"The prompt has {request.PromptTokens.Count} tokens; the context length is {_options.ContextLength}.");
+        }
+
+        var most = request.MaxTokens ?? room;
+        if (most <= room) return most;
+        return request.FitMaxTokens ? room : throw Refused(
+            RefusalKind.TooLong,
+            "max_tokens",
+            $"The prompt's {request.PromptTokens.Count} tokens and max_tokens {most} are more than the context length of {_options.ContextLength}.");
+    }
+
+    private SimulatedGeneration Start_NeedsLock(GenerationRequest request, int most)
+    {
+        var now = Now;
+        var seed = SimulatedText.Mix((ulong)_options.Seed ^ SimulatedText.Mix((ulong)(request.Sampling.Seed ?? 0)));
+        foreach (var id in request.PromptTokens) seed = SimulatedText.Mix(seed ^ (uint)id);
+        var generation = new SimulatedGeneration(this, request, seed, now);
+        generation.Echo(request.PromptTokens);
+        _counters.PromptTokens += request.PromptTokens.Count;
+        var natural = request.IgnoreEos ? int.MaxValue : Math.Max(_options.AnswerTokens, request.MinTokens + 1);
+        for (var choice = 0; choice < request.Choices; choice++)
+        {
+            var running = new Running(generation, choice, EndsItself: natural <= most);
+            if (most == 0) End_NeedsLock(running, FinishReason.Length);
+            else _running.Add(_model.Submit(now, request.PromptTokens, Math.Min(natural, most)), running);
+        }
+
+        Arm_NeedsLock();
+        return generation;
+    }
+
+    private void Advance()
+    {
+        var crashed = false;
+        lock (_lock)
+        {
+            while (!crashed && _model.TryAdvance(Now, out var happened)) crashed = Take_NeedsLock(happened);
+            if (_model.Hung) _hungAt ??= Now;
+            Arm_NeedsLock();
+        }
+
+        if (crashed) _crash();
+    }
+
+    /// <returns>True when the process is to go.</returns>
+    private bool Take_NeedsLock(ReplicaModelEvent happened)
+    {
+        if (happened.Step == ReplicaModelStep.Crash)
+        {
+            foreach (var other in _running.Values) other.Generation.Break(new IOException("The simulated engine crashed."));
+            _closed = true;
+            return true;
+        }
+
+        var running = _running[happened.Sequence];
+        _counters.Token(happened, running.Generation);
+        var stopped = running.Generation.Add(running.Choice, happened, running.EndsItself);
+        if (stopped)
+        {
+            _model.Cancel(happened.At, happened.Sequence);
+            _counters.Forget(happened.Sequence);
+        }
+
+        if (!stopped && !happened.Last) return false;
+        _running.Remove(happened.Sequence);
+        _counters.End(stopped || running.EndsItself ? FinishReason.Stop : FinishReason.Length, running.Generation, happened.At);
+        return false;
+    }
+
+    private void End_NeedsLock(Running running, FinishReason reason)
+    {
+        running.Generation.End(running.Choice, reason, Now, null);
+        _counters.End(reason, running.Generation, Now);
+    }
+
+    private void Arm_NeedsLock()
+    {
+        if (_closed || _model.NextAt is not { } at) return;
+        var due = at - Now;
+        _timer.Change(due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    private static RequestRefusedException Refused(RefusalKind kind, string? parameter, string message) => new(kind, parameter, message);
+
+    private readonly record struct Running(SimulatedGeneration Generation, int Choice, bool EndsItself);
+}
+
+/// <summary>Waits for the boot time, then the model is there, or fails as told.</summary>
+internal sealed class SimulatedEngineLoader(ReplicaModelOptions options, TimeProvider time, Action crash) : IEngineLoader
+{
+    private const int ProgressSteps = 20;
+
+    public async Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation)
+    {
+        for (var step = 0; step < ProgressSteps && options.BootTime > TimeSpan.Zero; step++)
+        {
+            progress((double)step / ProgressSteps);
+            await Task.Delay(options.BootTime / ProgressSteps, time, cancellation);
+        }
+
+        return options.FailLoad
+            ? throw new ModelLoadException("simulated", null, "the simulated engine was told to fail its load")
+            : new SimulatedEngine(options, time, crash);
+    }
+}
