@@ -1,23 +1,124 @@
+using Stoker.Engine.KvCache;
+using Stoker.Engine.Scheduling;
+using Stoker.Engine.Tokenization;
+
 namespace Stoker.Engine;
 
 /// <summary>One loaded model and the loop that serves all requests to it together. The library's entry point.</summary>
 public sealed class InferenceEngine : IAsyncDisposable
 {
+    private readonly EngineParts _parts;
+    private readonly EngineOptions _options;
+    private readonly EngineCounters _counters = new();
+    private readonly LoopThread _thread;
+    private readonly KvStore _kv;
+    private readonly DoorFigures _door;
+    private readonly int[] _endTokens;
+    private readonly Lock _closing = new();
+    private Task? _closed; // under the lock
+    private int _waiting; // requests before their first step
+    private int _lastGroup;
+
+    internal InferenceEngine(EngineParts parts, EngineOptions options)
+    {
+        EngineOptionRules.Check(options);
+        (_parts, _options) = (parts, options);
+        ContextLength = options.ContextLength ?? parts.Model.Shape.ContextLength;
+        DefaultSampling = EngineOptionRules.Defaults(options, parts.Defaults.Sampling);
+        var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize);
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes; // the cgroup's limit where there is one
+        Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, available);
+        var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
+        _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
+        _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
+        _kv = new(parts.Model.Shape, Memory.KvBlocks);
+        _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options), options.Time);
+        _thread.Start();
+    }
+
     /// <exception cref="ModelLoadException">The folder cannot be used.</exception>
-    public static InferenceEngine Open(string modelFolder, EngineOptions? options = null) => throw new NotImplementedException();
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    public static InferenceEngine Open(string modelFolder, EngineOptions? options = null)
+    {
+        options ??= new();
+        EngineOptionRules.Check(options);
+        var parts = EngineParts.Load(modelFolder, options);
+        try
+        {
+            return new(parts, options);
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
+    }
+
+    public Tokenizer Tokenizer => _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
 
     /// <summary>Deployment over model over API defaults; every value but logit bias and seed is set.</summary>
-    public SamplingOptions DefaultSampling => throw new NotImplementedException();
+    public SamplingOptions DefaultSampling { get; }
 
     /// <summary>Positions a sequence may have, prompt and answer together.</summary>
-    public int ContextLength => throw new NotImplementedException();
+    public int ContextLength { get; }
 
-    public EngineStatistics Statistics => throw new NotImplementedException();
+    /// <summary>Taken at any time, from any thread; costs a short lock.</summary>
+    public EngineStatistics Statistics =>
+        _counters.Snapshot(_kv.BlockCount, _thread.HeartbeatAge, _parts.KernelSet, _parts.Threads);
+
+    internal MemoryPlan Memory { get; }
 
     /// <summary>Takes a request or refuses it, at once; thread-safe.</summary>
     /// <exception cref="RequestRefusedException">With the figures.</exception>
-    public Generation Submit(GenerationRequest request) => throw new NotImplementedException();
+    public Generation Submit(GenerationRequest request)
+    {
+        try
+        {
+            return Accept(request, AdmissionRules.Check(request, _door));
+        }
+        catch (RequestRefusedException)
+        {
+            _counters.Refused();
+            throw;
+        }
+    }
 
     /// <summary>Cancels all requests, stops the loop and frees weights and cache.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public async ValueTask DisposeAsync()
+    {
+        Task closed;
+        lock (_closing) closed = _closed ??= CloseAsync();
+        await closed;
+    }
+
+    private Generation Accept(GenerationRequest request, AdmittedRequest admitted)
+    {
+        if (Interlocked.Increment(ref _waiting) > _options.MaxQueuedRequests)
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw new RequestRefusedException(RefusalKind.QueueFull, null,
+                $"{_options.MaxQueuedRequests} requests already wait, which is the limit. Send the request again later.");
+        }
+        var state = new RequestState(
+            request,
+            admitted,
+            group: Interlocked.Increment(ref _lastGroup),
+            submittedAt: _options.Time.GetTimestamp(),
+            endTokens: [.. request.IgnoreEos ? [] : _endTokens, .. request.StopTokens],
+            _options.MaxUnreadEvents,
+            leaveQueue: () => Interlocked.Decrement(ref _waiting));
+        if (!_thread.TryPost(state))
+        {
+            state.LeaveQueue();
+            throw new RequestRefusedException(RefusalKind.Closed, null, "The engine is closing and takes no requests.");
+        }
+        return new(request.Id ?? Guid.NewGuid().ToString("N"), state, _thread.PostCancel);
+    }
+
+    private async Task CloseAsync()
+    {
+        await _thread.DisposeAsync();
+        _kv.Dispose();
+        _parts.Dispose();
+    }
 }

@@ -17,9 +17,9 @@ internal enum LogitRows
 
 /// <summary>What one step computes: rows (token, position) of several sequences. Reused from step to step, without allocation.</summary>
 /// <remarks>
-/// The rows of one sequence are consecutive positions and stand together; a sequence is added at most once a step, since
-/// rows see only keys that the store holds or that their own entry writes. Prefill, chunks, decode and verification differ
-/// in the number of rows only.
+/// The rows of one sequence are consecutive positions and stand together; a sequence is added at most once a step. Rows see
+/// the keys that the store holds and those that the step writes, also of another sequence whose blocks theirs begins with
+/// (choices of one request). Prefill, chunks, decode and verification differ in the number of rows only.
 /// </remarks>
 internal sealed class StepBatch
 {

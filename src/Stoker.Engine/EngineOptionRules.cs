@@ -1,0 +1,42 @@
+using Stoker.Engine.Sampling;
+
+namespace Stoker.Engine;
+
+/// <summary>The rules of <see cref="EngineOptions"/>. A value outside its range stops the engine from opening; none is corrected in silence.</summary>
+internal static class EngineOptionRules
+{
+    /// <exception cref="ArgumentException">Names the option, the value and the range.</exception>
+    public static void Check(EngineOptions options)
+    {
+        Require(options.Threads >= 0, nameof(options.Threads), options.Threads, "at least 0");
+        Require(options.MaxSequences >= 1, nameof(options.MaxSequences), options.MaxSequences, "at least 1");
+        Require(options.StepTokens >= options.MaxSequences, nameof(options.StepTokens), options.StepTokens,
+            $"at least {nameof(options.MaxSequences)} ({options.MaxSequences}), so that every running sequence gets a row");
+        Require(options.MaxQueuedRequests >= 1, nameof(options.MaxQueuedRequests), options.MaxQueuedRequests, "at least 1");
+        Require(options.MaxUnreadEvents >= 1, nameof(options.MaxUnreadEvents), options.MaxUnreadEvents, "at least 1");
+        Require(options.WatchdogSteps >= 1, nameof(options.WatchdogSteps), options.WatchdogSteps, "at least 1");
+        Require(options.MemoryBudgetBytes is null or > 0, nameof(options.MemoryBudgetBytes), options.MemoryBudgetBytes, "above 0");
+        Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
+    }
+
+    /// <summary>Deployment over model over API.</summary>
+    /// <exception cref="ArgumentException">A default of the deployment or the model is out of range.</exception>
+    public static SamplingOptions Defaults(EngineOptions options, SamplingOptions model)
+    {
+        var defaults = options.DefaultSampling.Over(model).Over(SamplingOptions.ApiDefaults);
+        try
+        {
+            SamplingSettings.From(defaults, int.MaxValue, () => 0);
+        }
+        catch (RequestRefusedException error)
+        {
+            throw new ArgumentException($"{nameof(options.DefaultSampling)}: {error.Message}", nameof(options), error);
+        }
+        return defaults;
+    }
+
+    private static void Require(bool holds, string name, object? value, string allowed)
+    {
+        if (!holds) throw new ArgumentException($"{name} must be {allowed}, was {value}.", name);
+    }
+}

@@ -1,0 +1,32 @@
+using System.Threading.Channels;
+
+namespace Stoker.Engine.Scheduling;
+
+/// <summary>Events on their way from the loop to one reader. Bounded: the loop never waits, it learns that the reader is too slow.</summary>
+internal sealed class EventBuffer(int maxUnread, int choices)
+{
+    // Beside the bound there is room for the last event of each choice: an end always gets through.
+    private readonly Channel<GenerationEvent> _channel = Channel.CreateBounded<GenerationEvent>(
+        new BoundedChannelOptions(maxUnread + choices) { SingleReader = true, SingleWriter = true });
+
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ChannelReader<GenerationEvent> Reader => _channel.Reader;
+
+    /// <summary>Completed when the request has let go of everything.</summary>
+    public Task Ended => _ended.Task;
+
+    /// <summary>False: the reader has left too much unread and the event is lost.</summary>
+    public bool TryWrite(GenerationEvent item) => _channel.Reader.Count < maxUnread && _channel.Writer.TryWrite(item);
+
+    public void WriteLast(GenerationEvent item)
+    {
+        if (!_channel.Writer.TryWrite(item)) throw new InvalidOperationException("A choice ended twice.");
+    }
+
+    public void Close()
+    {
+        _channel.Writer.TryComplete();
+        _ended.TrySetResult();
+    }
+}

@@ -1,0 +1,120 @@
+namespace Stoker.Engine.Scheduling;
+
+/// <summary>The thread that turns the <see cref="StepLoop"/>, and the mailbox through which everyone else reaches it.</summary>
+internal sealed class LoopThread : IAsyncDisposable
+{
+    private readonly StepLoop _loop;
+    private readonly TimeProvider _time;
+    private readonly Thread _thread;
+    private readonly AutoResetEvent _wake = new(false);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+    private List<RequestState> _new = [], _cancelled = []; // under the lock
+    private bool _idle = true, _closing; // under the lock
+    private long _beatAt; // under the lock
+
+    public LoopThread(StepLoop loop, TimeProvider time)
+    {
+        (_loop, _time, _beatAt) = (loop, time, time.GetTimestamp());
+        _thread = new(Run) { IsBackground = true, Name = "stoker-engine" };
+    }
+
+    /// <summary>Zero while there is nothing to do: a loop that sleeps is well.</summary>
+    public TimeSpan HeartbeatAge
+    {
+        get { lock (_lock) return _idle ? TimeSpan.Zero : _time.GetElapsedTime(_beatAt); }
+    }
+
+    public void Start() => _thread.Start();
+
+    /// <summary>False when the loop is closing.</summary>
+    public bool TryPost(RequestState request)
+    {
+        lock (_lock)
+        {
+            if (_closing) return false;
+            _new.Add(request);
+            NoteWork_NeedsLock();
+            return true;
+        }
+    }
+
+    public void PostCancel(RequestState request)
+    {
+        lock (_lock)
+        {
+            if (_closing) return; // closing ends all of them
+            _cancelled.Add(request);
+            NoteWork_NeedsLock();
+        }
+    }
+
+    /// <summary>Ends all requests and the thread. Called once.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_lock)
+        {
+            _closing = true;
+            _wake.Set();
+        }
+        await _ended.Task;
+        _wake.Dispose(); // nobody sets it after the closing
+    }
+
+    private void Run()
+    {
+        while (TakeIn())
+        {
+            if (!TryStep()) WaitForWork();
+        }
+        _loop.EndAll(FinishReason.Cancelled, new EngineFaultException("The engine closes."));
+        _ended.SetResult();
+    }
+
+    // A step that throws has met a bug of the loop itself, not of a request: whose state is sound cannot be told, so all end.
+    private bool TryStep()
+    {
+        try
+        {
+            return _loop.Step();
+        }
+        catch (Exception error)
+        {
+            _loop.EndAll(FinishReason.Error, new EngineFaultException("A step of the engine failed; every request in it was ended.", error));
+            return true;
+        }
+    }
+
+    /// <summary>New requests and cancellations since the last step. False when it is time to end.</summary>
+    private bool TakeIn()
+    {
+        List<RequestState> added, cancelled;
+        bool closing;
+        lock (_lock)
+        {
+            (added, cancelled, closing) = (_new, _cancelled, _closing);
+            if (added.Count > 0) _new = [];
+            if (cancelled.Count > 0) _cancelled = [];
+            _beatAt = _time.GetTimestamp();
+        }
+        foreach (var request in added) _loop.Add(request);
+        foreach (var request in cancelled) _loop.Cancel(request);
+        return !closing;
+    }
+
+    private void WaitForWork()
+    {
+        lock (_lock)
+        {
+            if (_new.Count > 0 || _cancelled.Count > 0 || _closing) return;
+            _idle = true;
+        }
+        _wake.WaitOne();
+    }
+
+    private void NoteWork_NeedsLock()
+    {
+        if (_idle) (_idle, _beatAt) = (false, _time.GetTimestamp());
+        _wake.Set();
+    }
+}

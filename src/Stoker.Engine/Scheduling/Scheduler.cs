@@ -1,0 +1,120 @@
+using Stoker.Engine.KvCache;
+
+namespace Stoker.Engine.Scheduling;
+
+/// <summary>The sequences that run and wait, and their blocks: carries out what <see cref="StepPlanner"/> decides.</summary>
+/// <remarks>
+/// | state    | event                          | next     |
+/// | -------- | ------------------------------ | -------- |
+/// | -        | Add                            | waiting  |
+/// | waiting  | admitted by a plan             | running  |
+/// | running  | preempted by a plan            | waiting, before all that are newer |
+/// | any      | Remove (ended, cancelled)      | gone, blocks free |
+/// One thread uses it: the loop is the only writer.
+/// </remarks>
+internal sealed class Scheduler(BlockPool pool, StepLimits limits)
+{
+    private readonly StepPlanner _planner = new(limits);
+    private readonly StepPlan _plan = new();
+    private readonly List<SequenceState> _running = new(limits.MaxSequences);
+    private readonly List<SequenceState> _waiting = [];
+
+    public IReadOnlyList<SequenceState> Running => _running;
+
+    public IReadOnlyList<SequenceState> Waiting => _waiting;
+
+    public bool IsEmpty => _running.Count == 0 && _waiting.Count == 0;
+
+    public BlockPool Pool => pool;
+
+    public StepLimits Limits => limits;
+
+    /// <summary>Arrivals come in rising order.</summary>
+    public void Add(SequenceState sequence) => InsertByAge(_waiting, sequence);
+
+    /// <summary>Decides the next step and makes room for it. The rows are then to be computed and <see cref="Complete"/>d, or their sequences removed.</summary>
+    public StepPlan Begin()
+    {
+        _planner.Plan(_running, _waiting, pool.FreeCount, _plan);
+        foreach (var sequence in _plan.Preempt) Preempt(sequence);
+        foreach (var admission in _plan.Admit) Admit(admission);
+        foreach (var rows in _plan.Rows) rows.Sequence.Table.GrowTo(limits.BlocksFor(rows.FirstPosition + rows.Count));
+        return _plan;
+    }
+
+    /// <summary>The step's rows are in the blocks. True when one of them was new, not the repetition after a preemption.</summary>
+    public static bool Complete(StepPlan plan)
+    {
+        var progress = false;
+        foreach (var (sequence, first, count, _) in plan.Rows)
+        {
+            sequence.Computed = first + count;
+            if (sequence.Computed <= sequence.HighWater) continue;
+            sequence.HighWater = sequence.Computed;
+            progress = true;
+        }
+        return progress;
+    }
+
+    public void Remove(SequenceState sequence)
+    {
+        if (!_running.Remove(sequence)) _waiting.Remove(sequence);
+        sequence.Table.Free();
+    }
+
+    /// <summary>Our own invariants, for tests and for the loop when it falls idle.</summary>
+    public void CheckIntegrity()
+    {
+        pool.CheckIntegrity(_running.Concat(_waiting).Select(sequence => sequence.Table));
+        Check(_running.Count <= limits.MaxSequences, "more sequences run than may");
+        Check(IsByAge(_running) && IsByAge(_waiting), "a queue is out of order");
+        Check(_waiting.TrueForAll(sequence => sequence.Table.Count == 0), "a waiting sequence holds blocks");
+        Check(_running.TrueForAll(IsCovered), "a running sequence has tokens computed without a block, or more than there are");
+        Check(_running.Concat(_waiting).All(sequence => sequence.Preemptions <= limits.MaxPreemptions), "a sequence was preempted too often");
+    }
+
+    private void Preempt(SequenceState sequence)
+    {
+        sequence.Table.Free();
+        sequence.Computed = 0;
+        sequence.Preemptions++;
+        _running.Remove(sequence);
+        InsertByAge(_waiting, sequence);
+    }
+
+    private void Admit(PlannedAdmission admission)
+    {
+        var sequence = admission.Sequence;
+        if (admission.ShareFrom is { } sibling) sequence.Table.ShareFrom(sibling.Table, admission.SharedBlocks);
+        sequence.Table.GrowTo(admission.Blocks);
+        sequence.Reserved = admission.Reserve;
+        sequence.Computed = admission.SharedBlocks * limits.BlockSize;
+        _waiting.Remove(sequence);
+        InsertByAge(_running, sequence);
+    }
+
+    // Nearly always at the end: a new request at the queue's, a preempted one is older than all that never ran.
+    private static void InsertByAge(List<SequenceState> queue, SequenceState sequence)
+    {
+        var index = queue.Count;
+        while (index > 0 && queue[index - 1].Arrival > sequence.Arrival) index--;
+        queue.Insert(index, sequence);
+    }
+
+    private bool IsCovered(SequenceState sequence) =>
+        sequence.Table.Count >= limits.BlocksFor(sequence.Computed) && sequence.Computed <= sequence.TokenCount;
+
+    private static bool IsByAge(List<SequenceState> queue)
+    {
+        for (var index = 1; index < queue.Count; index++)
+        {
+            if (queue[index - 1].Arrival >= queue[index].Arrival) return false;
+        }
+        return true;
+    }
+
+    private static void Check(bool holds, string otherwise)
+    {
+        if (!holds) throw new InvalidOperationException($"Scheduler: {otherwise}.");
+    }
+}

@@ -1,0 +1,39 @@
+namespace Stoker.Engine.Scheduling;
+
+/// <summary>Which rows' logits the forward pass is to return.</summary>
+internal enum WantedLogits { None, Last, All }
+
+/// <summary>Rows of one sequence in a step.</summary>
+internal readonly record struct PlannedRows(SequenceState Sequence, int FirstPosition, int Count, WantedLogits Logits);
+
+/// <summary>A sequence that begins (again) in a step.</summary>
+/// <param name="Blocks">Blocks to hold in all.</param>
+/// <param name="ShareFrom">A choice of the same request whose first <paramref name="SharedBlocks"/> blocks it takes over.</param>
+internal readonly record struct PlannedAdmission(SequenceState Sequence, int Blocks, bool Reserve, SequenceState? ShareFrom, int SharedBlocks);
+
+/// <summary>What one step does, in this order: preempt, admit, compute. The lists are reused from step to step.</summary>
+internal sealed class StepPlan
+{
+    /// <summary>Newest first.</summary>
+    public List<SequenceState> Preempt { get; } = [];
+
+    public List<PlannedAdmission> Admit { get; } = [];
+
+    public List<PlannedRows> Rows { get; } = [];
+
+    public int RowCount { get; private set; }
+
+    public void Clear()
+    {
+        Preempt.Clear();
+        Admit.Clear();
+        Rows.Clear();
+        RowCount = 0;
+    }
+
+    public void Add(PlannedRows rows)
+    {
+        Rows.Add(rows);
+        RowCount += rows.Count;
+    }
+}

@@ -1,0 +1,47 @@
+using System.Text;
+using Stoker.Engine.Scheduling;
+
+namespace Stoker.Engine.Tests.Scheduling;
+
+/// <summary>Letters a to z, the four bytes of an emoji as four tokens, two end tokens, and one that breaks detokenisation.</summary>
+internal sealed class FakeText : ITextDecoder
+{
+    public const int Emoji = 26; // 26..29
+    public const int End = 30;
+    public const int OtherEnd = 31;
+    public const int Broken = 32;
+    public const int Size = 33;
+    private static readonly byte[] EmojiBytes = Encoding.UTF8.GetBytes("😀");
+
+    public int VocabularySize => Size;
+
+    public static int[] Ids(string text) => [.. text.Select(letter => letter - 'a')];
+
+    public ReadOnlyMemory<byte> TokenBytes(int id) => id switch
+    {
+        < Emoji => new[] { (byte)('a' + id) },
+        < End => EmojiBytes.AsMemory(id - Emoji, 1),
+        _ => default,
+    };
+
+    public ITextStream NewStream(bool skipSpecialTokens) => new Stream(this);
+
+    private sealed class Stream(FakeText text) : ITextStream
+    {
+        private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
+
+        public string Append(int id)
+        {
+            if (id == Broken) throw new FormatException("a detokeniser's bug");
+            return Decode(text.TokenBytes(id).Span, flush: false);
+        }
+
+        public string Flush() => Decode([], flush: true);
+
+        private string Decode(ReadOnlySpan<byte> bytes, bool flush)
+        {
+            var buffer = new char[8];
+            return new(buffer, 0, _decoder.GetChars(bytes, buffer, flush));
+        }
+    }
+}

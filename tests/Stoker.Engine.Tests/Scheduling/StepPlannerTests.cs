@@ -1,0 +1,168 @@
+using Stoker.Engine.KvCache;
+using Stoker.Engine.Scheduling;
+
+namespace Stoker.Engine.Tests.Scheduling;
+
+public sealed class StepPlannerTests
+{
+    private readonly BlockPool _pool = new(100);
+    private readonly List<SequenceState> _running = [];
+    private readonly List<SequenceState> _waiting = [];
+    private long _arrival;
+
+    [Fact]
+    public void Decodes_come_before_prefill_and_prefill_takes_the_rest()
+    {
+        Running(prompt: 100, computed: 10);
+        Running(prompt: 5, computed: 5, output: 1);
+        Running(prompt: 5, computed: 5, output: 1);
+        Rows(Plan()).ShouldBe([(1, 5, 1), (2, 5, 1), (0, 10, 14)]);
+    }
+
+    [Fact]
+    public void A_prompt_is_cut_into_chunks_and_only_the_last_one_has_logits()
+    {
+        var sequence = Running(prompt: 20, computed: 0);
+        Plan().Rows.Single().ShouldBe(new(sequence, 0, 16, WantedLogits.None));
+        sequence.Computed = 16;
+        Plan().Rows.Single().ShouldBe(new(sequence, 16, 4, WantedLogits.Last));
+    }
+
+    [Fact]
+    public void Waiting_sequences_join_in_order_with_the_rows_that_are_left()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        Waiting(prompt: 6);
+        Waiting(prompt: 20);
+        Waiting(prompt: 3);
+        var plan = Plan();
+        Rows(plan).ShouldBe([(0, 5, 1), (1, 0, 6), (2, 0, 9)]);
+        plan.Admit.Select(admission => admission.Blocks).ShouldBe([1, 2]);
+    }
+
+    [Fact]
+    public void A_prompt_that_does_not_fit_whole_waits_and_so_do_those_behind_it()
+    {
+        Waiting(prompt: 40);
+        Waiting(prompt: 3);
+        Plan(free: 2).Admit.ShouldBeEmpty();
+        Plan(free: 3).Admit.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void No_more_sequences_run_than_may()
+    {
+        for (var count = 0; count < 6; count++) Waiting(prompt: 1);
+        Plan().Admit.Count.ShouldBe(4);
+    }
+
+    [Fact]
+    public void The_newest_makes_room_and_nothing_is_admitted_in_that_step()
+    {
+        var oldest = Running(prompt: 16, computed: 16, output: 1);
+        Running(prompt: 5, computed: 5, output: 1);
+        var newest = Running(prompt: 5, computed: 5, output: 1);
+        Waiting(prompt: 1);
+        var plan = Plan(free: 0);
+        plan.Preempt.ShouldBe([newest]);
+        plan.Admit.ShouldBeEmpty();
+        Rows(plan).ShouldBe([(oldest.Arrival, 16, 1), (1, 5, 1)]);
+    }
+
+    [Fact]
+    public void The_newest_preempts_itself_when_it_is_the_one_that_grows()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        var newest = Running(prompt: 16, computed: 16, output: 1);
+        var plan = Plan(free: 0);
+        plan.Preempt.ShouldBe([newest]);
+        Rows(plan).ShouldBe([(0, 5, 1)]);
+    }
+
+    [Fact]
+    public void A_sequence_preempted_often_enough_gets_all_its_blocks_and_is_left_alone()
+    {
+        var tired = Waiting(prompt: 10, max: 60);
+        tired.Preemptions = 3;
+        Plan(free: 3).Admit.ShouldBeEmpty();
+        Plan(free: 4).Admit.Single().ShouldSatisfyAllConditions(
+            admission => admission.Reserve.ShouldBeTrue(), admission => admission.Blocks.ShouldBe(4));
+
+        _waiting.Clear();
+        var grows = Running(prompt: 16, computed: 16, output: 1);
+        var reserved = Running(prompt: 5, computed: 5, output: 1);
+        reserved.Reserved = true;
+        var plan = Plan(free: 0);
+        plan.Preempt.ShouldBe([grows]);
+        Rows(plan).ShouldBe([(reserved.Arrival, 5, 1)]);
+    }
+
+    [Fact]
+    public void A_choice_waits_for_its_sibling_and_begins_with_its_blocks_in_the_step_that_completes_the_prompt()
+    {
+        var leader = Running(prompt: 35, computed: 0, group: 7);
+        Waiting(prompt: 35, group: 7);
+        var stranger = Waiting(prompt: 2);
+        Plan().Admit.ShouldBeEmpty(); // no rows left
+        leader.PromptLogitsFrom = 0; // echo rows are few, so the leader leaves rows to others
+        Plan().Admit.Single().Sequence.ShouldBe(stranger);
+        (leader.Computed, leader.PromptLogitsFrom) = (32, int.MaxValue);
+        var plan = Plan();
+        plan.Admit[0].ShouldSatisfyAllConditions(
+            admission => admission.ShareFrom.ShouldBe(leader),
+            admission => admission.SharedBlocks.ShouldBe(2),
+            admission => admission.Blocks.ShouldBe(3));
+        Rows(plan).ShouldBe([(0, 32, 3), (1, 32, 3), (2, 0, 2)]);
+    }
+
+    [Fact]
+    public void The_last_prompt_token_is_computed_even_when_its_block_could_be_shared()
+    {
+        Running(prompt: 32, computed: 32, output: 1, group: 7);
+        Waiting(prompt: 32, group: 7);
+        Rows(Plan()).ShouldBe([(0, 32, 1), (1, 16, 15)]);
+        Plan().Admit.Single().SharedBlocks.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Prompt_rows_with_logits_come_in_small_chunks_and_those_before_without()
+    {
+        var sequence = Running(prompt: 12, computed: 0);
+        sequence.PromptLogitsFrom = 5;
+        Plan().Rows.Single().ShouldBe(new(sequence, 0, 5, WantedLogits.None));
+        sequence.Computed = 5;
+        Plan().Rows.Single().ShouldBe(new(sequence, 5, 4, WantedLogits.All));
+        sequence.Computed = 9;
+        Plan().Rows.Single().ShouldBe(new(sequence, 9, 3, WantedLogits.All));
+    }
+
+    private SequenceState Running(int prompt, int computed, int output = 0, int? group = null)
+    {
+        var sequence = New(prompt, prompt + 50, group);
+        (sequence.TokenCount, sequence.Computed) = (prompt + output, computed);
+        sequence.Table.GrowTo((prompt + 15) / 16);
+        _running.Add(sequence);
+        return sequence;
+    }
+
+    private SequenceState Waiting(int prompt, int max = 0, int? group = null)
+    {
+        var sequence = New(prompt, Math.Max(max, prompt), group);
+        _waiting.Add(sequence);
+        return sequence;
+    }
+
+    private SequenceState New(int prompt, int max, int? group) =>
+        new(_arrival++, group ?? 1000 + (int)_arrival, prompt, max, new(_pool, 20));
+
+    private StepPlan Plan(int free = 50, int stepTokens = 16)
+    {
+        var plan = new StepPlan();
+        new StepPlanner(new(MaxSequences: 4, stepTokens, BlockSize: 16, EchoRows: 4)).Plan(_running, _waiting, free, plan);
+        plan.RowCount.ShouldBeLessThanOrEqualTo(stepTokens);
+        return plan;
+    }
+
+    private static List<(long, int, int)> Rows(StepPlan plan) =>
+        [.. plan.Rows.Select(rows => (rows.Sequence.Arrival, rows.FirstPosition, rows.Count))];
+}
