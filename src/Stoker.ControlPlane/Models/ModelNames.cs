@@ -1,5 +1,6 @@
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
+using Stoker.ControlPlane.Accounts;
 
 namespace Stoker.ControlPlane.Models;
 
@@ -33,7 +34,8 @@ public sealed class ModelNames(ModelStore store)
     public static bool IsVisible(Model model, AccountName caller) => model.Name.Parent == caller || model.Public;
 
     /// <summary>Made of the asked name alone, so that it tells nothing about what is there.</summary>
-    public static Problem NotFound(string asked) => Problem.NotFound($"model \"{asked}\" not found");
+    public static Problem NotFound(string asked) =>
+        ModelName.TryParse(asked, out _) ? MissingResource.Problem(asked) : Problem.NotFound($"model \"{asked}\" not found");
 
     private async Task<Model?> FindVisibleAsync(AccountName caller, ModelName name, CancellationToken cancellation) =>
         await store.FindAsync(name, cancellation) is { } model && IsVisible(model, caller) ? model : null;

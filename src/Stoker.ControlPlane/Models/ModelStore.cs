@@ -30,7 +30,7 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
             status.State,
             status.Detail,
             status.State == ModelState.Ready ? status.Folder ?? FolderOf(row.Name) : null,
-            spec.ContextLength ?? seen?.ContextLength,
+            ModelFit.ContextLength(spec.ContextLength, seen),
             seen?.ParameterCount ?? spec.BaseModelDetails?.ParameterCount,
             spec.BaseModelDetails?.Moe ?? seen?.Moe ?? false,
             seen?.Precisions ?? [],

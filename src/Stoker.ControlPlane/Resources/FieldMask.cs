@@ -22,17 +22,23 @@ public static class FieldMask
     private const int MaxPaths = 200;
 
     /// <summary>The current record with the masked fields of the patch laid over it.</summary>
-    public static Result<T> Apply<T>(T current, T patch, string? mask, JsonTypeInfo<T> json, UpdatableFields fields)
-        where T : notnull
+    /// <param name="shown">
+    /// The record as a get answers it, where that holds more than <paramref name="current"/>: without a mask, fields that repeat it are
+    /// left alone, so that get, change, patch sets what was changed and nothing else.
+    /// </param>
+    public static Result<T> Apply<T>(
+        T current, T patch, string? mask, JsonTypeInfo<T> json, UpdatableFields fields, T? shown = default)
+        where T : class
     {
-        var (old, body) = (Node(current, json), Node(patch, json));
+        var (old, body) = (Node(shown ?? current, json), Node(patch, json));
         var isExplicit = !string.IsNullOrWhiteSpace(mask);
         if (!Paths(mask, body, json, fields).TryGet(out var paths, out var problem)) return problem;
 
-        var merged = (JsonObject)old.DeepClone();
+        var merged = Node(current, json);
         var violations = new Violations();
         foreach (var path in paths)
         {
+            if (!isExplicit && JsonNode.DeepEquals(path.Get(body), path.Get(old))) continue;
             if (fields.Mutable.Any(path.IsWithin)) path.Set(merged, path.Get(body));
             else Refuse(path, old, body, isExplicit, fields, violations);
         }

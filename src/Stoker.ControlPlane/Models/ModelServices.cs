@@ -1,0 +1,26 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Stoker.ControlPlane.Models;
+
+public static class ModelServices
+{
+    /// <summary>Models and the library. Needs the storage, accounts, and an <see cref="IModelInspector"/>.</summary>
+    public static IServiceCollection AddModels(this IServiceCollection services)
+    {
+        services.AddOptions<ModelOptions>().BindConfiguration(ModelOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ModelOptions>, ModelOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<ModelStore>();
+        services.AddSingleton<ModelNames>();
+        services.AddSingleton<ModelFiles>();
+        services.AddSingleton<ModelGates>();
+        services.AddSingleton<ModelUpload>();
+        services.AddSingleton<ModelCommands>();
+        services.AddSingleton<TransferAddress>();
+        services.AddSingleton(_ => ModelCatalogue.Load());
+        services.AddHostedService<ModelLibrary>();
+        return services;
+    }
+}
