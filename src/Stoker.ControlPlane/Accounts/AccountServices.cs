@@ -16,6 +16,9 @@ public static class AccountServices
         services.AddSingleton<FirstStart>();
         services.AddSingleton<KeyRingSource>();
         services.AddSingleton<Authenticator>();
+        services.AddSingleton<AccountCommands>();
+        services.AddSingleton<UserCommands>();
+        services.AddSingleton<ApiKeyCommands>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyRingSource>());
         return services;
     }

@@ -8,8 +8,10 @@ namespace Stoker.ControlPlane.Accounts;
 /// Keys are rows like the others, not a table of their own: their hashes are looked up in the <see cref="KeyRing"/>, which the store's
 /// watch keeps, so that a revocation reaches every process by the same path as any other change.
 /// </remarks>
-internal sealed class AccountStore(IResourceStore store)
+internal sealed class AccountStore(IResourceStore store) : IDisposable
 {
+    private readonly SemaphoreSlim _writing = new(1, 1);
+
     public TypedStore<AccountName, AccountSpec, NoStatus> Accounts { get; } =
         new(store, AccountName.Collection, AccountJson.Default.AccountSpec, AccountJson.Default.NoStatus);
 
@@ -18,4 +20,22 @@ internal sealed class AccountStore(IResourceStore store)
 
     public TypedStore<ApiKeyName, ApiKeySpec, NoStatus> Keys { get; } =
         new(store, ApiKeyName.Collection, AccountJson.Default.ApiKeySpec, AccountJson.Default.NoStatus);
+
+    /// <summary>
+    /// Lets one command at a time look and then write: counts and "the last admin" must still hold when the row is written. Dispose to end.
+    /// </summary>
+    public async Task<IDisposable> WriteAsync(CancellationToken cancellation)
+    {
+        await _writing.WaitAsync(cancellation);
+        return new Turn(_writing);
+    }
+
+    public void Dispose() => _writing.Dispose();
+
+    private sealed class Turn(SemaphoreSlim writing) : IDisposable
+    {
+        private SemaphoreSlim? _writing = writing;
+
+        public void Dispose() => Interlocked.Exchange(ref _writing, null)?.Release();
+    }
 }

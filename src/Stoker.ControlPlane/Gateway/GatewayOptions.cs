@@ -1,0 +1,63 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>Limits and timeouts of inference requests. Configuration section <see cref="Section"/>.</summary>
+public sealed class GatewayOptions
+{
+    public const string Section = "Stoker:Gateway";
+
+    /// <summary>Lets top-level keys through that the surface does not know, for clients that send more; the replica may still refuse them.</summary>
+    public bool RelaxUnknownFields { get; set; }
+
+    /// <summary>16 MiB hold some four million tokens of text; what is longer is refused with 413.</summary>
+    [Range(1_024, 1 << 30)]
+    public int MaxBodyBytes { get; set; } = 16 << 20;
+
+    /// <summary>All bodies that are being held at once. Beyond it requests are refused with 503 until others end.</summary>
+    [Range(1 << 20, 1L << 40)]
+    public long MaxHeldBodyBytes { get; set; } = 1L << 30;
+
+    /// <summary>Nesting of a request body; tool schemas go some twenty levels deep.</summary>
+    [Range(8, 512)]
+    public int MaxDepth { get; set; } = 64;
+
+    /// <summary>One event of a stream. A token with twenty alternatives takes some 4 KiB; 128 choices in one event half a megabyte.</summary>
+    [Range(4_096, 1 << 30)]
+    public int MaxEventBytes { get; set; } = 4 << 20;
+
+    /// <summary>An answer that is not streamed: 128 choices of long text with log-probabilities stay below it.</summary>
+    [Range(4_096, 1 << 30)]
+    public int MaxAnswerBytes { get; set; } = 256 << 20;
+
+    /// <summary>For a client to send its whole body: 16 MiB in two minutes is a slow home line.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan RequestBodyTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Below it, after <see cref="MinBodyRateGrace"/>, a client counts as stalling on purpose. Kestrel's own default.</summary>
+    [Range(1, 1 << 30)]
+    public double MinBodyBytesPerSecond { get; set; } = 240;
+
+    [Range(typeof(TimeSpan), "00:00:01.001", "01:00:00")]
+    public TimeSpan MinBodyRateGrace { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>To connect to a replica: they are near, so that one which does not accept within it is in trouble.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>From the request to the head of the answer. An answer that is not streamed has no head before its last token, hence so long.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan FirstByteTimeout { get; set; } = TimeSpan.FromMinutes(20);
+
+    /// <summary>Between two reads of an answer: a decode step takes well under a second, a preempted sequence waits for others.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan GapTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long one write to a client may wait before its request is cancelled, so that it does not hold a place in a batch.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan SlowReaderTimeout { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+[OptionsValidator]
+internal sealed partial class GatewayOptionsValidator : IValidateOptions<GatewayOptions>;

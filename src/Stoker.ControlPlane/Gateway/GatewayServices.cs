@@ -1,0 +1,25 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Stoker.ControlPlane.Gateway;
+
+public static class GatewayServices
+{
+    /// <summary>The inference surface. Needs accounts and routing.</summary>
+    public static IServiceCollection AddGateway(this IServiceCollection services)
+    {
+        services.AddOptions<GatewayOptions>().BindConfiguration(GatewayOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<GatewayOptions>, GatewayOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddSingleton(provider => new BodyBudget(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.MaxHeldBodyBytes));
+        services.AddSingleton<GatewayMetrics>();
+        services.AddSingleton<ReplicaClient>();
+        services.AddSingleton<AnswerRelay>();
+        services.AddSingleton<Forwarder>();
+        services.AddSingleton<InferenceHandler>();
+        services.AddSingleton<ModelListing>();
+        return services;
+    }
+}

@@ -1,0 +1,122 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Routing;
+using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>One inference request from its first byte to its last.</summary>
+/// <remarks>
+/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 pick a replica and forward (<see cref="Forwarder"/>).
+/// An error before the head of the answer is returned and written here, in one place. Nothing of a body is logged: of an
+/// unforeseen exception only its type and stack are, because a message may quote what it choked on.
+/// </remarks>
+internal sealed partial class InferenceHandler(
+    Authenticator authenticator,
+    RoutingSource routing,
+    Forwarder forwarder,
+    BodyBudget budget,
+    GatewayMetrics metrics,
+    TimeProvider time,
+    IOptions<GatewayOptions> options,
+    ILogger<InferenceHandler> log)
+{
+    public async Task HandleAsync(HttpContext context, Surface surface)
+    {
+        var requestId = RequestIds.Assign(context);
+        var outcome = "answered";
+        metrics.Began();
+        try
+        {
+            if (await RunAsync(context, surface, requestId) is { } error)
+            {
+                outcome = error.Code;
+                await error.WriteAsync(context);
+            }
+        }
+        catch (Exception error) when (context.RequestAborted.IsCancellationRequested && error is OperationCanceledException or IOException)
+        {
+            outcome = "client_gone";
+        }
+        catch (Exception error)
+        {
+            outcome = "internal";
+            LogUnforeseen(requestId, error.GetType().Name, error.StackTrace);
+            await EndBrokenAsync(context);
+        }
+        finally
+        {
+            metrics.Ended(outcome);
+        }
+    }
+
+    private async Task<InferenceError?> RunAsync(HttpContext context, Surface surface, string requestId)
+    {
+        // 1: before a byte of the body is read.
+        if (authenticator.Authenticate(context) is not { } caller) return InferenceError.Unauthorized;
+
+        // 2
+        using var body = new RequestBody(options.Value, budget);
+        if (await ReadAsync(context, body) is { } unread) return unread;
+
+        // 3
+        if (RequestScan.Run(body.Bytes.Span, surface, options.Value, out var request) is { } unsound) return unsound;
+
+        // 4
+        var route = ModelReference.Parse(request!.Model) is { } reference ? routing.Current.Find(caller.Account, reference) : null;
+        if (route is null) return InferenceError.ModelNotFound;
+
+        // 5
+        var arrived = time.GetTimestamp();
+        return await forwarder.ForwardAsync(new(context, surface, body, request, route, requestId, arrived));
+    }
+
+    private async Task<InferenceError?> ReadAsync(HttpContext context, RequestBody body)
+    {
+        var limits = options.Value;
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null; // RequestBody counts
+        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+        {
+            rate.MinDataRate = new MinDataRate(limits.MinBodyBytesPerSecond, limits.MinBodyRateGrace);
+        }
+
+        using var phase = new PhaseTimeout(time, context.RequestAborted);
+        phase.Begin(limits.RequestBodyTimeout);
+        try
+        {
+            return await body.ReadAsync(context.Request, phase.Token);
+        }
+        catch (OperationCanceledException) when (phase.TimedOut)
+        {
+            return BodyTooSlow;
+        }
+        catch (BadHttpRequestException error)
+        {
+            // The server's own findings: too slow a body, broken chunks, an end before its length.
+            return error.StatusCode == StatusCodes.Status408RequestTimeout
+                ? BodyTooSlow
+                : new(error.StatusCode, "INVALID_ARGUMENT", "The body could not be read: its length or its chunks are wrong");
+        }
+    }
+
+    /// <summary>After a bug: an error while the head is not out, a cut connection otherwise, so that nobody takes the half for the whole.</summary>
+    private static async Task EndBrokenAsync(HttpContext context)
+    {
+        if (context.Response.HasStarted) context.Abort();
+        else await Unforeseen.WriteAsync(context);
+    }
+
+    private static InferenceError BodyTooSlow { get; } = new(
+        StatusCodes.Status408RequestTimeout, "REQUEST_TIMEOUT", "The body did not arrive in time: send it again over a faster connection");
+
+    private static InferenceError Unforeseen { get; } = new(
+        StatusCodes.Status500InternalServerError, "INTERNAL", "The server failed on this request: give x-fireworks-request-id to its operator");
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} met an unforeseen {Error}\n{Stack}")]
+    private partial void LogUnforeseen(string requestId, string error, string? stack);
+}

@@ -1,0 +1,73 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+using Stoker.Api.Replicas;
+using Stoker.ControlPlane.Routing;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>Pooled connections to replicas, over unix sockets and TCP.</summary>
+/// <remarks>
+/// A general HTTP client's habits are wrong here and are off: proxies, redirects, cookies, decompression, trace headers, one timeout
+/// for everything, and reading on after a client hung up (that would keep the replica at work).
+/// </remarks>
+internal sealed class ReplicaClient : IDisposable
+{
+    private static readonly HttpRequestOptionsKey<ReplicaTarget> Target = new("stoker.replica");
+
+    private readonly HttpMessageInvoker _http;
+
+    public ReplicaClient(IOptions<GatewayOptions> options)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            ActivityHeadersPropagator = null,
+            AllowAutoRedirect = false,
+            AutomaticDecompression = System.Net.DecompressionMethods.None,
+            ConnectCallback = ConnectAsync,
+            ConnectTimeout = options.Value.ConnectTimeout,
+            MaxResponseDrainSize = 0,
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            ResponseDrainTimeout = TimeSpan.Zero,
+            UseCookies = false,
+            UseProxy = false,
+        };
+        _http = new(handler, disposeHandler: true);
+    }
+
+    /// <summary>Sends a request and answers when the head of the answer is there.</summary>
+    /// <exception cref="HttpRequestException">The replica cannot be reached, or broke off.</exception>
+    public async Task<HttpResponseMessage> SendAsync(
+        ReplicaTarget replica, string path, HttpContent content, string requestId, CancellationToken cancellation)
+    {
+        // The message is not disposed: that would dispose the content, which is its maker's. The host tells the pool replicas apart.
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(replica.Address ?? new Uri($"http://{replica.ReplicaId}.replica"), path))
+        {
+            Content = content,
+        };
+        request.Options.Set(Target, replica);
+        request.Headers.TryAddWithoutValidation(ReplicaProtocol.RequestIdHeader, requestId);
+        return await _http.SendAsync(request, cancellation);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        var path = context.InitialRequestMessage.Options.TryGetValue(Target, out var replica) ? replica.SocketPath : null;
+        var socket = path is null
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
+            : new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await (path is null
+                ? socket.ConnectAsync(context.DnsEndPoint, cancellation)
+                : socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation));
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Http;
+using Stoker.ControlPlane.Routing;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>What a client is told when the replica's side cannot serve it.</summary>
+internal static class RouteErrors
+{
+    /// <summary>The replica was reached, and broke off or answered what it may not. The request may have run.</summary>
+    public static InferenceError BrokeOff { get; } = new(
+        StatusCodes.Status502BadGateway, "UPSTREAM_FAILED", "The replica failed while it worked on the request: send it again")
+    {
+        RetryAfter = TimeSpan.FromSeconds(1),
+    };
+
+    /// <summary>Nothing of the request was sent.</summary>
+    public static InferenceError Unreachable { get; } = Unavailable(
+        "UPSTREAM_UNREACHABLE", "No replica of the deployment could be reached: send the request again", TimeSpan.FromSeconds(1));
+
+    public static InferenceError TooSlow { get; } = new(
+        StatusCodes.Status504GatewayTimeout, "UPSTREAM_TIMEOUT", "The replica did not answer in time: send the request again, or ask for less")
+    {
+        RetryAfter = TimeSpan.FromSeconds(5),
+    };
+
+    public static InferenceError AnswerTooLarge { get; } = new(
+        StatusCodes.Status502BadGateway, "ANSWER_TOO_LARGE", "The answer is larger than the gateway passes on: ask for fewer choices or log-probabilities, or stream");
+
+    /// <summary>Why no replica is ready, and when to come back.</summary>
+    public static InferenceError NotReady(Route route)
+    {
+        var detail = route.Detail is null ? "" : $" ({route.Detail})";
+        return route.Waiting switch
+        {
+            Waiting.Capacity => Unavailable(
+                "DEPLOYMENT_WAITS_FOR_CAPACITY",
+                $"Deployment {route.Name} waits for free accelerators{detail}: retry later, or free some by scaling another deployment down",
+                TimeSpan.FromSeconds(30)),
+            Waiting.Failed => Unavailable(
+                "DEPLOYMENT_FAILED",
+                $"Deployment {route.Name} could not start{detail}: see its status, then update or recreate it",
+                TimeSpan.FromMinutes(1)),
+            Waiting.Parked => Unavailable(
+                "DEPLOYMENT_PARKED",
+                $"Deployment {route.Name} has a maximum of zero replicas and does not wake by itself: raise max_replica_count",
+                TimeSpan.FromMinutes(1)),
+            Waiting.Deleting => Unavailable(
+                "DEPLOYMENT_DELETING", $"Deployment {route.Name} is being deleted: use another one", TimeSpan.FromMinutes(1)),
+            _ => Unavailable(
+                "DEPLOYMENT_SCALING_UP",
+                $"Deployment {route.Name} is starting and has no replica yet{detail}: retry your request shortly",
+                TimeSpan.FromSeconds(2)),
+        };
+    }
+
+    private static InferenceError Unavailable(string code, string message, TimeSpan retryAfter) =>
+        new(StatusCodes.Status503ServiceUnavailable, code, message) { RetryAfter = retryAfter };
+}

@@ -1,0 +1,39 @@
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>A client's body with another model's name in it; every other byte is the client's own, and none is copied.</summary>
+internal sealed class SplicedContent : HttpContent
+{
+    private readonly ReadOnlyMemory<byte> _before;
+    private readonly ReadOnlyMemory<byte> _name;
+    private readonly ReadOnlyMemory<byte> _after;
+
+    /// <param name="quotedName">The name as JSON, with its quotes.</param>
+    public SplicedContent(ReadOnlyMemory<byte> body, ScannedRequest request, ReadOnlyMemory<byte> quotedName)
+    {
+        (_before, _name, _after) = (body[..request.ModelStart], quotedName, body[request.ModelEnd..]);
+        Headers.ContentType = new MediaTypeHeaderValue("application/json");
+    }
+
+    /// <summary>Whether a byte of it may have left: from then on a retry could run the request twice.</summary>
+    public bool Started { get; private set; }
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = (long)_before.Length + _name.Length + _after.Length;
+        return true;
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        Started = true;
+        await stream.WriteAsync(_before, cancellationToken);
+        await stream.WriteAsync(_name, cancellationToken);
+        await stream.WriteAsync(_after, cancellationToken);
+    }
+}

@@ -1,0 +1,34 @@
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>Where server-sent events end, and what the few that matter here are.</summary>
+internal static class SseFrames
+{
+    /// <summary>The byte after the blank line that ends the first event, or -1 when it has not arrived yet.</summary>
+    /// <param name="from">What an earlier look has covered.</param>
+    public static int FindEnd(ReadOnlySpan<byte> bytes, int from)
+    {
+        // The blank line may have begun before what is new: step back over "\n\r".
+        for (var at = Math.Max(0, from - 2); at < bytes.Length;)
+        {
+            var found = bytes[at..].IndexOf((byte)'\n');
+            if (found < 0) return -1;
+            at += found + 1;
+            if (bytes[at..].StartsWith("\n"u8)) return at + 1;
+            if (bytes[at..].StartsWith("\r\n"u8)) return at + 2;
+        }
+
+        return -1;
+    }
+
+    public static bool IsDone(ReadOnlySpan<byte> frame) => Data(frame).StartsWith("[DONE]"u8);
+
+    /// <summary>Whether the replica itself reports a failure; it is the last event then.</summary>
+    public static bool IsError(ReadOnlySpan<byte> frame) => Data(frame).StartsWith("{\"error\""u8);
+
+    private static ReadOnlySpan<byte> Data(ReadOnlySpan<byte> frame)
+    {
+        if (!frame.StartsWith("data:"u8)) return [];
+        var data = frame["data:"u8.Length..];
+        return data.StartsWith(" "u8) ? data[1..] : data;
+    }
+}

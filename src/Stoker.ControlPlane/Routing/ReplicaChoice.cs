@@ -1,0 +1,21 @@
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>Which of the ready replicas takes the next request: pure, and the place where an estimate of time to first token will stand.</summary>
+internal static class ReplicaChoice
+{
+    /// <summary>The fewest outstanding requests; among equals the one that was picked longest ago, so that idle ones share the work.</summary>
+    public static ReplicaTarget? LeastOutstanding(IReadOnlyList<ReplicaTarget> ready, ReplicaTarget? except)
+    {
+        ReplicaTarget? best = null;
+        var (fewest, oldest) = (int.MaxValue, long.MaxValue);
+        for (var index = 0; index < ready.Count; index++)
+        {
+            var replica = ready[index];
+            var inFlight = replica.InFlight; // read once: it changes beside us
+            if (ReferenceEquals(replica, except) || inFlight > fewest || (inFlight == fewest && replica.LastPick >= oldest)) continue;
+            (best, fewest, oldest) = (replica, inFlight, replica.LastPick);
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,45 @@
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>One replica as the gateway sees it: where it listens, and how much this gateway has running there.</summary>
+/// <remarks>It outlives the routing tables that name it, so that its count is exact across changes of the table.</remarks>
+/// <param name="address">Its base URL; null when it listens on a unix socket.</param>
+/// <param name="socketPath">Its unix socket; null when it has a URL.</param>
+public sealed class ReplicaTarget(string replicaId, Uri? address, string? socketPath)
+{
+    private int _inFlight;
+
+    public string ReplicaId => replicaId;
+
+    public Uri? Address => address;
+
+    public string? SocketPath => socketPath;
+
+    /// <summary>Requests that this gateway sent there and that have not ended.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>When it was picked last, in picks of its deployment.</summary>
+    internal long LastPick { get; set; }
+
+    internal void Begin() => Interlocked.Increment(ref _inFlight);
+
+    internal void End() => Interlocked.Decrement(ref _inFlight);
+}
+
+/// <summary>A place on a replica for one request; giving it back twice counts once.</summary>
+public sealed class ReplicaLease : IDisposable
+{
+    private int _ended;
+
+    internal ReplicaLease(ReplicaTarget replica)
+    {
+        Replica = replica;
+        replica.Begin();
+    }
+
+    public ReplicaTarget Replica { get; }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0) Replica.End();
+    }
+}

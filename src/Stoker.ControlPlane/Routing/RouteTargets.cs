@@ -1,0 +1,68 @@
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>
+/// Keeps what outlives a table: each replica's count of requests, also while the replica is out of the table for a moment with
+/// requests still running.
+/// </summary>
+internal sealed class RouteTargets
+{
+    private readonly Dictionary<ReplicaId, ReplicaTarget> _replicas = [];
+    private readonly Dictionary<DeploymentName, DeploymentLoad> _loads = [];
+
+    public Route ToRoute(DeploymentRoute deployment, ModelCard card) => new(
+        deployment.Name,
+        deployment.BaseModel,
+        // What the deployments' reconciler starts replicas with.
+        ServedName: deployment.BaseModel.ToString(),
+        deployment.CreateTime,
+        WaitingOf(deployment),
+        Detail: null,
+        card,
+        [.. deployment.Ready.Select(ToTarget)])
+    {
+        Load = LoadOf(deployment.Name),
+    };
+
+    /// <summary>Forgets what no deployment names any more and no request uses.</summary>
+    public void DropOthers(IReadOnlyDictionary<DeploymentName, DeploymentRoute> deployments)
+    {
+        var named = deployments.Values.SelectMany(deployment => deployment.Ready).Select(replica => replica.Id).ToHashSet();
+        foreach (var (id, target) in _replicas)
+        {
+            if (target.InFlight == 0 && !named.Contains(id)) _replicas.Remove(id);
+        }
+
+        foreach (var name in _loads.Keys)
+        {
+            if (!deployments.ContainsKey(name)) _loads.Remove(name);
+        }
+    }
+
+    private static Waiting WaitingOf(DeploymentRoute deployment) => deployment.State switch
+    {
+        "FAILED" => Waiting.Failed,
+        "DELETING" or "DELETED" => Waiting.Deleting,
+        _ => deployment.DesiredReplicas == 0 ? Waiting.Parked : Waiting.Starting,
+    };
+
+    private ReplicaTarget ToTarget(ReplicaEndpoint endpoint)
+    {
+        if (!_replicas.TryGetValue(endpoint.Id, out var target))
+        {
+            target = new(endpoint.Id.ToString(), endpoint.SocketPath is null ? endpoint.Address : null, endpoint.SocketPath);
+            _replicas.Add(endpoint.Id, target);
+        }
+
+        return target;
+    }
+
+    private DeploymentLoad LoadOf(DeploymentName name)
+    {
+        if (!_loads.TryGetValue(name, out var load)) _loads.Add(name, load = new());
+        return load;
+    }
+}

@@ -1,0 +1,96 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Resources;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>Makes the routing table anew whenever replicas or models change. The table's only writer.</summary>
+internal sealed partial class RoutingFeed(
+    ReplicaDirectory replicas, ModelStore models, RoutingSource routing, TimeProvider time, ILogger<RoutingFeed> log) : BackgroundService
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    private readonly ChangeSignal _modelsChanged = new();
+    private readonly RouteTargets _targets = new();
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(FollowModelsAsync(stoppingToken), RebuildAsync(stoppingToken));
+
+    private async Task RebuildAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            // Both taken before looking, so that a change while the table is made is not lost.
+            var (replicasChanged, modelsChanged) = (replicas.Changed, _modelsChanged.Next);
+            try
+            {
+                await PublishAsync(stopping);
+                await Task.WhenAny(replicasChanged, modelsChanged).WaitAsync(stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                LogFailed("table", error);
+                await Task.Delay(RetryDelay, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task PublishAsync(CancellationToken cancellation)
+    {
+        var deployments = replicas.Current.Routes;
+        var (routes, cards) = (new List<Route>(deployments.Count), new Dictionary<ModelName, ModelCard>());
+        foreach (var deployment in deployments.Values)
+        {
+            if (!cards.TryGetValue(deployment.BaseModel, out var card))
+            {
+                cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
+            }
+
+            routes.Add(_targets.ToRoute(deployment, card));
+        }
+
+        routing.Publish(new RoutingTable(routes));
+        _targets.DropOthers(deployments);
+    }
+
+    private async Task FollowModelsAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                var list = await models.Rows.ListAsync(null, stopping);
+                _modelsChanged.Raise();
+                await foreach (var _ in models.Rows.WatchAsync(list.Revision, stopping)) _modelsChanged.Raise();
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (WatchExpiredException)
+            {
+                // Too far behind: list again.
+            }
+            catch (Exception error)
+            {
+                LogFailed("watch of models", error);
+                await Task.Delay(RetryDelay, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private static ModelCard ToCard(Model? model) => model is null
+        ? new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false)
+        : new(WireEnum.TextOf(model.Kind), model.ContextLength, model.SupportsChat, model.SupportsTools, SupportsImageInput: false);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Routing: the {What} could not be read; requests go by the last table. Trying again")]
+    private partial void LogFailed(string what, Exception error);
+}

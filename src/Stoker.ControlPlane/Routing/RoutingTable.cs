@@ -1,0 +1,50 @@
+using Stoker.Api.Names;
+
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>Every deployment at one moment, immutable. A request takes the table once and keeps it.</summary>
+public sealed class RoutingTable
+{
+    private readonly Dictionary<DeploymentName, Route> _deployments = [];
+    private readonly Dictionary<(AccountName, ModelName), Route> _defaults = [];
+    private readonly Dictionary<AccountName, List<Route>> _byAccount = [];
+
+    public RoutingTable(IEnumerable<Route> routes)
+    {
+        foreach (var route in routes.OrderBy(route => route.CreateTime).ThenBy(route => route.Name.ToString(), StringComparer.Ordinal))
+        {
+            _deployments.Add(route.Name, route);
+            if (!_byAccount.TryGetValue(route.Name.Parent, out var siblings)) _byAccount.Add(route.Name.Parent, siblings = []);
+            siblings.Add(route);
+            // The first deployment of a model answers for the model alone.
+            if (route.Waiting != Waiting.Deleting) _defaults.TryAdd((route.Name.Parent, route.BaseModel), route);
+        }
+    }
+
+    public static RoutingTable Empty { get; } = new([]);
+
+    /// <summary>The deployments of an account, oldest first.</summary>
+    public IReadOnlyList<Route> Of(AccountName account) => _byAccount.TryGetValue(account, out var routes) ? routes : [];
+
+    /// <summary>Whether the model's name alone leads there, for callers of its account.</summary>
+    public bool IsDefault(Route route) => ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route);
+
+    /// <summary>Where a name leads for a caller: null when it names nothing that the caller may use, whatever the cause.</summary>
+    /// <remarks>
+    /// Both halves of <c>model#deployment</c> must fit together. A model alone means the caller's own default deployment of it; then
+    /// would come the serverless tier, which has none yet.
+    /// </remarks>
+    public Route? Find(AccountName caller, ModelReference reference)
+    {
+        if (reference.Deployment is { } name)
+        {
+            return _deployments.TryGetValue(name, out var route)
+                && name.Parent == caller
+                && (reference.Model is null || reference.Model == route.BaseModel)
+                    ? route
+                    : null;
+        }
+
+        return reference.Model is { } model ? _defaults.GetValueOrDefault((caller, model)) : null;
+    }
+}
