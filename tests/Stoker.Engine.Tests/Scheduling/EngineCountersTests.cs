@@ -1,0 +1,56 @@
+using Stoker.Engine.Scheduling;
+
+namespace Stoker.Engine.Tests.Scheduling;
+
+public sealed class EngineCountersTests
+{
+    [Fact]
+    public void A_histogram_counts_by_upper_bound()
+    {
+        var histogram = new Histogram([0.1, 1]);
+        foreach (var milliseconds in new[] { 50, 100, 101, 5000 }) histogram.Record(TimeSpan.FromMilliseconds(milliseconds));
+        var snapshot = histogram.Snapshot();
+        snapshot.Counts.ShouldBe([2, 1, 1]);
+        snapshot.Sum.ShouldBe(5.251, 1e-9);
+        snapshot.Count.ShouldBe(4);
+    }
+
+    [Fact]
+    public void Times_are_taken_from_submission_to_step_to_token_to_end()
+    {
+        var rig = new LoopRig(maxSequences: 1);
+        rig.Model.OnForward = _ => rig.Time.Advance(TimeSpan.FromSeconds(1)); // every step lasts a second
+        var first = rig.Submit(StepLoopTests.Forced(1, maxTokens: 4));
+        var second = rig.Submit(StepLoopTests.Forced(2, maxTokens: 2));
+        rig.Run();
+
+        var usage = LoopRig.Result(first).Usage;
+        (usage.QueueTime, usage.TimeToFirstToken, usage.Duration).ShouldBe((Seconds(0), Seconds(1), Seconds(4)));
+        usage = LoopRig.Result(second).Usage;
+        (usage.QueueTime, usage.TimeToFirstToken, usage.Duration).ShouldBe((Seconds(4), Seconds(5), Seconds(6)));
+
+        var statistics = rig.Statistics;
+        statistics.QueueTime.Sum.ShouldBe(4);
+        statistics.TimeToFirstToken.Sum.ShouldBe(6);
+        statistics.EndToEndLatency.Sum.ShouldBe(10);
+        (statistics.InterTokenLatency.Count, statistics.InterTokenLatency.Sum).ShouldBe((4, 4));
+        (statistics.TimePerOutputToken.Count, statistics.TimePerOutputToken.Sum).ShouldBe((2, 2));
+        (statistics.PromptTokens, statistics.GeneratedTokens, statistics.Steps).ShouldBe((6, 6, 6));
+        statistics.Finished[FinishReason.Length].ShouldBe(2);
+    }
+
+    [Fact]
+    public void The_state_is_that_after_the_last_step()
+    {
+        var rig = new LoopRig(blocks: 10, maxSequences: 2);
+        for (var count = 0; count < 3; count++) rig.Submit(StepLoopTests.Forced(1));
+        rig.Loop.Step();
+        var statistics = rig.Statistics;
+        (statistics.Running, statistics.Waiting, statistics.KvBlocksUsed, statistics.KvBlocksTotal).ShouldBe((2, 1, 2, 10));
+        statistics.KvUsage.ShouldBe(0.2);
+        rig.Run();
+        (rig.Statistics.Running, rig.Statistics.Waiting, rig.Statistics.KvUsage).ShouldBe((0, 0, 0));
+    }
+
+    private static TimeSpan Seconds(int count) => TimeSpan.FromSeconds(count);
+}

@@ -1,0 +1,45 @@
+using Stoker.Engine.Models;
+using Stoker.Engine.Scheduling;
+
+namespace Stoker.Engine.Tests.Scheduling;
+
+public sealed class MemoryPlanTests
+{
+    private const long Weights = 1_000_000;
+    private static readonly StepLimits Limits = new(MaxSequences: 4, StepTokens: 32, BlockSize: 16, EchoRows: 4);
+
+    // 2 x 2 layers x 1 head x 4 x 4 bytes = 64 bytes a token, 1024 a block; a row of logits 400 bytes.
+    private static readonly ModelShape Shape = new(
+        Layers: 2, HiddenSize: 8, Heads: 2, KvHeads: 1, HeadDim: 4, VocabularySize: 100, ContextLength: 160);
+
+    private const long Step = (8 * 400) + (20 * 100);
+
+    [Fact]
+    public void A_stated_budget_holds_weights_step_and_cache_together()
+    {
+        var plan = Plan(Weights + Step + (7 * 1024) + 1023);
+        plan.ShouldBe(new(Weights, Step, 7, 7 * 1024));
+    }
+
+    [Fact]
+    public void More_than_all_sequences_at_full_length_is_never_taken() => Plan(long.MaxValue / 2).KvBlocks.ShouldBe(4 * 10);
+
+    [Fact]
+    public void Without_a_budget_it_takes_at_most_half_of_what_is_left()
+    {
+        Plan(null, available: 1L << 40).KvBlocks.ShouldBe(40);
+        Plan(null, available: Weights + Step + (2 * 30 * 1024)).KvBlocks.ShouldBe(30);
+        Plan(null, available: Weights).KvBlocks.ShouldBe(10); // one whole context at least
+    }
+
+    [Fact]
+    public void A_budget_for_no_block_at_all_is_an_error_that_says_what_it_takes()
+    {
+        var error = Should.Throw<ArgumentException>(() => Plan(Weights + Step + 1023));
+        error.Message.ShouldContain($"at least {Weights + Step + 1024}");
+        Should.Throw<ArgumentException>(() => Plan(1)).Message.ShouldContain("MemoryBudgetBytes is 1");
+    }
+
+    private static MemoryPlan Plan(long? budget, long available = 0) =>
+        MemoryPlan.For(new() { MemoryBudgetBytes = budget }, Limits, Shape, contextLength: 160, Weights, available);
+}
