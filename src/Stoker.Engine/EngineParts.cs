@@ -2,6 +2,7 @@ using Stoker.Engine.Kernels;
 using Stoker.Engine.Models;
 using Stoker.Engine.Sampling;
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
 
 namespace Stoker.Engine;
@@ -10,6 +11,8 @@ namespace Stoker.Engine;
 internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, GenerationDefaults Defaults) : IDisposable
 {
     public Tokenizer? Tokenizer { get; init; }
+
+    public ChatTemplate? ChatTemplate { get; init; }
 
     /// <summary>Memory that the weights take: they are used as they are stored.</summary>
     public long WeightBytes { get; init; }
@@ -27,6 +30,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     {
         var kernels = KernelSets.Choose(options.KernelSet);
         var tokenizer = Tokenizer.Load(modelFolder);
+        var template = ChatTemplate.Load(modelFolder);
         var defaults = GenerationDefaults.Load(modelFolder);
         var team = new ThreadTeam(options.Threads);
         try
@@ -34,6 +38,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
             return new(LanguageModel.Load(modelFolder, kernels, team, options.ContextLength), new TokenizerText(tokenizer), defaults)
             {
                 Tokenizer = tokenizer,
+                ChatTemplate = template,
                 WeightBytes = Directory.EnumerateFiles(modelFolder, "*.safetensors").Sum(file => new FileInfo(file).Length),
                 KernelSet = kernels.Name,
                 Threads = team.Count,

@@ -1,5 +1,6 @@
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
 
 namespace Stoker.Engine;
@@ -55,6 +56,9 @@ public sealed class InferenceEngine : IAsyncDisposable
     }
 
     public Tokenizer Tokenizer => _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
+
+    /// <summary>Null where the model has none: then it is prompted with plain text.</summary>
+    public ChatTemplate? ChatTemplate => _parts.ChatTemplate;
 
     /// <summary>Deployment over model over API defaults; every value but logit bias and seed is set.</summary>
     public SamplingOptions DefaultSampling { get; }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Engine.Templates;
 using Stoker.Testing;
 
 namespace Stoker.Engine.Tests;
@@ -6,7 +7,7 @@ namespace Stoker.Engine.Tests;
 /// <summary>The engine on a real model, through its public face.</summary>
 public sealed class InferenceEngineTests
 {
-    private static readonly SamplingOptions Greedy = new() { Temperature = 0 };
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Greedy_answers_are_the_reference_answers()
@@ -27,13 +28,92 @@ public sealed class InferenceEngineTests
     }
 
     [Fact]
+    public async Task Echoed_logprobs_are_the_reference_logprobs()
+    {
+        await using var engine = StoryEngine.Open();
+        var golden = StoryEngine.Golden.GetProperty("logprob");
+        var ids = StoryEngine.Ids(golden.GetProperty("input_ids"));
+        var result = await engine.CompleteAsync(new() { PromptTokens = ids, MaxTokens = 0, Echo = true, Logprobs = 0 });
+        var expected = golden.GetProperty("token_logprobs").EnumerateArray().Select(value => value.GetDouble()).ToList();
+        var values = result.Choices[0].PromptTokens.Skip(ids.Length - expected.Count).Select(token => token.Logprob.ShouldNotBeNull()).ToList();
+        for (var index = 0; index < expected.Count; index++) values[index].ShouldBe(expected[index], 1e-3);
+    }
+
+    [Fact]
+    public async Task A_chat_is_rendered_encoded_and_answered()
+    {
+        await using var engine = StoryEngine.Open();
+        var messages = JsonSerializer.SerializeToElement(new[] { new { role = "user", content = "Tell me a story about Lily." } });
+        var prompt = engine.ChatTemplate.ShouldNotBeNull().Render(new ChatTemplateInput { Messages = messages, AddGenerationPrompt = true });
+        var ids = engine.Tokenizer.Encode(prompt, addSpecialTokens: false);
+        var result = await engine.CompleteAsync(new() { PromptTokens = ids, MaxTokens = 30, Sampling = new() { Seed = 1 } });
+        result.Choices[0].Text.ShouldNotBeEmpty();
+        result.Usage.PromptTokens.ShouldBe(ids.Length);
+    }
+
+    [Fact]
+    public async Task Defaults_come_from_the_request_then_the_deployment_then_the_model_then_the_api()
+    {
+        await using var plain = StoryEngine.Open();
+        plain.DefaultSampling.ShouldBe(SamplingOptions.ApiDefaults with { Temperature = 0.7, TopK = 40, TopP = 0.95 });
+        await using var deployed = StoryEngine.Open(new() { Threads = 1, DefaultSampling = new() { Temperature = 0, MinP = 0.1 } });
+        deployed.DefaultSampling.ShouldBe(SamplingOptions.ApiDefaults with { Temperature = 0, TopK = 40, TopP = 0.95, MinP = 0.1 });
+
+        var request = Request(StoryEngine.Prompts[0]) with { MaxTokens = 8 };
+        var greedy = (await plain.CompleteAsync(request)).Choices[0].Text;
+        (await deployed.CompleteAsync(request with { Sampling = new() })).Choices[0].Text.ShouldBe(greedy);
+        var hot = await deployed.CompleteAsync(request with { Sampling = new() { Temperature = 2, TopK = 0, TopP = 1, MinP = 0, Seed = 3 } });
+        hot.Choices[0].Text.ShouldNotBe(greedy);
+    }
+
+    [Fact]
+    public async Task A_drawn_seed_repeats_the_answer()
+    {
+        await using var engine = StoryEngine.Open();
+        var request = new GenerationRequest { PromptTokens = StoryEngine.Ids(StoryEngine.Prompts[0].GetProperty("input_ids")), MaxTokens = 20 };
+        await using var first = engine.Submit(request);
+        var text = (await first.CompleteAsync(Cancellation)).Choices[0].Text;
+        (await engine.CompleteAsync(request with { Sampling = new() { Seed = first.Seed } })).Choices[0].Text.ShouldBe(text);
+        (await engine.CompleteAsync(request with { Sampling = new() { Seed = first.Seed + 1 } })).Choices[0].Text.ShouldNotBe(text);
+    }
+
+    [Fact]
     public void A_missing_file_is_a_load_error_that_names_it() =>
         Should.Throw<ModelLoadException>(() => InferenceEngine.Open(TestData.Model("story-3m-eagle"))).Message.ShouldContain("tokenizer.json");
+
+    [Fact]
+    public void Options_out_of_range_stop_the_opening_by_name()
+    {
+        Refused(new() { Threads = -1 }, "Threads");
+        Refused(new() { MaxSequences = 0 }, "MaxSequences");
+        Refused(new() { MaxSequences = 8, StepTokens = 7 }, "StepTokens");
+        Refused(new() { MaxQueuedRequests = 0 }, "MaxQueuedRequests");
+        Refused(new() { MaxUnreadEvents = 0 }, "MaxUnreadEvents");
+        Refused(new() { WatchdogSteps = 0 }, "WatchdogSteps");
+        Refused(new() { ContextLength = 0 }, "ContextLength");
+        Refused(new() { MemoryBudgetBytes = 1 }, "MemoryBudgetBytes");
+        Refused(new() { KernelSet = "abacus" }, "abacus");
+        Refused(new() { DefaultSampling = new() { TopP = 7 } }, "DefaultSampling");
+
+        static void Refused(EngineOptions options, string name) =>
+            Should.Throw<ArgumentException>(() => StoryEngine.Open(options with { Threads = options.Threads < 0 ? -1 : 1 })).Message.ShouldContain(name);
+    }
+
+    [Fact]
+    public async Task A_small_budget_gives_a_small_cache_and_long_requests_are_refused_at_the_door()
+    {
+        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 8_000_000 });
+        engine.Statistics.KvBlocksTotal.ShouldBeInRange(1, 31);
+        var refusal = Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 511 }));
+        refusal.Kind.ShouldBe(RefusalKind.NeverFits);
+        Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 512 })).Kind.ShouldBe(RefusalKind.TooLong);
+        engine.Statistics.Refused.ShouldBe(2);
+    }
 
     private static GenerationRequest Request(JsonElement prompt) => new()
     {
         PromptTokens = StoryEngine.Ids(prompt.GetProperty("input_ids")),
-        Sampling = Greedy,
+        Sampling = new() { Temperature = 0 },
         MaxTokens = prompt.GetProperty("greedy_ids").GetArrayLength(),
         IgnoreEos = true,
         SkipSpecialTokens = false,
