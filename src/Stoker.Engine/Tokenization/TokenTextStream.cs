@@ -12,30 +12,36 @@ public sealed class TokenTextStream
     private readonly Tokenizer _tokenizer;
     private readonly DecoderRules _rules;
     private readonly bool _skipSpecialTokens;
+    private readonly StripFilter? _strip;
     private readonly StringBuilder _text = new();
     private readonly byte[] _held = new byte[LongestSequence]; // a valid but unfinished beginning of a code point
     private int _heldLength;
     private bool _started;
 
-    internal TokenTextStream(Tokenizer tokenizer, DecoderRules rules, bool skipSpecialTokens) =>
+    internal TokenTextStream(Tokenizer tokenizer, DecoderRules rules, bool skipSpecialTokens)
+    {
         (_tokenizer, _rules, _skipSpecialTokens) = (tokenizer, rules, skipSpecialTokens);
+        _strip = rules.Strip is null ? null : new StripFilter(rules.Strip);
+    }
 
     /// <summary>The text that this token makes certain; may be empty. An id that the tokenizer does not have gives nothing.</summary>
     public string Append(int id)
     {
-        if (_skipSpecialTokens && _tokenizer.IsSpecial(id)) return "";
-        var bytes = _tokenizer.TokenBytes(id).Span;
-        if (_rules.JoinedBySpaces && _started && _tokenizer.Has(id)) AppendBytes(" "u8);
-        _started |= _tokenizer.Has(id);
-        AppendBytes(bytes);
+        if ((_skipSpecialTokens && _tokenizer.IsSpecial(id)) || !_tokenizer.Has(id)) return "";
+        if (_rules.JoinedBySpaces && _started) AppendBytes(" "u8);
+
+        // A fallback byte may belong to a character with its neighbours; a token that is text ends what came before it.
+        if (_rules.Bytes == ByteSpelling.Fallback && !_tokenizer.IsByte(id)) DropHeld();
+        AppendBytes(_started || !_rules.FirstDiffers ? _tokenizer.TokenBytes(id).Span : _tokenizer.FirstTokenBytes(id));
+        _started = true;
         return Take();
     }
 
     /// <summary>What was held back: an unfinished code point becomes U+FFFD.</summary>
     public string Flush()
     {
-        if (_heldLength > 0) _text.Append('\uFFFD');
-        _heldLength = 0;
+        DropHeld();
+        _strip?.Flush();
         return Take();
     }
 
@@ -51,10 +57,17 @@ public sealed class TokenTextStream
                 continue;
             }
 
-            // Either the code point is finished, or this byte cannot go on with it and begins anew.
-            _text.Append(rune);
-            if (consumed == _heldLength) bytes = bytes[1..];
-            _heldLength = 0;
+            if (status == OperationStatus.Done)
+            {
+                Emit(rune);
+                bytes = bytes[1..];
+                _heldLength = 0;
+                continue;
+            }
+
+            // This byte cannot go on with what is held: that is lost, and the byte begins anew.
+            _heldLength = consumed;
+            DropHeld();
         }
 
         AppendFresh(bytes);
@@ -72,9 +85,23 @@ public sealed class TokenTextStream
                 return;
             }
 
-            _text.Append(rune);
+            Emit(rune);
             bytes = bytes[consumed..];
         }
+    }
+
+    /// <summary>Gives up what is held: one U+FFFD, and in byte-fallback vocabularies one for every byte.</summary>
+    private void DropHeld()
+    {
+        var count = _rules.Bytes == ByteSpelling.Fallback ? _heldLength : Math.Min(_heldLength, 1);
+        for (; count > 0; count--) Emit(Rune.ReplacementChar);
+        _heldLength = 0;
+    }
+
+    private void Emit(Rune rune)
+    {
+        if (_strip is null) _text.Append(rune);
+        else _strip.Append(rune, _text);
     }
 
     private string Take()

@@ -40,6 +40,7 @@ public sealed class Tokenizer
             state.Ids = ids;
             if (addSpecialTokens) ids.AddRange(_parts.Before);
             state.Raw.Append(text);
+            state.Matching.Allow(state.Raw.Length);
             EncodeRaw(state, parseSpecialTokens);
             if (addSpecialTokens) ids.AddRange(_parts.After);
         }
@@ -62,7 +63,7 @@ public sealed class Tokenizer
     public TokenTextStream NewStream(bool skipSpecialTokens) => new(this, _parts.Rules, skipSpecialTokens);
 
     /// <summary>The bytes that one token stands for, which need not be whole characters; empty for an id that does not exist.</summary>
-    public ReadOnlyMemory<byte> TokenBytes(int id) => _parts.Bytes.Memory(id);
+    public ReadOnlyMemory<byte> TokenBytes(int id) => _parts.Bytes[id];
 
     /// <summary>Whether the id is an added token marked special, such as an end-of-text token.</summary>
     public bool IsSpecial(int id) => (uint)id < (uint)_parts.Special.Length && _parts.Special[id];
@@ -70,7 +71,15 @@ public sealed class Tokenizer
     /// <summary>The id of a token by its spelling in the file, or null.</summary>
     public int? FindToken(string content) => _parts.Texts.Find(Encoding.UTF8.GetBytes(content)) is >= 0 and var id ? id : null;
 
+    /// <summary>The token as the file spells it; empty for an id that does not exist.</summary>
+    internal string Spelling(int id) => Encoding.UTF8.GetString(_parts.Texts[id]);
+
     internal bool Has(int id) => _parts.Texts.Has(id);
+
+    internal bool IsByte(int id) => _parts.Bytes.IsByte(id);
+
+    /// <summary>The bytes of a token that is the first of an answer.</summary>
+    internal byte[] FirstTokenBytes(int id) => Decoding.TokenBytes.First(_parts.Texts[id], _parts.Rules);
 
     /// <summary>Step 1: added tokens of the text as given; what lies between them goes on.</summary>
     private void EncodeRaw(EncodeState state, bool parseSpecial)
@@ -90,6 +99,7 @@ public sealed class Tokenizer
     /// <summary>Steps 2 and 3: the normalizers, then added tokens of the normalised text; what lies between them goes through the steps of splitting to the model.</summary>
     private void EncodeGap(ReadOnlySpan<byte> text, bool atStart, EncodeState state, bool parseSpecial)
     {
+        text = _parts.Normalizers.Apply(text, state);
         var done = 0;
         while (_parts.Normalized.FindNext(text, done, parseSpecial) is { } match)
         {

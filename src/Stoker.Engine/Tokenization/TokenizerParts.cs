@@ -1,6 +1,7 @@
 using Stoker.Engine.Tokenization.AddedTokens;
 using Stoker.Engine.Tokenization.Bpe;
 using Stoker.Engine.Tokenization.Decoding;
+using Stoker.Engine.Tokenization.Normalizers;
 using Stoker.Engine.Tokenization.Splitting;
 
 namespace Stoker.Engine.Tokenization;
@@ -12,7 +13,7 @@ internal sealed record TokenizerParts
     public required TokenTable Texts { get; init; }
 
     /// <summary>The bytes that tokens stand for.</summary>
-    public required TokenTable Bytes { get; init; }
+    public required TokenBytes Bytes { get; init; }
 
     /// <summary>By id.</summary>
     public required bool[] Special { get; init; }
@@ -22,6 +23,8 @@ internal sealed record TokenizerParts
 
     /// <summary>Added tokens that are looked for in the normalised text.</summary>
     public required AddedTokenMatcher Normalized { get; init; }
+
+    public required NormalizerChain Normalizers { get; init; }
 
     public required PieceStep Steps { get; init; }
 

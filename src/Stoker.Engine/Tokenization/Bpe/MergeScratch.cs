@@ -16,8 +16,8 @@ internal sealed class MergeScratch
 
     public int[] Previous { get; private set; } = [];
 
-    /// <summary>A binary heap of rank and position.</summary>
-    public List<ulong> Heap { get; private set; } = [];
+    /// <summary>Where pairs stand, by rank.</summary>
+    public RankBuckets Buckets { get; } = new();
 
     public void Reserve(int symbols)
     {
@@ -29,13 +29,13 @@ internal sealed class MergeScratch
     public void ReserveLinks(int symbols)
     {
         if (Next.Length < symbols) (Next, Previous) = (new int[symbols], new int[symbols]);
-        Heap.Clear();
+        Buckets.Clear();
     }
 
     public void Clear()
     {
         if (Symbols.Length > Kept) (Symbols, Pairs) = (new int[256], new long[256]);
         if (Next.Length > Kept) (Next, Previous) = ([], []);
-        if (Heap.Capacity > Kept) Heap = [];
+        Buckets.Clear();
     }
 }

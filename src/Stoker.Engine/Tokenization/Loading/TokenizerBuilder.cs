@@ -18,15 +18,17 @@ internal static class TokenizerBuilder
         var splitting = PreTokenizerReader.Read(file.Component("pre_tokenizer"));
         var rules = DecoderReader.Read(file.Component("decoder"));
         var (before, after) = PostProcessorReader.Read(file.Component("post_processor"));
-        if (!file.Component("normalizer").IsNull) throw file.Component("normalizer").Unsupported("the normalizer", "null");
+        var normalizers = NormalizerReader.Read(file.Component("normalizer"));
+        var steps = splitting.Build(new ModelStep(BuildModel(file.Model, texts, special, splitting.BytesLast)));
         return new TokenizerParts
         {
             Texts = texts,
             Bytes = TokenBytes.Build(texts, rules),
             Special = special,
             Raw = new AddedTokenMatcher(added.Where(token => !token.Normalized).Select(token => (token, token.Content))),
-            Normalized = new AddedTokenMatcher(added.Where(token => token.Normalized).Select(token => (token, token.Content))),
-            Steps = splitting.Build(new ModelStep(BuildModel(file.Model, texts, special, splitting.BytesLast))),
+            Normalized = new AddedTokenMatcher(added.Where(token => token.Normalized).Select(token => (token, normalizers.Apply(token.Content)))),
+            Normalizers = normalizers,
+            Steps = steps,
             States = new EncodeStatePool(splitting.TransformingSteps),
             Rules = rules,
             Before = before,

@@ -10,7 +10,7 @@ internal ref struct Segments(ReadOnlySpan<byte> piece, PatternMatcher matcher, M
     private int _done; // end of the last segment
     private int _search; // where the next match may start
     private int _matchStart = -1; // a match found but not handed out yet
-    private int _matchEnd;
+    private int _matchEnd = -1;
 
     public Range Current { get; private set; }
 
@@ -36,22 +36,25 @@ internal ref struct Segments(ReadOnlySpan<byte> piece, PatternMatcher matcher, M
         return true;
     }
 
-    private readonly int LengthAt(int position)
-    {
-        Utf8.ReadAt(_piece, position, out var length);
-        return length;
-    }
-
+    /// <summary>An empty match counts unless it stands at the end of the match before it.</summary>
     private bool FindNext()
     {
-        while (_search < _piece.Length)
+        while (_search < _piece.Length || (_search == _piece.Length && matcher.CanBeEmpty))
         {
-            var end = matcher.Match(_piece, _search, scratch);
-            if (end >= 0) (_matchStart, _matchEnd) = (_search, end);
-            _search = end > _search ? end : _search + LengthAt(_search);
-            if (end >= 0) return true;
+            var (start, end) = (_search, matcher.Match(_piece, _search, scratch));
+            _search = end > start ? end : start + LengthAt(start);
+            if (end < 0 || (end == start && end == _matchEnd)) continue;
+            (_matchStart, _matchEnd) = (start, end);
+            return true;
         }
 
         return false;
+    }
+
+    private readonly int LengthAt(int position)
+    {
+        if (position == _piece.Length) return 1; // steps over the end
+        Utf8.ReadAt(_piece, position, out var length);
+        return length;
     }
 }

@@ -45,11 +45,11 @@ internal static class CharacterClass
     /// <summary>The mask of a general category by its short name, such as <c>Lu</c>, <c>L</c> or <c>LC</c>; null when there is none.</summary>
     public static uint? FromCategory(string name)
     {
-        if (name == "LC") return UppercaseLetter | LowercaseLetter | TitlecaseLetter;
+        if (name.Equals("LC", StringComparison.OrdinalIgnoreCase)) return UppercaseLetter | LowercaseLetter | TitlecaseLetter;
         var mask = 0u;
         for (var i = 0; i < Categories && name.Length is 1 or 2; i++)
         {
-            if (Names[i].StartsWith(name, StringComparison.Ordinal)) mask |= 1u << i;
+            if (Names[i].StartsWith(name, StringComparison.OrdinalIgnoreCase)) mask |= 1u << i;
         }
 
         if ((mask & (1u << 14)) != 0) mask |= ControlSpace;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 
 namespace Stoker.Engine.Tokenization.Unicode;
 
@@ -20,6 +19,9 @@ internal sealed class Utf8Buffer
         Length = 0;
         if (_bytes.Length > Kept) _bytes = [];
     }
+
+    /// <summary>Empties it for the next use in the same call.</summary>
+    public void Reset() => Length = 0;
 
     public void Append(ReadOnlySpan<byte> text)
     {
@@ -48,15 +50,6 @@ internal sealed class Utf8Buffer
             text = text[read..];
         }
     }
-
-    /// <summary>Drops everything before the position and after it.</summary>
-    public void Keep(int start, int end)
-    {
-        _bytes.AsSpan(start, end - start).CopyTo(_bytes);
-        Length = end - start;
-    }
-
-    public override string ToString() => Encoding.UTF8.GetString(Text);
 
     private Span<byte> Room(int size)
     {
