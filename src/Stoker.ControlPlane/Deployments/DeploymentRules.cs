@@ -1,4 +1,5 @@
 using Stoker.Api.Problems;
+using Stoker.Api.Resources;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Resources;
@@ -19,7 +20,38 @@ public static class DeploymentRules
         Precision.Fp8MmKvAttnV2,
     ];
 
+    /// <summary>
+    /// What an update may change. Base model and placement stand in neither list: they are fixed, as are region, cluster and direct_route_handle, which
+    /// look like wishes and are not.
+    /// </summary>
+    public static UpdatableFields Updatable { get; } = new(
+        Mutable:
+        [
+            "display_name", "description", "expire_time", "min_replica_count", "max_replica_count", "max_with_revocable_replica_count",
+            "autoscaling_policy", "accelerator_count", "accelerator_type", "precision", "enable_addons", "draft_token_count", "draft_model",
+            "ngram_speculation_length", "enable_session_affinity", "direct_route_api_keys", "direct_route_type", "deployment_template",
+            "deployment_shape", "auto_tune", "max_context_length", "disable_deployment_size_validation", "enable_mtp",
+            "enable_hot_reload_latest_addon", "enable_hot_load", "hot_load_bucket_type", "hot_load_bucket_url", "active_model_version",
+            "target_model_version", "pricing_plan_id",
+        ],
+        OutputOnly:
+        [
+            "name", "create_time", "purge_time", "delete_time", "state", "status", "desired_replica_count", "replica_count", "replica_stats",
+            "num_peft_device_cached", "update_time", "created_by",
+        ]);
+
     public static bool IsAsStored(Precision precision) => AsStored.Contains(precision);
+
+    /// <summary>
+    /// Fields of a create body that only the server sets. Most are ignored, so that what was got can be posted again; those that a caller could take
+    /// for a wish are refused.
+    /// </summary>
+    internal static void CreateBody(DeploymentResource asked, Violations violations)
+    {
+        violations.Require(string.IsNullOrEmpty(asked.Name), "name", "is made of the account and the query parameter deploymentId: leave it out");
+        violations.Require(
+            asked.Region is null or "" or Region.Unspecified, "region", "says where a deployment runs and is set by the server: use placement.region");
+    }
 
     internal static void Combinations(DeploymentSpec spec, Violations violations)
     {

@@ -23,9 +23,8 @@ internal sealed class LocalReplica : IDisposable
 
     private volatile ObservedReplica _observed;
     private volatile StopRequest? _stop;
-    private bool _signalled;
-    private bool _killed;
-    private long _signalledAt;
+    private StopStage _stage;
+    private long _stageAt;
     private long _lookedAt;
     private long _leasedAt;
     private bool _answers;
@@ -38,7 +37,8 @@ internal sealed class LocalReplica : IDisposable
         _connection = new(spec.Id, socketPath, time);
         _exited = child?.WaitForExitAsync() ?? new TaskCompletionSource().Task;
         _observed = new(spec, ReplicaPhase.Starting, Endpoint: null, Progress: null, Stalled: TimeSpan.Zero, End: null);
-        _lookedAt = _leasedAt = time.GetTimestamp();
+        _lookedAt = time.GetTimestamp();
+        _leasedAt = child is null ? 0 : _lookedAt; // of an adopted one nobody knows how much is left: renew at once
     }
 
     public ObservedReplica Observed => _observed;
@@ -141,7 +141,7 @@ internal sealed class LocalReplica : IDisposable
             "DRAINING" => ReplicaPhase.Draining,
             _ => ReplicaPhase.Starting,
         };
-        if (_signalled) phase = ReplicaPhase.Draining;
+        if (_stage != StopStage.None) phase = ReplicaPhase.Draining;
         var moved = phase != before.Phase || health.Progress != before.Progress;
         _observed = before with
         {
@@ -156,23 +156,28 @@ internal sealed class LocalReplica : IDisposable
     private ReplicaEndpoint Endpoint(ReplicaHealth health) =>
         new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1));
 
-    /// <summary>Drain by word, else by SIGTERM; SIGKILL after the bound.</summary>
+    /// <summary>A drain by word; after its bound SIGTERM, which cuts the streams; after the next bound SIGKILL.</summary>
     private async Task EnforceAsync(StopRequest stop, CancellationToken cancellation)
     {
-        if (!_signalled)
+        if (_stage == StopStage.None)
         {
             var serves = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining && _answers;
-            (_signalled, _signalledAt) = (true, _time.GetTimestamp());
-            if (!serves || !await _connection.DrainAsync(cancellation)) Signal(ProcessIdentity.SigTerm);
-            if (!serves) _stop = stop = stop with { Bound = stop.Bound < _options.StopBound ? stop.Bound : _options.StopBound };
             _observed = _observed with { Phase = ReplicaPhase.Draining, Endpoint = null };
+            var drains = serves && await _connection.DrainAsync(cancellation);
+            Enter(drains ? StopStage.Draining : StopStage.Terminated); // one that does not serve has no streams to wait for
         }
 
-        // One that stopped answering has no streams to wait for.
-        var bound = _answers || _observed.Stalled < _options.StopBound ? stop.Bound : TimeSpan.Zero;
-        if (_killed || _time.GetElapsedTime(_signalledAt) < bound) return;
-        _killed = true;
-        Signal(ProcessIdentity.SigKill);
+        var since = _time.GetElapsedTime(_stageAt);
+        var hangs = !_answers && _observed.Stalled >= _options.StopBound;
+        if (_stage == StopStage.Draining && (since >= stop.Bound || hangs)) Enter(StopStage.Terminated);
+        else if (_stage == StopStage.Terminated && since >= _options.StopBound) Enter(StopStage.Killed);
+    }
+
+    private void Enter(StopStage stage)
+    {
+        (_stage, _stageAt) = (stage, _time.GetTimestamp());
+        if (stage == StopStage.Terminated) Signal(ProcessIdentity.SigTerm);
+        else if (stage == StopStage.Killed) Signal(ProcessIdentity.SigKill);
     }
 
     private void Signal(int signal) => _process?.Signal(signal);
@@ -207,4 +212,12 @@ internal sealed class LocalReplica : IDisposable
     };
 
     private sealed record StopRequest(TimeSpan Bound);
+
+    private enum StopStage
+    {
+        None,
+        Draining,
+        Terminated,
+        Killed,
+    }
 }

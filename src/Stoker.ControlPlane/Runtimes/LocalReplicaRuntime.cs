@@ -39,6 +39,7 @@ public sealed partial class LocalReplicaRuntime(
                 continue;
             }
 
+            if (_replicas.ContainsKey(spec.Id)) continue; // this process lost the lease and has it again
             if (running.TryGetValue(folder.Path, out var process))
             {
                 Watch(LocalReplica.OfStranger(spec, folder, _sockets.PathOf(spec.Id), process, _options, time, () => Tell(spec)));
@@ -146,7 +147,7 @@ public sealed partial class LocalReplicaRuntime(
         if (_options.Command.Count > 0) return _options.Command;
         var self = Environment.ProcessPath ?? throw new IOException("this program's path is unknown");
         var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
-        return isHost ? [self, Path.Combine(AppContext.BaseDirectory, "stoker.dll")] : [self];
+        return isHost ? [self, Path.GetFullPath(Environment.GetCommandLineArgs()[0])] : [self];
     }
 
     private List<string> Arguments(ReplicaSpec spec, ReplicaFolder folder, string socket)
@@ -156,7 +157,7 @@ public sealed partial class LocalReplicaRuntime(
             "replica", "--id", spec.Id.ToString(), "--directory", folder.Path, "--model", spec.ModelFolder,
             "--served-model-name", spec.ServedModelName, "--listen", $"unix:{socket}", "--engine", _options.Engine,
             "--threads", Text(spec.Slots.Count), "--context-length", Text(spec.ContextLength), "--memory-bytes", Text(spec.MemoryBytes),
-            "--lease-seconds", Text((long)ReplicaProtocol.LeaseLength.TotalSeconds),
+            "--lease-seconds", Text((long)ReplicaProtocol.LeaseLength.TotalSeconds), "--detach",
         ];
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
         return arguments;

@@ -35,13 +35,13 @@ public sealed class LocalRuntimeOptions
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan DrainBound { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The longest wait for a replica to end that has no streams to finish: it is still starting, or does not answer.</summary>
+    /// <summary>The longest wait after SIGTERM, which a replica follows without waiting for streams; SIGKILL comes next.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
     public TimeSpan StopBound { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The longest wait for all replicas when the server itself ends; below the 30 s that service managers commonly give.</summary>
+    /// <summary>The longest drain when the server itself ends; with the bound above it stays below the 30 s that hosts commonly give.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
-    public TimeSpan ShutdownBound { get; set; } = TimeSpan.FromSeconds(20);
+    public TimeSpan ShutdownBound { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>Replicas outlive the server, for an upgrade: the next one adopts them within their lease.</summary>
     public bool LeaveReplicas { get; set; }

@@ -1,0 +1,155 @@
+using System.Security.Cryptography;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>Records what is asked of a deployment; the reconciler carries it out.</summary>
+public sealed class DeploymentCommands(
+    DeploymentStore store, ModelStore models, ModelNames modelNames, Inventory inventory, TimeProvider time)
+{
+    private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+    private const int GeneratedIdLength = 8;
+
+    /// <summary>Tries of one read, change and conditional write before the caller is told that others are faster.</summary>
+    private const int WriteTries = 5;
+
+    /// <param name="id">The chosen identifier, null for a random one.</param>
+    /// <param name="validateOnly">Check everything, answer what would be, create nothing.</param>
+    /// <param name="user">Who asks.</param>
+    public async Task<Result<Deployment>> CreateAsync(
+        AccountName account, DeploymentResource asked, string? id, bool validateOnly, UserName user, CancellationToken cancellation)
+    {
+        var violations = new Violations();
+        var deploymentId = ParseId(id, violations);
+        DeploymentRules.CreateBody(asked, violations);
+        if (!(await CheckAsync(account, asked, current: null, violations, region: null, cancellation)).TryGet(out var spec, out var problem)) return problem;
+
+        var name = account.Deployment(deploymentId!);
+        var document = new DeploymentDocument { Resource = spec.ToResource(), CreatedBy = user.ToString() };
+        if (await store.FindAsync(name, cancellation) is { } taken) return AlreadyExists(taken.Deployment);
+        if (validateOnly)
+        {
+            var now = time.GetUtcNow();
+            return new Deployment(name, spec, new(), Generation: 1, Revision: 1, ScaledTo: null, Deletion: null, document.CreatedBy, now, now);
+        }
+
+        var created = await store.CreateAsync(name, document, cancellation);
+        if (created.Problem is { Code: Code.AlreadyExists } && await store.FindAsync(name, cancellation) is { } first) return AlreadyExists(first.Deployment);
+        return created.Then<Deployment>(stored => stored.Deployment);
+    }
+
+    /// <param name="mask">The paths to change; null means the fields that the patch has.</param>
+    public Task<Result<Deployment>> UpdateAsync(DeploymentName name, DeploymentResource patch, string? mask, CancellationToken cancellation) =>
+        ChangeAsync(name, async stored =>
+        {
+            var deployment = stored.Deployment;
+            if (deployment.Deletion is not null) return IsDeleted(name);
+            var body = patch.BaseModel == deployment.Spec.BaseModel.Model.ToString() ? patch with { BaseModel = deployment.Spec.BaseModel.ToString() } : patch;
+            var merged = FieldMask.Apply(deployment.ToResource(), body, mask, WireJson.Context.DeploymentResource, DeploymentRules.Updatable);
+            if (!merged.TryGet(out var asked, out var problem)) return problem;
+            var region = asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
+            if (!(await CheckAsync(name.Parent, asked, deployment.Spec, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
+
+            var sameBounds = (spec.MinReplicas, spec.MaxReplicas) == (deployment.Spec.MinReplicas, deployment.Spec.MaxReplicas);
+            return stored.Row.Spec with
+            {
+                Resource = spec.ToResource(),
+                Revision = deployment.Revision + (spec.RunsAs(deployment.Spec) ? 0 : 1),
+                ScaledTo = sameBounds ? deployment.ScaledTo : null, // new bounds are a newer wish than the last manual count
+            };
+        }, cancellation);
+
+    /// <summary>Sets the count by hand, within the bounds.</summary>
+    public Task<Result<Deployment>> ScaleAsync(DeploymentName name, int? replicaCount, CancellationToken cancellation) =>
+        ChangeAsync(name, stored =>
+        {
+            var (spec, deletion) = (stored.Deployment.Spec, stored.Deployment.Deletion);
+            if (deletion is not null) return Task.FromResult<Result<DeploymentDocument>>(IsDeleted(name));
+            if (replicaCount is { } count && count >= spec.MinReplicas && count <= spec.MaxReplicas)
+            {
+                return Task.FromResult<Result<DeploymentDocument>>(stored.Row.Spec with { ScaledTo = count });
+            }
+
+            var violations = new Violations();
+            violations.Add("replica_count", replicaCount is null
+                ? "is required"
+                : $"must be from {spec.MinReplicas} to {spec.MaxReplicas}, the deployment's bounds, was {replicaCount}: update the bounds to go beyond them");
+            return Task.FromResult<Result<DeploymentDocument>>(violations.ToProblem());
+        }, cancellation);
+
+    /// <summary>Asks for the end; asking again changes nothing, except that a hard deletion follows a soft one.</summary>
+    public Task<Result<Deployment>> DeleteAsync(DeploymentName name, bool hard, CancellationToken cancellation) =>
+        ChangeAsync(name, stored =>
+        {
+            var earlier = stored.Deployment.Deletion;
+            var deletion = earlier is null ? new(time.GetUtcNow(), hard) : earlier with { Hard = earlier.Hard || hard };
+            return Task.FromResult<Result<DeploymentDocument>>(stored.Row.Spec with { Deletion = deletion });
+        }, cancellation);
+
+    /// <summary>Takes a soft deletion back, until the purge time.</summary>
+    public Task<Result<Deployment>> UndeleteAsync(DeploymentName name, CancellationToken cancellation) =>
+        ChangeAsync(name, stored => Task.FromResult<Result<DeploymentDocument>>(stored.Deployment.Deletion switch
+        {
+            null => Problem.FailedPrecondition($"{name} is not deleted"),
+            { Hard: true } => Problem.FailedPrecondition($"{name} is being removed for good: create it again"),
+            _ => stored.Row.Spec with { Deletion = null },
+        }), cancellation);
+
+    /// <summary>The rules in their order; the first group that fails answers.</summary>
+    private async Task<Result<DeploymentSpec>> CheckAsync(
+        AccountName account, DeploymentResource asked, DeploymentSpec? current, Violations violations, Region? region, CancellationToken cancellation)
+    {
+        // A bare identifier is resolved by looking it up, which comes after the field rules: until then it stands for one of the account's own.
+        var isBare = ResourceId.TryParse(asked.BaseModel, out var bare);
+        var full = isBare ? asked with { BaseModel = account.Model(bare!).ToString() } : asked;
+        if (!DeploymentSpec.From(full, inventory.DefaultType, current, violations).TryGet(out var spec, out var problem)) return problem;
+        var resolved = current is null
+            ? await modelNames.ResolveAsync(account, asked.BaseModel!, cancellation)
+            : await models.FindAsync(current.BaseModel, cancellation) is { } own ? own : ModelNames.NotFound(current.BaseModel.ToString());
+        if (!resolved.TryGet(out var model, out problem)) return problem;
+        if (isBare && !DeploymentSpec.From(asked with { BaseModel = model.Name.ToString() }, inventory.DefaultType, current).TryGet(out spec, out problem)) return problem;
+
+        problem = DeploymentRules.ForModel(spec, model)
+            ?? DeploymentActivity.Inactive(asked, spec)
+            ?? DeploymentRules.ForInventory(spec, inventory, region)
+            ?? DeploymentRules.Startable(spec, model);
+        return problem is null ? spec : problem;
+    }
+
+    private async Task<Result<Deployment>> ChangeAsync(
+        DeploymentName name, Func<StoredDeployment, Task<Result<DeploymentDocument>>> change, CancellationToken cancellation)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            if (await store.FindAsync(name, cancellation) is not { } stored) return MissingResource.Problem(name.ToString());
+            if (!(await change(stored)).TryGet(out var document, out var problem)) return problem;
+            if (document == stored.Row.Spec) return stored.Deployment;
+            var written = await store.UpdateAsync(stored, document, cancellation);
+            if (written.Problem is not { Code: Code.Aborted } || tries + 1 == WriteTries) return written.Then<Deployment>(result => result.Deployment);
+        }
+    }
+
+    private static ResourceId? ParseId(string? text, Violations violations)
+    {
+        if (string.IsNullOrEmpty(text)) return ResourceId.Parse(RandomNumberGenerator.GetString(IdAlphabet, GeneratedIdLength));
+        if (ResourceId.TryParse(text, out var id) && id.IsUserChosen) return id;
+        violations.Add("deployment_id", $"must be {ResourceId.Rule}, was '{(text.Length <= 100 ? text : text[..100] + "...")}'");
+        return null;
+    }
+
+    private static Problem AlreadyExists(Deployment existing) => Problem.AlreadyExists(existing.Deletion switch
+    {
+        null => $"{existing.Name} exists already: choose another id, or update that deployment",
+        { Hard: true } => $"{existing.Name} is being removed: its id is free again in a moment",
+        _ => $"{existing.Name} is deleted and keeps its id until {existing.Status.PurgeTime?.ToString("u") ?? "its purge time"}: "
+            + "choose another id, undelete it, or free the id by a hard delete",
+    });
+
+    private static Problem IsDeleted(DeploymentName name) => Problem.FailedPrecondition($"{name} is deleted: undelete it first, or create another");
+}

@@ -1,0 +1,147 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Resources;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>The management API of deployments.</summary>
+public static class DeploymentEndpoints
+{
+    private static readonly Listing<DeploymentResource> Listing =
+        new(WireJson.Context.DeploymentResource, deployment => deployment.Name, "create_time") { OwnParameters = ["showDeleted"] };
+
+    /// <summary>Query flags of the hosted surface that would change something which is not there yet.</summary>
+    private static readonly (string Name, string Why)[] InactiveFlags =
+    [
+        ("disableAutoDeploy", "cannot be true: a model's oldest deployment is always its default"),
+        ("skipShapeValidation", "cannot be true: there are no shapes yet"),
+        ("skipImageTagValidation", "cannot be true: there are no image tags yet"),
+    ];
+
+    public static void MapDeployments(this IEndpointRouteBuilder routes)
+    {
+        var group = routes.MapGroup("/v1/accounts/{account}/deployments").WithTags("Deployments").RequireAccess();
+        group.MapPost("/", Create);
+        group.MapGet("/", List);
+        group.MapGet("/{deployment}", Get);
+        group.MapPatch("/{deployment}", Update);
+        group.MapDelete("/{deployment}", Delete);
+        group.MapPatch("/{deployment}:scale", Scale);
+        group.MapPost("/{deployment}:undelete", Undelete);
+    }
+
+    /// <summary>Records the wish and answers at once; replicas start in the background.</summary>
+    private static async Task<IResult> Create(string account, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+    {
+        if (!AccountName.TryParse($"accounts/{account}", null, out var parent)) return Missing($"accounts/{account}");
+        var query = request.Query;
+        string[] flags = ["validateOnly", "disableSpeculativeDecoding", .. InactiveFlags.Select(flag => flag.Name)];
+        if (QueryParameters.Check(query, ["deploymentId", .. flags]) is { } unknown) return new ProblemResult(unknown);
+        if (CheckFlags(query, flags) is { } problem) return new ProblemResult(problem);
+        if (!(await JsonBody.ReadAsync(request, WireJson.Context.DeploymentResource, cancellation)).TryGet(out var asked, out problem)) return new ProblemResult(problem);
+
+        var user = request.HttpContext.GetPrincipal().User;
+        var validateOnly = QueryParameters.Flag(query, "validateOnly").Value;
+        return Answer(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, cancellation));
+    }
+
+    private static async Task<IResult> List(string account, HttpRequest request, DeploymentStore store, CancellationToken cancellation)
+    {
+        if (!AccountName.TryParse($"accounts/{account}", null, out var parent)) return Missing($"accounts/{account}");
+        if (!ListQuery.From(request.Query, parent.ToString(), Listing).TryGet(out var query, out var problem)) return new ProblemResult(problem);
+        if (!QueryParameters.Flag(request.Query, "showDeleted").TryGet(out var showDeleted, out problem)) return new ProblemResult(problem);
+
+        var (_, all) = await store.ListAsync(parent, cancellation);
+        var page = query.Of(all
+            .Where(stored => showDeleted || stored.Deployment.Status.State != DeploymentState.Deleted)
+            .Select(stored => stored.Deployment.ToResource()));
+        return Json(
+            new ListDeploymentsResponse { Deployments = page.Items, NextPageToken = page.NextPageToken, TotalSize = page.TotalSize },
+            WireJson.Context.ListDeploymentsResponse);
+    }
+
+    private static async Task<IResult> Get(string account, string deployment, HttpRequest request, DeploymentStore store, CancellationToken cancellation)
+    {
+        if (Name(account, deployment) is not { } name) return Missing(account, deployment);
+        if (QueryParameters.Check(request.Query, "readMask") is { } unknown) return new ProblemResult(unknown);
+        if (!ReadMask.From(request.Query["readMask"], WireJson.Context.DeploymentResource).TryGet(out var mask, out var problem)) return new ProblemResult(problem);
+        return await store.FindAsync(name, cancellation) is { } stored
+            ? Json(mask.Apply(stored.Deployment.ToResource()), WireJson.Context.DeploymentResource)
+            : Missing(account, deployment);
+    }
+
+    private static async Task<IResult> Update(
+        string account, string deployment, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+    {
+        if (Name(account, deployment) is not { } name) return Missing(account, deployment);
+        if (QueryParameters.Check(request.Query, "updateMask", "skipShapeValidation") is { } unknown) return new ProblemResult(unknown);
+        if (CheckFlags(request.Query, "skipShapeValidation") is { } problem) return new ProblemResult(problem);
+        if (!(await JsonBody.ReadAsync(request, WireJson.Context.DeploymentResource, cancellation)).TryGet(out var patch, out problem)) return new ProblemResult(problem);
+        return Answer(await commands.UpdateAsync(name, patch, request.Query["updateMask"], cancellation));
+    }
+
+    private static async Task<IResult> Delete(
+        string account, string deployment, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+    {
+        if (Name(account, deployment) is not { } name) return Missing(account, deployment);
+        if (QueryParameters.Check(request.Query, "hard", "ignoreChecks") is { } unknown) return new ProblemResult(unknown);
+        if (CheckFlags(request.Query, "hard", "ignoreChecks") is { } problem) return new ProblemResult(problem);
+        return Empty(await commands.DeleteAsync(name, QueryParameters.Flag(request.Query, "hard").Value, cancellation));
+    }
+
+    private static async Task<IResult> Scale(
+        string account, string deployment, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+    {
+        if (Name(account, deployment) is not { } name) return Missing(account, deployment);
+        if (QueryParameters.Check(request.Query) is { } problem) return new ProblemResult(problem);
+        if (!(await JsonBody.ReadAsync(request, WireJson.Context.ScaleDeploymentRequest, cancellation)).TryGet(out var asked, out problem)) return new ProblemResult(problem);
+        return Empty(await commands.ScaleAsync(name, asked.ReplicaCount, cancellation));
+    }
+
+    private static async Task<IResult> Undelete(
+        string account, string deployment, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+    {
+        if (Name(account, deployment) is not { } name) return Missing(account, deployment);
+        if (QueryParameters.Check(request.Query) is { } problem) return new ProblemResult(problem);
+        if (!(await JsonBody.ReadAsync(request, WireJson.Context.EmptyResponse, cancellation)).TryGet(out _, out problem)) return new ProblemResult(problem);
+        return Answer(await commands.UndeleteAsync(name, cancellation));
+    }
+
+    private static DeploymentName? Name(string account, string deployment) =>
+        ResourceId.TryParse(account, out var accountId) && ResourceId.TryParse(deployment, out var id) ? new(accountId, id) : null;
+
+    /// <summary>Malformed flags, and true ones that would promise something.</summary>
+    private static Problem? CheckFlags(IQueryCollection query, params IReadOnlyList<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (!QueryParameters.Flag(query, name).TryGet(out var value, out var problem)) return problem;
+            var inactive = InactiveFlags.FirstOrDefault(flag => flag.Name == name);
+            if (value && inactive.Name is not null) return DeploymentActivity.InactiveParameter(inactive.Name, inactive.Why);
+        }
+
+        return null;
+    }
+
+    private static ProblemResult Missing(string account, string deployment) => Missing($"accounts/{account}/deployments/{deployment}");
+
+    private static ProblemResult Missing(string name) => new(MissingResource.Problem(name));
+
+    private static IResult Answer(Result<Deployment> result) => result.TryGet(out var deployment, out var problem)
+        ? Json(deployment.ToResource(), WireJson.Context.DeploymentResource)
+        : new ProblemResult(problem);
+
+    private static IResult Empty(Result<Deployment> result) => result.TryGet(out _, out var problem)
+        ? Json(new EmptyResponse(), WireJson.Context.EmptyResponse)
+        : new ProblemResult(problem);
+
+    private static IResult Json<T>(T value, JsonTypeInfo<T> json) =>
+        Microsoft.AspNetCore.Http.Results.Bytes(JsonSerializer.SerializeToUtf8Bytes(value, json), "application/json");
+}

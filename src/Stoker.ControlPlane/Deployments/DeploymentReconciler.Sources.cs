@@ -1,0 +1,92 @@
+using Microsoft.Extensions.Logging;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>Where the names in the queue come from, and what is logged.</summary>
+public sealed partial class DeploymentReconciler
+{
+    private async Task<long> LoadAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        _known.Clear();
+        _routes.Clear();
+        var (revision, items) = await store.ListAsync(account: null, cancellation);
+        foreach (var item in items) _known[item.Deployment.Name] = item.Deployment;
+        foreach (var item in items.OrderBy(item => item.Deployment.CreateTime)) queue.Add(item.Deployment.Name);
+        return revision;
+    }
+
+    private async Task FollowStoreAsync(WorkQueue<DeploymentName> queue, long revision, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                await foreach (var change in store.WatchAsync(revision, cancellation))
+                {
+                    revision = change.Revision;
+                    queue.Add(change.Name);
+                }
+            }
+            catch (WatchExpiredException)
+            {
+                (revision, var items) = await store.ListAsync(account: null, cancellation);
+                foreach (var item in items) queue.Add(item.Deployment.Name);
+            }
+            catch (StorageException error) when (error.Fault != StorageFault.Unusable)
+            {
+                LogStoreTrouble(error);
+                await Task.Delay(RetryDelay, time, cancellation);
+            }
+        }
+    }
+
+    private async Task FollowRuntimeAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        await foreach (var deployment in runtime.ChangesAsync(cancellation))
+        {
+            if (DeploymentName.TryParse(deployment, out var name)) queue.Add(name);
+        }
+    }
+
+    /// <summary>Everything, now and then, and whatever the runtime has that belongs to nobody.</summary>
+    private async Task SweepAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            foreach (var replica in runtime.List())
+            {
+                if (DeploymentName.TryParse(replica.Spec.Deployment, out var owner)) queue.Add(owner);
+                else await EndAsync(replica, cancellation);
+            }
+
+            await Task.Delay(_options.SweepInterval, time, cancellation);
+            var (_, items) = await store.ListAsync(account: null, cancellation);
+            foreach (var item in items) queue.Add(item.Deployment.Name);
+        }
+    }
+
+    private void LogChange(Deployment before, Deployment after)
+    {
+        var (was, status) = (before.Status, after.Status);
+        if (was.State != status.State || was.Condition != status.Condition || was.DesiredReplicas != status.DesiredReplicas)
+        {
+            LogStatus(after.Name, status.State.WireName(), status.DesiredReplicas, status.Replicas.Count, status.Condition?.Message ?? "as asked");
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Capacity for replicas: {Inventory}")]
+    private partial void LogInventory(Inventory inventory);
+
+    [LoggerMessage(LogLevel.Information, "{Deployment} is {State}: {Desired} replicas wanted, {Recorded} there or on their way; {Reason}")]
+    private partial void LogStatus(DeploymentName deployment, string state, int desired, int recorded, string reason);
+
+    [LoggerMessage(LogLevel.Error, "{Deployment} could not be reconciled; it is tried again")]
+    private partial void LogFailed(DeploymentName deployment, Exception error);
+
+    [LoggerMessage(LogLevel.Warning, "The store's changes could not be followed; trying again")]
+    private partial void LogStoreTrouble(Exception error);
+}

@@ -1,0 +1,220 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>
+/// Makes deployments what they were asked to be: looks, plans, records, acts. One loop, and the only writer of statuses, of the replica directory
+/// and of the runtime; it may be killed at any line and goes on from what is really running.
+/// </summary>
+public sealed partial class DeploymentReconciler(
+    DeploymentStore store,
+    ModelStore models,
+    IReplicaRuntime runtime,
+    Inventory inventory,
+    ReplicaDirectory directory,
+    ControllerLease lease,
+    IOptions<DeploymentsOptions> options,
+    IOptions<LocalRuntimeOptions> runtimeOptions,
+    TimeProvider time,
+    ILogger<DeploymentReconciler> logger) : BackgroundService
+{
+    /// <summary>For a model whose files do not say: what the oldest supported models have.</summary>
+    private const int FallbackContextLength = 2048;
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    private readonly DeploymentsOptions _options = options.Value;
+    private readonly Dictionary<DeploymentName, Deployment> _known = [];
+    private readonly Dictionary<DeploymentName, DeploymentRoute> _routes = [];
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await runtime.ReleaseAsync(runtimeOptions.Value.LeaveReplicas, cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        LogInventory(inventory);
+        await lease.RunAsync(RunAsync, stoppingToken);
+    }
+
+    /// <summary>The loop while this process holds the lease.</summary>
+    private async Task RunAsync(CancellationToken held)
+    {
+        using var queue = new WorkQueue<DeploymentName>(time);
+        using var running = CancellationTokenSource.CreateLinkedTokenSource(held);
+        await runtime.AdoptAsync(held);
+        var revision = await LoadAsync(queue, held);
+        Task[] loops =
+        [
+            FollowStoreAsync(queue, revision, running.Token), FollowRuntimeAsync(queue, running.Token), SweepAsync(queue, running.Token),
+            ReconcileAllAsync(queue, running.Token),
+        ];
+        await Task.WhenAny(loops);
+        await running.CancelAsync();
+        await Task.WhenAll(loops);
+    }
+
+    // A name in the queue means "look here", never "this changed": wake-ups may double, and a sweep makes good a lost one.
+    private async Task ReconcileAllAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        await foreach (var name in queue.ReadAllAsync(cancellation)) // one loop, the only writer: no locks below
+        {
+            try
+            {
+                if (await ReconcileAsync(name, queue, cancellation) is { } delay) queue.AddAfter(name, delay);
+            }
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
+            {
+                LogFailed(name, error);
+                queue.AddAfter(name, RetryDelay);
+            }
+        }
+    }
+
+    internal async Task<TimeSpan?> ReconcileAsync(DeploymentName name, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        var observed = runtime.List();
+        var own = observed.Where(replica => replica.Spec.Deployment == name.ToString()).ToList();
+        if (await store.FindAsync(name, cancellation) is not { } stored) return await ForgetAsync(name, own, queue, cancellation);
+
+        var deployment = _known[name] = stored.Deployment;
+        var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
+        var plan = ReplicaPlan.For(
+            new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow()), ReplicaId.Random);
+
+        // Draining replicas leave the routing table before they are told, and ready ones are in it before the status says READY.
+        var planned = deployment with { Status = plan.Status };
+        Publish(planned, own);
+        if (plan.Remove)
+        {
+            foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
+            await store.RemoveAsync(stored, cancellation); // refused when the spec changed meanwhile: the watch brings us back
+            return TimeSpan.Zero;
+        }
+
+        if (!DeploymentStatusJson.AreEqual(deployment.Status, plan.Status))
+        {
+            if (!(await store.WriteStatusAsync(stored, plan.Status, cancellation)).TryGet(out var written, out _)) return TimeSpan.Zero;
+            _known[name] = written.Deployment;
+            LogChange(deployment, planned);
+        }
+
+        foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
+        if (Freed(deployment.Status, plan.Status)) WakeWaiting(queue);
+        return plan.LookAgainAfter;
+    }
+
+    private static string? ProblemOf(Deployment deployment, Model? model) => model is null
+        ? $"Its model {deployment.Spec.BaseModel} is gone: upload it again, or delete the deployment"
+        : DeploymentRules.Startable(deployment.Spec, model)?.Message;
+
+    private async Task ApplyAsync(ReplicaStep step, Deployment deployment, Model? model, CancellationToken cancellation)
+    {
+        switch (step)
+        {
+            case ReplicaStep.Start start when model?.Folder is not null:
+                await runtime.StartAsync(SpecOf(start.Replica, deployment, model), cancellation);
+                break;
+            case ReplicaStep.Stop stop:
+                await runtime.StopAsync(stop.Id, cancellation);
+                break;
+            case ReplicaStep.Forget forget:
+                await runtime.ForgetAsync(forget.Id, cancellation);
+                break;
+        }
+    }
+
+    private ReplicaSpec SpecOf(Replica replica, Deployment deployment, Model model)
+    {
+        var allotment = replica.Allotment ?? throw new InvalidOperationException($"Replica {replica.Id} was to start without capacity");
+        var pool = inventory.Find(allotment.Region, allotment.Type);
+        return new()
+        {
+            Id = replica.Id,
+            Deployment = deployment.Name.ToString(),
+            Revision = replica.Revision,
+            ModelFolder = model.Folder!,
+            ServedModelName = model.Name.ToString(),
+            Region = allotment.Region.Name,
+            AcceleratorType = allotment.Type.Name,
+            Slots = allotment.Slots,
+            Cores = pool is { Cores.Count: > 0 } ? [.. allotment.Slots.Where(slot => slot < pool.Cores.Count).Select(slot => pool.Cores[slot])] : [],
+            ContextLength = deployment.Spec.MaxContextLength > 0 ? deployment.Spec.MaxContextLength : model.ContextLength ?? FallbackContextLength,
+            MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
+        };
+    }
+
+    /// <summary>Slots of other deployments, and of replicas that live on though no deployment knows them.</summary>
+    private List<Allotment> TakenByOthers(DeploymentName name, IReadOnlyList<ObservedReplica> observed)
+    {
+        var recorded = _known.Values.SelectMany(deployment => deployment.Status.Replicas).Select(replica => replica.Id).ToHashSet();
+        var orphans = observed
+            .Where(replica => replica.Phase != ReplicaPhase.Ended && !recorded.Contains(replica.Id))
+            .Select(replica => Region.TryParse(replica.Spec.Region, null, out var region) && AcceleratorType.TryParse(replica.Spec.AcceleratorType, null, out var type)
+                ? new Allotment(region, type, replica.Spec.Slots)
+                : null);
+        return
+        [
+            .. _known.Values.Where(other => other.Name != name).SelectMany(other => other.Status.Replicas).Select(replica => replica.Allotment)
+                .Concat(orphans).OfType<Allotment>(),
+        ];
+    }
+
+    private static bool Freed(DeploymentStatus before, DeploymentStatus after) =>
+        before.Replicas.Any(replica => replica.Allotment is not null && after.Replicas.All(other => other.Id != replica.Id));
+
+    /// <summary>Those that wait longest look first.</summary>
+    private void WakeWaiting(WorkQueue<DeploymentName> queue)
+    {
+        var waiting = _known.Values
+            .Select(deployment => (deployment.Name, Since: deployment.Status.Replicas
+                .Where(replica => replica.State == ReplicaState.Pending).Select(replica => (DateTimeOffset?)replica.CreateTime).Min()))
+            .Where(candidate => candidate.Since is not null)
+            .OrderBy(candidate => candidate.Since);
+        foreach (var (name, _) in waiting) queue.Add(name);
+    }
+
+    /// <summary>The row is gone; whatever still runs under its name goes too.</summary>
+    private async Task<TimeSpan?> ForgetAsync(
+        DeploymentName name, IReadOnlyList<ObservedReplica> own, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        _known.Remove(name);
+        if (_routes.Remove(name)) Publish();
+        foreach (var replica in own) await EndAsync(replica, cancellation);
+        WakeWaiting(queue);
+        return own.Any(replica => replica.Phase != ReplicaPhase.Ended) ? RetryDelay : null;
+    }
+
+    private Task EndAsync(ObservedReplica replica, CancellationToken cancellation) => replica.Phase == ReplicaPhase.Ended
+        ? runtime.ForgetAsync(replica.Id, cancellation)
+        : runtime.StopAsync(replica.Id, cancellation);
+
+    private void Publish(Deployment deployment, IReadOnlyList<ObservedReplica> own)
+    {
+        var ready = deployment.Status.Replicas.Where(replica => replica.State == ReplicaState.Ready).Select(replica => replica.Id).ToHashSet();
+        var route = new DeploymentRoute(
+            deployment.Name,
+            deployment.Spec.BaseModel,
+            deployment.Status.State.WireName(),
+            deployment.DesiredReplicas,
+            [.. own.Where(replica => ready.Contains(replica.Id)).Select(replica => replica.Endpoint).OfType<ReplicaEndpoint>().OrderBy(endpoint => endpoint.Id.ToString(), StringComparer.Ordinal)],
+            deployment.CreateTime);
+        if (_routes.TryGetValue(deployment.Name, out var before) && before with { Ready = route.Ready } == route && before.Ready.SequenceEqual(route.Ready)) return;
+        _routes[deployment.Name] = route;
+        Publish();
+    }
+
+    private void Publish() => directory.Publish(new(
+        _routes.Where(route => route.Value.State != DeploymentState.Deleted.WireName()).ToFrozenDictionary()));
+}

@@ -1,0 +1,52 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Deployments;
+
+public static class DeploymentServices
+{
+    /// <summary>Deployments with their capacity, their replicas as local processes, and the controller. Needs the storage and the models.</summary>
+    public static IServiceCollection AddDeployments(this IServiceCollection services)
+    {
+        services.AddOptions<DeploymentsOptions>().BindConfiguration(DeploymentsOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<DeploymentsOptions>, DeploymentsOptionsValidator>();
+        services.AddOptions<LocalRuntimeOptions>().BindConfiguration(LocalRuntimeOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<LocalRuntimeOptions>, LocalRuntimeOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddCapacity();
+        services.TryAddSingleton<IReplicaRuntime, LocalReplicaRuntime>();
+        services.AddSingleton<ReplicaDirectory>();
+        services.AddSingleton<ControllerLease>();
+        services.AddSingleton<DeploymentStore>();
+        services.AddSingleton<DeploymentCommands>();
+        services.AddSingleton<IModelUse, DeploymentModelUse>();
+        services.AddSingleton<DeploymentReconciler>();
+        services.AddHostedService(provider => provider.GetRequiredService<DeploymentReconciler>());
+        return services;
+    }
+}
+
+/// <summary>Keeps a model's files in place while a deployment serves them.</summary>
+internal sealed class DeploymentModelUse(DeploymentStore store) : IModelUse
+{
+    private const int MostNames = 5;
+
+    public async Task<IReadOnlyList<string>> FindUsersAsync(ModelName model, CancellationToken cancellation)
+    {
+        var (_, all) = await store.ListAsync(account: null, cancellation);
+        return
+        [
+            .. all.Select(stored => stored.Deployment)
+                .Where(deployment => deployment.Spec.BaseModel == model && deployment.Status.State != DeploymentState.Deleted)
+                .Select(deployment => deployment.Name.ToString())
+                .Take(MostNames),
+        ];
+    }
+}
