@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Stoker.Engine;
 using Stoker.Replica.Hosting;
 using Stoker.Replica.Simulated;
 
@@ -45,6 +46,20 @@ internal sealed record ReplicaOptions
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     public ReplicaModelOptions Simulated { get; init; } = new();
+
+    public EngineOptions ToEngineOptions(TimeProvider time)
+    {
+        var defaults = new EngineOptions();
+        return defaults with
+        {
+            Threads = Threads,
+            ContextLength = ContextLength,
+            MemoryBudgetBytes = MemoryBytes,
+            MaxSequences = MaxSequences ?? defaults.MaxSequences,
+            StepTokens = Math.Max(defaults.StepTokens, MaxSequences ?? 0),
+            Time = time,
+        };
+    }
 
     /// <summary>The simulated engine's figures, with the flags that every engine knows over them.</summary>
     public ReplicaModelOptions ToSimulatedOptions() => Simulated with

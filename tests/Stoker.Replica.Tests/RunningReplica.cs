@@ -28,15 +28,15 @@ internal sealed class RunningReplica : IAsyncDisposable
     public string LogText => File.ReadAllText(Path.Combine(Directory, "log.txt"));
 
     /// <summary>Answers as fast as the timer allows, so that tests do not wait.</summary>
-    public static ReplicaModelOptions Fast => new() { DecodeTokensPerSecond = 100_000, PrefillTokensPerSecond = 1e9, AnswerTokens = 24 };
+    public static ReplicaModelOptions Fast => new() { DecodeTokensPerSecond = 100_000, PrefillTokensPerSecond = 1e9, AnswerTokens = 24, PrefixCacheTokens = 0 };
 
     public static Task<RunningReplica> StartAsync(ReplicaModelOptions? simulated = null, TimeProvider? time = null, Func<ReplicaOptions, ReplicaOptions>? change = null)
     {
         time ??= TimeProvider.System;
-        return StartAsync(new SimulatedEngineLoader(simulated ?? Fast, time, () => { }), time, change);
+        return StartWithAsync(new SimulatedEngineLoader(simulated ?? Fast, time, () => { }), time, change);
     }
 
-    public static async Task<RunningReplica> StartAsync(IEngineLoader loader, TimeProvider? time = null, Func<ReplicaOptions, ReplicaOptions>? change = null)
+    public static async Task<RunningReplica> StartWithAsync(IEngineLoader loader, TimeProvider? time = null, Func<ReplicaOptions, ReplicaOptions>? change = null)
     {
         time ??= TimeProvider.System;
         var directory = System.IO.Directory.CreateTempSubdirectory("stoker-replica-").FullName;

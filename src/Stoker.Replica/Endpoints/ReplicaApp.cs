@@ -68,7 +68,6 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
         {
             ApiException known => known.Error,
             RequestRefusedException refused => ApiError.From(refused),
-            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => ApiError.TooLarge(RequestBody.MostBytes),
             BadHttpRequestException bad => new(bad.StatusCode, "invalid_request_error", "The request could not be read; send it again.", null, "bad_request"),
             _ => ApiError.Internal("The replica failed on this request; send it again."),
         };

@@ -10,7 +10,6 @@ using Microsoft.Extensions.Options;
 using Stoker.Engine;
 using Stoker.Replica.Endpoints;
 using Stoker.Replica.Engines;
-using Stoker.Replica.Requests;
 
 namespace Stoker.Replica.Hosting;
 
@@ -35,6 +34,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     private readonly TaskCompletionSource _drain = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _abort = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task<IReplicaEngine> _loading = null!;
+    private int _disposed;
 
     private ReplicaHost(ReplicaOptions options, TimeProvider time, ILoggerFactory logs)
     {
@@ -91,6 +91,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         await _stopLoading.CancelAsync();
         _server.Dispose();
         _lease.Dispose();
@@ -171,7 +172,9 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     private static KestrelServerOptions KestrelOptions(ReplicaOptions options)
     {
         var kestrel = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = NoServices.Instance };
-        kestrel.Limits.MaxRequestBodySize = RequestBody.MostBytes;
+
+        // RequestBody has the limit: Kestrel's own would break the connection under a client that still writes, which then never sees the 413.
+        kestrel.Limits.MaxRequestBodySize = null;
         foreach (var address in options.Listen)
         {
             if (address.SocketPath is { } path) kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1);

@@ -155,26 +155,24 @@ internal sealed class SimulatedEngine : IReplicaEngine
     private void Advance()
     {
         var crashed = false;
+        SimulatedGeneration[] broken = [];
         lock (_lock)
         {
             while (!crashed && _model.TryAdvance(Now, out var happened)) crashed = Take_NeedsLock(happened);
             if (_model.Hung) _hungAt ??= Now;
+            if (crashed) (_closed, broken) = (true, [.. _running.Values.Select(running => running.Generation)]);
             Arm_NeedsLock();
         }
 
-        if (crashed) _crash();
+        if (!crashed) return;
+        _crash(); // first: whoever sees a broken stream has to find the process gone
+        foreach (var generation in broken) generation.Break(new IOException("The simulated engine crashed."));
     }
 
     /// <returns>True when the process is to go.</returns>
     private bool Take_NeedsLock(ReplicaModelEvent happened)
     {
-        if (happened.Step == ReplicaModelStep.Crash)
-        {
-            foreach (var other in _running.Values) other.Generation.Break(new IOException("The simulated engine crashed."));
-            _closed = true;
-            return true;
-        }
-
+        if (happened.Step == ReplicaModelStep.Crash) return true;
         var running = _running[happened.Sequence];
         _counters.Token(happened, running.Generation);
         var stopped = running.Generation.Add(running.Choice, happened, running.EndsItself);

@@ -1,0 +1,72 @@
+using System.Text.Json;
+using Stoker.Engine;
+using Stoker.Engine.Templates;
+using Stoker.Engine.Tokenization;
+using Stoker.Replica.Requests;
+
+namespace Stoker.Replica.Engines;
+
+/// <summary>Stoker's own engine, with the model's tokenizer and chat template.</summary>
+internal sealed class StokerEngine(InferenceEngine engine, ChatTemplate? template, int maxSequences, TimeProvider time) : IReplicaEngine
+{
+    private readonly Tokenizer _tokenizer = engine.Tokenizer;
+
+    public int ContextLength => engine.ContextLength;
+
+    public int MaxSequences => maxSequences;
+
+    public int VocabularySize => _tokenizer.VocabularySize;
+
+    public bool SupportsChat => template is not null;
+
+    public SamplingOptions DefaultSampling => engine.DefaultSampling;
+
+    public EngineStatistics Statistics => engine.Statistics;
+
+    public int[] EncodeText(string text) => _tokenizer.Encode(text, addSpecialTokens: true);
+
+    public int[] EncodeChat(JsonElement messages, bool safeTokenization)
+    {
+        var input = new ChatTemplateInput { Messages = messages, AddGenerationPrompt = true, Time = time };
+        try
+        {
+            return safeTokenization ? EncodeSafely(template!.RenderPieces(input)) : Encode(template!.Render(input));
+        }
+        catch (TemplateException refused)
+        {
+            throw new ApiException(ApiError.Invalid("messages", $"The model's chat template refused the messages: {refused.Message}"));
+        }
+    }
+
+    public string Decode(ReadOnlySpan<int> tokens) => _tokenizer.Decode(tokens, skipSpecialTokens: false);
+
+    public IReplicaGeneration Submit(GenerationRequest request) => new Running(engine.Submit(request));
+
+    public ValueTask DisposeAsync() => engine.DisposeAsync();
+
+    // The template writes the model's opening token itself: adding it again would double it.
+    private int[] Encode(string text) => _tokenizer.Encode(text, addSpecialTokens: false);
+
+    /// <summary>Piece by piece only where users wrote special tokens: cutting elsewhere would change how harmless text is split.</summary>
+    private int[] EncodeSafely(IReadOnlyList<TemplatePiece> pieces)
+    {
+        if (!pieces.Any(piece => piece.IsUserData && HasSpecialTokens(piece.Text))) return Encode(string.Concat(pieces.Select(piece => piece.Text)));
+        var tokens = new List<int>();
+        foreach (var piece in pieces) _tokenizer.Encode(piece.Text, tokens, addSpecialTokens: false, parseSpecialTokens: !piece.IsUserData);
+        return [.. tokens];
+    }
+
+    private bool HasSpecialTokens(string text) => !_tokenizer.Encode(text, addSpecialTokens: false, parseSpecialTokens: true)
+        .AsSpan().SequenceEqual(_tokenizer.Encode(text, addSpecialTokens: false, parseSpecialTokens: false));
+
+    private sealed class Running(Generation generation) : IReplicaGeneration
+    {
+        public async IAsyncEnumerable<GenerationEvent> ReadAsync(
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        {
+            await foreach (var item in generation.WithCancellation(cancellation)) yield return item;
+        }
+
+        public ValueTask DisposeAsync() => generation.DisposeAsync();
+    }
+}

@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Logging;
+
+namespace Stoker.Replica.Tests;
+
+public sealed class ReplicaArgumentsTests
+{
+    [Fact]
+    public void Reads_what_a_server_passes()
+    {
+        var options = Parse("--id r1 --directory /d --model /models/m --served-model-name n --listen unix:/s/a.sock --listen http://127.0.0.1:0 "
+            + "--engine stoker --threads 2 --cores 0,1 --context-length 128 --memory-bytes 5000000000 --max-sequences 4 --lease-seconds 60 --detach --log-level debug");
+        (options.Id, options.Directory, options.Model, options.ServedModelName).ShouldBe(("r1", "/d", "/models/m", "n"));
+        options.Listen.Select(it => it.Text).ShouldBe(["unix:/s/a.sock", "http://127.0.0.1:0"]);
+        (options.Threads, options.ContextLength, options.MemoryBytes, options.MaxSequences).ShouldBe((2, 128, 5_000_000_000, 4));
+        options.Cores.ShouldBe([0, 1]);
+        options.Lease.ShouldBe(TimeSpan.FromSeconds(60));
+        (options.Detach, options.LogLevel).ShouldBe((true, LogLevel.Debug));
+    }
+
+    [Fact]
+    public void By_hand_a_model_is_enough_and_the_simulated_engine_needs_none()
+    {
+        var options = Parse("--model /models/story-3m/");
+        (options.ServedModelName, options.Lease, options.Directory).ShouldBe(("story-3m", null, null));
+        options.Listen.Single().Text.ShouldBe("http://127.0.0.1:7866");
+        Parse("--engine=simulated --simulate slots=3,decode-rate=10.5,fail-load=true").Simulated
+            .ShouldBe(new() { Slots = 3, DecodeTokensPerSecond = 10.5, FailLoad = true });
+        Parse("--engine simulated --max-sequences 2 --context-length 64").ToSimulatedOptions().ShouldBe(new() { Slots = 2, ContextLength = 64 });
+    }
+
+    [Theory]
+    [InlineData("", "--model")]
+    [InlineData("--model", "--model")]
+    [InlineData("--model m --unknown 1", "--unknown")]
+    [InlineData("--model m extra", "extra")]
+    [InlineData("--model m --model n", "--model")]
+    [InlineData("--model m --engine fast", "--engine")]
+    [InlineData("--model m --threads -1", "--threads")]
+    [InlineData("--model m --threads two", "--threads")]
+    [InlineData("--model m --cores 0,x", "--cores")]
+    [InlineData("--model m --context-length 0", "--context-length")]
+    [InlineData("--model m --memory-bytes 1.5", "--memory-bytes")]
+    [InlineData("--model m --lease-seconds NaN", "--lease-seconds")]
+    [InlineData("--model m --lease-seconds -1", "--lease-seconds")]
+    [InlineData("--model m --listen ftp://x", "--listen")]
+    [InlineData("--model m --log-level loud", "--log-level")]
+    [InlineData("--model m --detach", "--directory")]
+    [InlineData("--model m --simulate slots=1", "--engine simulated")]
+    [InlineData("--engine simulated --simulate slots=0", "slots=0")]
+    [InlineData("--engine simulated --simulate speed=5", "speed=5")]
+    [InlineData("--engine simulated --simulate slots", "slots")]
+    public void Refuses_anything_else_and_names_it(string line, string named)
+    {
+        ReplicaArguments.TryParse(Split(line), out _, out var error).ShouldBeFalse();
+        error.ShouldContain(named);
+    }
+
+    [Fact]
+    public void The_usage_names_every_flag()
+    {
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--max-sequences", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        {
+            ReplicaArguments.Usage.ShouldContain($"  {flag} ");
+        }
+    }
+
+    private static ReplicaOptions Parse(string line)
+    {
+        ReplicaArguments.TryParse(Split(line), out var options, out var error).ShouldBeTrue(error);
+        return options!;
+    }
+
+    private static string[] Split(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+}
