@@ -102,8 +102,6 @@ internal sealed class ConfigObject
 
     public bool IsText(string key) => Find(key) is { ValueKind: JsonValueKind.String };
 
-    public bool IsList(string key) => Find(key) is { ValueKind: JsonValueKind.Array };
-
     public ModelLoadException Fail(string key, string reason) => new(File, PathOf(key), reason);
 
     private string PathOf(string key) => _path.Length == 0 ? key : $"{_path}.{key}";

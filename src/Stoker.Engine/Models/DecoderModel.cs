@@ -44,7 +44,10 @@ internal sealed partial class DecoderModel : ILanguageModel
         _embeddingFactor = spec.Gemma ? EmbeddingFactor(spec.HiddenSize, _weights.Embedding.Type) : 1;
         (_prepareHeads, _attend, _activate) = (PrepareHeads, Attend, Activate);
         Shape = new ModelShape(
-            spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength);
+            spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
+        {
+            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec),
+        };
     }
 
     public ModelShape Shape { get; }

@@ -7,6 +7,9 @@ namespace Stoker.Engine.Models;
 internal sealed record ModelShape(
     int Layers, int HiddenSize, int Heads, int KvHeads, int HeadDim, int VocabularySize, int ContextLength)
 {
+    /// <summary>Memory of intermediate values for each row of the largest batch: taken at the first step and kept.</summary>
+    public long WorkspaceBytesPerRow { get; init; }
+
     /// <summary>Keys and values of one position over all layers, float32.</summary>
     public long KvBytesPerToken => 2L * Layers * KvHeads * HeadDim * sizeof(float);
 }

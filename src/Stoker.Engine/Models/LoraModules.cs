@@ -1,0 +1,83 @@
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Models;
+
+/// <summary>One changed projection: A [rank, inputs] and B [outputs, rank].</summary>
+/// <param name="Path">The module in the base model, such as <c>model.layers.0.self_attn.q_proj</c>.</param>
+internal sealed record LoraModule(string Path, int Rank, long Inputs, long Outputs)
+{
+    /// <summary>The last part of the path, such as <c>q_proj</c>.</summary>
+    public string Kind => Path[(Path.LastIndexOf('.') + 1)..];
+}
+
+/// <summary>Reads pairs of LoRA tensors from their names; whatever is not half of a pair is refused.</summary>
+internal static class LoraModules
+{
+    private const string Prefix = "base_model.model.";
+    private const string SuffixA = ".lora_A.weight";
+    private const string SuffixB = ".lora_B.weight";
+
+    /// <summary>The projections that an adapter may change: linear layers whose inputs the engine can tap.</summary>
+    private static readonly string[] Kinds =
+    [
+        "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "gate_proj", "up_proj", "down_proj", "gate_up_proj", "w1", "w2", "w3",
+    ];
+
+    /// <exception cref="ModelLoadException">A tensor without its other half, of a wrong shape or type, or for another kind of module.</exception>
+    public static IReadOnlyList<LoraModule> Pair(Checkpoint checkpoint)
+    {
+        var tensors = checkpoint.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
+        var modules = new List<LoraModule>();
+        foreach (var tensor in tensors.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
+        {
+            CheckKind(tensor);
+            var other = tensor.Name.EndsWith(SuffixA, StringComparison.Ordinal)
+                ? tensor.Name[..^SuffixA.Length] + SuffixB
+                : tensor.Name[..^SuffixB.Length] + SuffixA;
+            if (!tensors.TryGetValue(other, out var half))
+            {
+                throw Fail(tensor, $"stands without {other}");
+            }
+
+            if (tensor.Name.EndsWith(SuffixA, StringComparison.Ordinal))
+            {
+                modules.Add(Module(tensor, half));
+            }
+        }
+
+        return modules.Count > 0 ? modules : throw new ModelLoadException(PeftAddon.WeightsFile, null, "holds no tensor");
+    }
+
+    /// <summary>True for the path of a projection inside of a layer.</summary>
+    public static bool CanChange(string path) =>
+        path.StartsWith("model.layers.", StringComparison.Ordinal) && Kinds.Contains(path[(path.LastIndexOf('.') + 1)..]);
+
+    private static void CheckKind(TensorEntry tensor)
+    {
+        var isPart = tensor.Name.EndsWith(SuffixA, StringComparison.Ordinal) || tensor.Name.EndsWith(SuffixB, StringComparison.Ordinal);
+        if (!isPart || !tensor.Name.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            throw Fail(tensor, $"is not named {Prefix}MODULE{SuffixA} or ..{SuffixB}: embeddings, biases, DoRA and saved modules are not supported");
+        }
+
+        if (!tensor.Type.IsComputable() || tensor.Shape.Count != 2)
+        {
+            throw Fail(tensor, $"is {tensor.Type.HeaderName()} {tensor.ShapeText}; a matrix of BF16, F16 or F32 is needed");
+        }
+    }
+
+    private static LoraModule Module(TensorEntry a, TensorEntry b)
+    {
+        if (a.Shape[0] != b.Shape[1] || a.Shape[0] is < 1 or > int.MaxValue)
+        {
+            throw Fail(a, $"has shape {a.ShapeText}, which does not fit lora_B's {b.ShapeText}: [r, in] and [out, r] are needed");
+        }
+
+        var module = new LoraModule(a.Name[Prefix.Length..^SuffixA.Length], (int)a.Shape[0], a.Shape[1], b.Shape[0]);
+        return CanChange(module.Path)
+            ? module
+            : throw Fail(a, $"changes '{module.Kind}'; adapters may change {string.Join(", ", Kinds)} of the layers");
+    }
+
+    private static ModelLoadException Fail(TensorEntry tensor, string reason) => new(PeftAddon.WeightsFile, tensor.Name, reason);
+}
