@@ -40,7 +40,7 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
     private static TVector TimesSigmoid(TVector x, TVector z) =>
         TLanes.Divide(x, TLanes.Add(TLanes.Broadcast(1), Exp(TLanes.Subtract(TLanes.Broadcast(0), z))));
 
-    /// <summary>cap · tanh(x / cap), by tanh(z) = 1 - 2 / (e^2z + 1): absolute error some 1e-7 · cap.</summary>
+    /// <summary>cap · tanh(x / cap), by tanh(z) = 1 - 2 / (e^2z + 1): absolute error below 2e-7 · cap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector SoftCap(TVector x, float cap)
     {

@@ -31,9 +31,11 @@ internal sealed class ModelRunner : IDisposable
     public float[] Forward(StepBatch batch)
     {
         var logits = new float[batch.LogitRowCount * Shape.VocabularySize];
-        _model.Forward(batch, _kv, logits);
+        Forward(batch, logits);
         return logits;
     }
+
+    public void Forward(StepBatch batch, float[] logits) => _model.Forward(batch, _kv, logits);
 
     /// <summary>Logits of the rows asked for, of one sequence computed in chunks.</summary>
     public float[] Run(ReadOnlySpan<int> tokens, LogitRows logits, int chunk = int.MaxValue, int firstPosition = 0, int sequence = 0)
