@@ -8,7 +8,8 @@ internal static class Bits
     public static void ShouldHaveTheBitsOf(this float[] actual, ReadOnlySpan<float> expected, string? context = null)
     {
         actual.Length.ShouldBe(expected.Length, context);
-        var (actualBits, expectedBits) = (MemoryMarshal.Cast<float, int>(actual), MemoryMarshal.Cast<float, int>(expected).ToArray());
+        var actualBits = MemoryMarshal.Cast<float, int>(actual);
+        var expectedBits = MemoryMarshal.Cast<float, int>(expected);
         for (var i = 0; i < expectedBits.Length; i++)
         {
             if (actualBits[i] != expectedBits[i])
