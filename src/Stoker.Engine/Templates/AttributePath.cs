@@ -9,6 +9,7 @@ internal static class AttributePath
     public static object? Get(RenderContext context, object? item, object? path, object? missing = null)
     {
         if (path is not Text text) return Step(context, item, path, missing);
+        context.ChargeText(text.Length);
         foreach (var part in text.Value.Split('.'))
         {
             object? key = long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : Text.Template(part);

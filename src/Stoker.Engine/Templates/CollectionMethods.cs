@@ -32,6 +32,7 @@ internal static class CollectionMethods
         var bound = arguments.Bind(context, "key", "default");
         var key = bound.Required(0);
         if (!PythonKeys.IsHashable(key)) throw context.Error($"a '{PythonOperators.TypeName(key)}' cannot be a key");
+        context.ChargeKey(key);
         return map.TryGet(key, out var value) ? value : bound.Value(1);
     }
 

@@ -51,6 +51,7 @@ internal static partial class Filters
     private static object? SortKey(RenderContext context, object? item, object? attribute, bool caseSensitive)
     {
         var key = attribute is null ? item : AttributePath.Get(context, item, attribute);
+        context.ChargeKey(key);
         return key is Text text && !caseSensitive ? Map(text, value => value.ToLowerInvariant()) : key;
     }
 

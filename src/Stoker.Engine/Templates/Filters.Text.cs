@@ -111,17 +111,17 @@ internal static partial class Filters
     {
         arguments.Bind(r.Context);
         var result = new TextBuilder(r.Context);
-        if (value is not TemplateMap map) return AppendUrl(r, result, value, "/").ToText();
+        if (value is not TemplateMap map) return AppendUrl(r, result, value, "/", "%20").ToText();
         foreach (var (key, item) in map)
         {
             if (result.Length > 0) result.Append("&");
-            AppendUrl(r, result, key, "").Append("=");
-            AppendUrl(r, result, item, "");
+            AppendUrl(r, result, key, "", "+").Append("=");
+            AppendUrl(r, result, item, "", "+");
         }
         return result.ToText();
     }
 
-    private static TextBuilder AppendUrl(Renderer r, TextBuilder result, object? value, string alsoPlain)
+    private static TextBuilder AppendUrl(Renderer r, TextBuilder result, object? value, string alsoPlain, string space)
     {
         var text = Str(r, value);
         var start = result.Length;
@@ -129,7 +129,7 @@ internal static partial class Filters
         {
             var character = (char)octet;
             if (char.IsAsciiLetterOrDigit(character) || "_.-~".Contains(character) || alsoPlain.Contains(character)) result.Append(character);
-            else result.Append($"%{octet:X2}");
+            else result.Append(character == ' ' ? space : $"%{octet:X2}");
         }
         if (text.HasUserData) result.MarkUserFrom(start);
         return result;

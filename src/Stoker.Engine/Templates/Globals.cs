@@ -58,6 +58,7 @@ internal static class Globals
         {
             if (PythonSequences.Iterate(context, pair) is not [var key, var value] || !PythonKeys.IsHashable(key))
                 throw context.Error("a dict is made of pairs of a key and a value");
+            context.ChargeKey(key);
             set(key, value);
         }
     }

@@ -7,8 +7,8 @@ internal static class PythonArithmetic
 {
     public static object? Apply(RenderContext context, string sign, object? left, object? right)
     {
-        if (left is Undefined || right is Undefined) throw context.Error(((left as Undefined) ?? (Undefined)right!).Reason);
         if (sign == "%" && left is Text format) return PercentFormat.Format(context, format, right);
+        if (left is Undefined || right is Undefined) throw context.Error(((left as Undefined) ?? (Undefined)right!).Reason);
         if (left is BigInteger || right is BigInteger) throw context.Error("an integer beyond 64 bits cannot be calculated with");
         if (PythonOperators.AsInteger(left) is { } a && PythonOperators.AsInteger(right) is { } b) return Integers(context, sign, a, b);
         if (PythonOperators.AsDouble(left) is { } x && PythonOperators.AsDouble(right) is { } y) return Floats(context, sign, x, y);
@@ -34,13 +34,13 @@ internal static class PythonArithmetic
         {
             return sign switch
             {
-                "+" => checked(a + b),
+                "+" => (object)checked(a + b), // the cast keeps the other arms from becoming doubles
                 "-" => checked(a - b),
                 "*" => checked(a * b),
                 "/" => (double)a / b,
                 "//" => FloorDivide(a, b),
                 "%" => b == -1 ? 0L : ((a % b) + b) % b,
-                _ => b >= 0 ? Power(a, b) : Floats(context, sign, a, b),
+                _ => b >= 0 ? (object)Power(a, b) : Floats(context, sign, a, b),
             };
         }
         catch (OverflowException)

@@ -135,7 +135,7 @@ internal static class PythonOperators
                 throw context.Error($"'in' on a string needs a string, not '{TypeName(item)}'");
             case TemplateMap map:
                 if (!PythonKeys.IsHashable(item)) throw context.Error($"a '{TypeName(item)}' cannot be a key");
-                if (item is Text key) context.ChargeText(key.Length);
+                context.ChargeKey(item);
                 return map.TryGet(item, out _);
             default:
                 foreach (var candidate in PythonSequences.Iterate(context, container))

@@ -50,6 +50,7 @@ internal static class PythonPrinting
         Undefined => "Undefined",
         TemplateIterator => "<generator object>",
         LoopState loop => string.Create(CultureInfo.InvariantCulture, $"<LoopContext {loop.Index}/{loop.Length}>"),
+        Macro macro => $"<Macro '{macro.Name}'>",
         ICallable callable => $"<function {callable.Name}>",
         _ => throw new InvalidOperationException($"{value.GetType()} is no template value"),
     };

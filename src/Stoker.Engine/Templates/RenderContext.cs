@@ -34,6 +34,15 @@ internal sealed class RenderContext(TemplateLimits limits, TimeProvider time)
         if (_text > _textLimit) throw Error($"the template worked through more than {_textLimit} characters of text");
     }
 
+    /// <summary>Charges for hashing a key or a name.</summary>
+    public void ChargeKey(object? key)
+    {
+        if (key is Text text) ChargeText(text.Length);
+        if (key is not TemplateList list) return;
+        Step(list.Count);
+        foreach (var item in list.Items) ChargeText((item as Text)?.Length ?? 0);
+    }
+
     /// <summary>Charges for a search, whose worst case is the product of both lengths.</summary>
     public void ChargeSearch(int textLength, int needleLength) =>
         ChargeText(textLength + (needleLength > ShortNeedle ? (long)textLength * needleLength / ShortNeedle : 0));

@@ -80,6 +80,7 @@ internal sealed partial class Renderer
     public object? CallFilter(string name, object? value, Arguments arguments)
     {
         context.Step();
+        context.ChargeText(name.Length);
         return Filters.All.TryGetValue(name, out var filter)
             ? filter(this, value, arguments)
             : throw context.Error($"no filter named '{name}'");
@@ -88,6 +89,7 @@ internal sealed partial class Renderer
     public bool CallTest(string name, object? value, Arguments arguments)
     {
         context.Step();
+        context.ChargeText(name.Length);
         return ValueTests.All.TryGetValue(name, out var test)
             ? test(this, value, arguments)
             : throw context.Error($"no test named '{name}'");
@@ -129,6 +131,7 @@ internal sealed partial class Renderer
         var names = named.Select(argument => argument.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var (key, item) in map)
         {
+            context.ChargeKey(key);
             if (key is not Text name || !names.Add(name.Value)) throw context.Error("'**' needs a dict of new argument names");
             named.Add(new(name.Value, item));
         }
@@ -204,6 +207,7 @@ internal sealed partial class Renderer
         {
             var key = Evaluate(keyNode, scope);
             if (!PythonKeys.IsHashable(key)) throw context.Error($"a '{PythonOperators.TypeName(key)}' cannot be a key");
+            context.ChargeKey(key);
             map.Set(key, Evaluate(valueNode, scope));
         }
         return map;

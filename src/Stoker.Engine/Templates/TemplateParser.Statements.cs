@@ -169,6 +169,7 @@ internal sealed partial class TemplateParser
             if (names.Contains(name.Text)) throw Error($"the argument '{name.Text}' is named twice", name.Line);
             names.Add(name.Text);
             if (SkipOperator("=")) defaults.Add(ParseExpression());
+            else if (name.Text == "caller") throw Error("the argument 'caller' needs a default", name.Line);
             else if (defaults.Count > 0) throw Error("an argument without default follows one with a default", name.Line);
         }
     }

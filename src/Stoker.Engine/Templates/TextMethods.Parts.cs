@@ -57,7 +57,7 @@ internal static partial class TextMethods
             while (i < text.Length && !PythonText.IsSpace(text.Value[i])) i++;
             words.Add((start, i));
         }
-        if (words.Count - 1 > limit) words = Merged(words, (int)limit, fromEnd, text);
+        if (words.Count > limit) words = Merged(words, (int)limit, fromEnd, text);
         return words.ConvertAll(word => text.Slice(word.Start, word.End - word.Start));
     }
 

@@ -25,8 +25,8 @@ internal static partial class TextMethods
             ["replace"] = (c, text, a) => ReplaceMethod(c, text, a.Bind(c, "old", "new", "count")),
             ["startswith"] = (c, text, a) => Affix(c, text, a, (part, affix) => part.StartsWith(affix, StringComparison.Ordinal)),
             ["endswith"] = (c, text, a) => Affix(c, text, a, (part, affix) => part.EndsWith(affix, StringComparison.Ordinal)),
-            ["removeprefix"] = (c, text, a) => RemoveAffix(text, a.Bind(c, "prefix").Text(0).Value, atEnd: false),
-            ["removesuffix"] = (c, text, a) => RemoveAffix(text, a.Bind(c, "suffix").Text(0).Value, atEnd: true),
+            ["removeprefix"] = (c, text, a) => RemoveAffix(c, text, a.Bind(c, "prefix").Text(0).Value, atEnd: false),
+            ["removesuffix"] = (c, text, a) => RemoveAffix(c, text, a.Bind(c, "suffix").Text(0).Value, atEnd: true),
             ["lower"] = (c, text, a) => Mapped(c, text, a, value => value.ToLowerInvariant()),
             ["casefold"] = (c, text, a) => Mapped(c, text, a, value => value.ToLowerInvariant()),
             ["upper"] = (c, text, a) => Mapped(c, text, a, value => value.ToUpperInvariant()),
@@ -85,8 +85,9 @@ internal static partial class TextMethods
         return PythonText.Strip(text, set, left, right);
     }
 
-    private static Text RemoveAffix(Text text, string affix, bool atEnd)
+    private static Text RemoveAffix(RenderContext context, Text text, string affix, bool atEnd)
     {
+        context.ChargeText(text.Length);
         if (atEnd) return text.Value.EndsWith(affix, StringComparison.Ordinal) ? text.Slice(0, text.Length - affix.Length) : text;
         return text.Value.StartsWith(affix, StringComparison.Ordinal) ? text.Slice(affix.Length) : text;
     }
@@ -96,6 +97,7 @@ internal static partial class TextMethods
     {
         var bound = arguments.Bind(context, "affix", "start", "end");
         var part = Part(context, text, bound.Value(1), bound.Value(2)).Value;
+        context.ChargeKey(bound.Required(0));
         if (bound.Required(0) is TemplateList { Kind: ListKind.Tuple } tuple)
             return tuple.Items.Any(item => item is Text affix && matches(part, affix.Value));
         return matches(part, bound.Text(0).Value);

@@ -12,6 +12,7 @@ internal static class ValueAccess
     public static object? Attribute(RenderContext context, object? target, string name)
     {
         if (target is Undefined undefined) throw context.Error(undefined.Reason);
+        context.ChargeText(name.Length);
         if (OwnAttribute(target, name) is { } found) return found.Value;
         return target is TemplateMap map && map.TryGet(Text.Template(name), out var value)
             ? value
@@ -21,7 +22,7 @@ internal static class ValueAccess
     public static object? Item(RenderContext context, object? target, object? index)
     {
         if (target is Undefined undefined) throw context.Error(undefined.Reason);
-        if (index is Text text) context.ChargeText(text.Length);
+        context.ChargeKey(index);
         if (target is TemplateMap map && map.TryGet(index, out var value)) return value;
         if (PythonOperators.AsInteger(index) is { } at && PythonSequences.TryIndex(context, target, at, out var item)) return item;
         if (index is Text name && OwnAttribute(target, name.Value) is { } found) return found.Value;
