@@ -6,7 +6,7 @@ public sealed record EngineOptions
     /// <summary>Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Positions a sequence may have, prompt and answer together; null takes the model's own length, which is also the limit.</summary>
+    /// <summary>Positions a sequence may have, prompt and answer together; null takes what the model states.</summary>
     public int? ContextLength { get; init; }
 
     /// <summary>Bytes for weights, KV cache and step buffers together; null takes what <see cref="MaxSequences"/> full contexts need,
@@ -23,12 +23,13 @@ public sealed record EngineOptions
     /// <summary>Requests that may wait for their first step; one more is refused with <see cref="RefusalKind.QueueFull"/>.</summary>
     public int MaxQueuedRequests { get; init; } = 256;
 
-    /// <summary>Events a request may leave unread; a reader that falls further behind ends up cancelled.</summary>
-    public int MaxUnreadEvents { get; init; } = 2048;
+    /// <summary>Events that a request may leave unread, for each of its choices; a reader that falls further behind ends up
+    /// cancelled. 4096 are seconds of the fastest stream, and some hundred kilobytes.</summary>
+    public int MaxUnreadEvents { get; init; } = 4096;
 
     /// <summary>Steps without a new token or newly computed prompt position, while requests are there, after which the
-    /// watchdog fails the oldest request. A recomputed prompt makes no progress until it passes its old mark, hence the size.</summary>
-    public int WatchdogSteps { get; init; } = 10_000;
+    /// watchdog fails the oldest request. Recomputing 128k tokens after a preemption takes 512 steps of 256 without any, hence the size.</summary>
+    public int WatchdogSteps { get; init; } = 2000;
 
     /// <summary>Forces a kernel set by name; null takes the best one the CPU has.</summary>
     public string? KernelSet { get; init; }

@@ -108,7 +108,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             admitted,
             group: Interlocked.Increment(ref _lastGroup),
             submittedAt: _options.Time.GetTimestamp(),
-            endTokens: [.. request.IgnoreEos ? [] : _endTokens, .. request.StopTokens],
+            _endTokens,
             _options.MaxUnreadEvents,
             leaveQueue: () => Interlocked.Decrement(ref _waiting));
         if (!_thread.TryPost(state))

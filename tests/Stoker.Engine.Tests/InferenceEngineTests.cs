@@ -77,6 +77,42 @@ public sealed class InferenceEngineTests
         (await engine.CompleteAsync(request with { Sampling = new() { Seed = first.Seed + 1 } })).Choices[0].Text.ShouldNotBe(text);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Deltas_joined_are_what_decoding_all_tokens_at_once_gives(bool skipSpecial)
+    {
+        await using var engine = StoryEngine.Open();
+        foreach (var seed in new[] { 1, 2, 3 })
+        {
+            var result = await engine.CompleteAsync(new()
+            {
+                PromptTokens = [2040],
+                MaxTokens = 60,
+                IgnoreEos = true,
+                SkipSpecialTokens = skipSpecial,
+                Sampling = new() { Temperature = 2, TopK = 0, TopP = 1, Seed = seed }, // nearly any byte may come
+            });
+            int[] ids = [.. result.Choices[0].Tokens.Select(token => token.Id)];
+            ids.Length.ShouldBe(60);
+            result.Choices[0].Text.ShouldBe(engine.Tokenizer.Decode(ids, skipSpecial));
+        }
+    }
+
+    [Fact]
+    public async Task A_stop_string_that_spans_tokens_ends_the_story()
+    {
+        await using var engine = StoryEngine.Open();
+        var request = Request(StoryEngine.Prompts[0]);
+        var text = (await engine.CompleteAsync(request)).Choices[0].Text;
+        const string Stop = "named Lily. Sh"; // seven tokens, cut in the middle of the last
+        text.ShouldContain(Stop);
+        var stopped = (await engine.CompleteAsync(request with { Stop = [Stop] })).Choices[0];
+        (stopped.Text, stopped.Finish).ShouldBe((text[..text.IndexOf(Stop, StringComparison.Ordinal)], FinishReason.Stop));
+        stopped = (await engine.CompleteAsync(request with { Stop = [Stop], IncludeStopText = true })).Choices[0];
+        stopped.Text.ShouldEndWith(Stop);
+    }
+
     [Fact]
     public void A_missing_file_is_a_load_error_that_names_it() =>
         Should.Throw<ModelLoadException>(() => InferenceEngine.Open(TestData.Model("story-3m-eagle"))).Message.ShouldContain("tokenizer.json");

@@ -3,8 +3,8 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>A request that keeps the rules, with its defaults filled in.</summary>
-internal sealed record AdmittedRequest(int[] Prompt, int MaxTokens, SamplingSettings Settings);
+/// <summary>A request that keeps the rules, with its defaults filled in. The lists are copies: the caller may reuse its own.</summary>
+internal sealed record AdmittedRequest(int[] Prompt, IReadOnlyList<string> Stops, int[] StopTokens, int MaxTokens, SamplingSettings Settings);
 
 /// <summary>What the door knows of the engine.</summary>
 /// <param name="VocabularySize">Ids below it are tokens.</param>
@@ -25,27 +25,29 @@ internal static class AdmissionRules
     /// <exception cref="RequestRefusedException">With what was seen and what is allowed.</exception>
     public static AdmittedRequest Check(GenerationRequest request, DoorFigures figures)
     {
-        CheckPrompt(request.PromptTokens, figures);
+        int[] prompt = [.. request.PromptTokens], stopTokens = [.. request.StopTokens];
+        string[] stops = [.. request.Stop];
+        CheckPrompt(prompt, figures);
         CheckRange("n", request.Choices, 1, MaxChoices);
         if (request.Logprobs is { } top) CheckRange("logprobs", top, 0, MaxTopLogprobs);
         CheckEcho(request);
-        CheckStops(request, figures);
+        CheckStops(stops, stopTokens, figures);
         var settings = SamplingSettings.From(request.Sampling.Over(figures.DefaultSampling), figures.VocabularySize, DrawSeed);
-        var maxTokens = MaxTokens(request, figures);
+        var maxTokens = MaxTokens(request, prompt.Length, figures);
         if (request.MinTokens < 0 || request.MinTokens > maxTokens)
         {
             throw Invalid("min_tokens", $"min_tokens must be from 0 to max_tokens ({maxTokens}), was {request.MinTokens}");
         }
-        return new([.. request.PromptTokens], maxTokens, settings);
+        return new(prompt, stops, stopTokens, maxTokens, settings);
     }
 
-    private static void CheckPrompt(IReadOnlyList<int> prompt, DoorFigures figures)
+    private static void CheckPrompt(int[] prompt, DoorFigures figures)
     {
-        if (prompt.Count == 0) throw Invalid("prompt", "The prompt has no tokens; it needs at least one.");
-        if (prompt.Count > figures.ContextLength)
+        if (prompt.Length == 0) throw Invalid("prompt", "The prompt has no tokens; it needs at least one.");
+        if (prompt.Length > figures.ContextLength)
         {
             throw new RequestRefusedException(RefusalKind.TooLong, "prompt",
-                $"The prompt has {prompt.Count} tokens; the context length is {figures.ContextLength}. Shorten the prompt.");
+                $"The prompt has {prompt.Length} tokens; the context length is {figures.ContextLength}. Shorten the prompt.");
         }
         foreach (var id in prompt)
         {
@@ -63,26 +65,25 @@ internal static class AdmissionRules
         if (last < 0) throw Invalid("echo_last", $"echo_last must be at least 0, was {last}.");
     }
 
-    private static void CheckStops(GenerationRequest request, DoorFigures figures)
+    private static void CheckStops(string[] stops, int[] stopTokens, DoorFigures figures)
     {
-        if (request.Stop.Count > MaxStops) throw Invalid("stop", $"At most {MaxStops} stop strings are allowed, {request.Stop.Count} were given.");
-        foreach (var stop in request.Stop)
+        if (stops.Length > MaxStops) throw Invalid("stop", $"At most {MaxStops} stop strings are allowed, {stops.Length} were given.");
+        foreach (var stop in stops)
         {
             if (stop.Length is 0 or > MaxStopLength || !IsWellFormed(stop))
             {
                 throw Invalid("stop", $"A stop string must be Unicode text of 1 to {MaxStopLength} characters; one has {stop.Length}.");
             }
         }
-        foreach (var id in request.StopTokens)
+        foreach (var id in stopTokens)
         {
             if ((uint)id < (uint)figures.VocabularySize) continue;
             throw Invalid("stop_token_ids", $"The stop token id {id} is not one of this model's, which are 0 to {figures.VocabularySize - 1}.");
         }
     }
 
-    private static int MaxTokens(GenerationRequest request, DoorFigures figures)
+    private static int MaxTokens(GenerationRequest request, int prompt, DoorFigures figures)
     {
-        var prompt = request.PromptTokens.Count;
         var (inContext, inCache) = (figures.ContextLength - prompt, figures.KvTokens - prompt);
         var lowered = request.MaxTokens is null || request.FitMaxTokens;
         var wanted = request.MaxTokens ?? int.MaxValue;

@@ -3,13 +3,20 @@ using System.Threading.Channels;
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>Events on their way from the loop to one reader. Bounded: the loop never waits, it learns that the reader is too slow.</summary>
-internal sealed class EventBuffer(int maxUnread, int choices)
+internal sealed class EventBuffer
 {
-    // Beside the bound there is room for the last event of each choice: an end always gets through.
-    private readonly Channel<GenerationEvent> _channel = Channel.CreateBounded<GenerationEvent>(
-        new BoundedChannelOptions(maxUnread + choices) { SingleReader = true, SingleWriter = true });
-
+    private readonly int _maxUnread;
+    private readonly Channel<GenerationEvent> _channel;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public EventBuffer(int maxUnreadOfChoice, int choices)
+    {
+        _maxUnread = (int)Math.Min((long)maxUnreadOfChoice * choices, int.MaxValue - choices);
+
+        // Beside the bound there is room for the last event of each choice: an end always gets through.
+        var options = new BoundedChannelOptions(_maxUnread + choices) { SingleReader = true, SingleWriter = true };
+        _channel = Channel.CreateBounded<GenerationEvent>(options);
+    }
 
     public ChannelReader<GenerationEvent> Reader => _channel.Reader;
 
@@ -17,7 +24,7 @@ internal sealed class EventBuffer(int maxUnread, int choices)
     public Task Ended => _ended.Task;
 
     /// <summary>False: the reader has left too much unread and the event is lost.</summary>
-    public bool TryWrite(GenerationEvent item) => _channel.Reader.Count < maxUnread && _channel.Writer.TryWrite(item);
+    public bool TryWrite(GenerationEvent item) => _channel.Reader.Count < _maxUnread && _channel.Writer.TryWrite(item);
 
     public void WriteLast(GenerationEvent item)
     {

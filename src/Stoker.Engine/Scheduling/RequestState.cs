@@ -12,11 +12,12 @@ internal sealed class RequestState
     /// <param name="submittedAt">A timestamp of the engine's clock.</param>
     /// <param name="leaveQueue">Called once, when the request waits no longer for its first step.</param>
     public RequestState(
-        GenerationRequest source, AdmittedRequest admitted, int group, long submittedAt, int[] endTokens, int maxUnreadEvents, Action? leaveQueue = null)
+        GenerationRequest source, AdmittedRequest admitted, int group, long submittedAt, int[] modelEnds, int maxUnreadEvents, Action? leaveQueue = null)
     {
         _leaveQueue = leaveQueue;
         (Source, Settings, Group, SubmittedAt) = (source, admitted.Settings, group, submittedAt);
-        (Prompt, MaxTokens, EndTokens) = (admitted.Prompt, admitted.MaxTokens, endTokens);
+        (Prompt, Stops, MaxTokens) = (admitted.Prompt, admitted.Stops, admitted.MaxTokens);
+        EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
         (Events, Unfinished) = (new(maxUnreadEvents, source.Choices), source.Choices);
     }
 
@@ -27,6 +28,8 @@ internal sealed class RequestState
     public int Group { get; }
 
     public int[] Prompt { get; }
+
+    public IReadOnlyList<string> Stops { get; }
 
     public int MaxTokens { get; }
 

@@ -15,7 +15,7 @@ internal sealed class Sequence : SequenceState
         (Request, Choice) = (request, choice);
         _tokens = [.. request.Prompt];
         Sampler = new(request.Settings, choice, request.Prompt);
-        Text = new(choice, text, new(request.Source.Stop, request.Source.IncludeStopText));
+        Text = new(choice, text, new(request.Stops, request.Source.IncludeStopText));
         if (request.Echo is { } echo) PromptLogitsFrom = echo.LogitsFrom;
     }
 

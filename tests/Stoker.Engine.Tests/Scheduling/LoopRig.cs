@@ -32,9 +32,8 @@ internal sealed class LoopRig
 
     public RequestState Submit(GenerationRequest request)
     {
-        int[] ends = [.. request.IgnoreEos ? [] : new[] { FakeText.End, FakeText.OtherEnd }, .. request.StopTokens];
         var state = new RequestState(
-            request, AdmissionRules.Check(request, _door), ++_group, Time.GetTimestamp(), ends, _options.MaxUnreadEvents);
+            request, AdmissionRules.Check(request, _door), ++_group, Time.GetTimestamp(), [FakeText.End, FakeText.OtherEnd], _options.MaxUnreadEvents);
         Loop.Add(state);
         return state;
     }

@@ -77,7 +77,11 @@ public sealed class SchedulerPropertyTests
         private void Step()
         {
             var waitingBefore = _scheduler.Waiting.ToList();
+            var (alone, before) = (Plan(), Figures());
+            Same(Plan(), alone);
+            Figures().ShouldBe(before); // planning changes nothing
             var plan = _scheduler.Begin();
+            Same(plan, alone);
             Check(plan, waitingBefore);
             Engine.Scheduling.Scheduler.Complete(plan);
             foreach (var rows in plan.Rows.ToList())
@@ -87,6 +91,23 @@ public sealed class SchedulerPropertyTests
                 sequence.PromptLogitsFrom = int.MaxValue;
                 if (++sequence.TokenCount > sequence.MaxTokenCount) _scheduler.Remove(sequence);
             }
+        }
+
+        private StepPlan Plan()
+        {
+            var plan = new StepPlan();
+            new StepPlanner(Limits).Plan([.. _scheduler.Running], [.. _scheduler.Waiting], _scheduler.Pool.FreeCount, plan);
+            return plan;
+        }
+
+        private string Figures() => string.Join(' ', _scheduler.Running.Concat(_scheduler.Waiting).Select(sequence =>
+            $"{sequence.Arrival}:{sequence.TokenCount}/{sequence.Computed}/{sequence.Table.Count}/{sequence.Preemptions}/{sequence.Reserved}"));
+
+        private static void Same(StepPlan one, StepPlan other)
+        {
+            one.Preempt.ShouldBe(other.Preempt);
+            one.Admit.ShouldBe(other.Admit);
+            one.Rows.ShouldBe(other.Rows);
         }
 
         private static void Check(StepPlan plan, List<SequenceState> waitingBefore)

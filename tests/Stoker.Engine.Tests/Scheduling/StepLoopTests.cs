@@ -129,6 +129,29 @@ public sealed class StepLoopTests
         result.Choices[0].PromptTokens.Skip(1).ShouldAllBe(token => token.Logprob < 0);
     }
 
+    [Fact]
+    public void Padding_of_the_output_matrix_is_never_drawn_nor_reported()
+    {
+        var rig = new LoopRig(model: new FakeModel(vocabularySize: 10 * FakeText.Size));
+        var request = Ask("abc", maxTokens: 100) with { IgnoreEos = true, Logprobs = 20, Sampling = new() { Temperature = 2, Seed = 1, LogitBias = NoBroken } };
+        var tokens = rig.Complete(request).Choices[0].Tokens;
+        tokens.Count.ShouldBe(100);
+        tokens.ShouldAllBe(token => token.Id < FakeText.Size && token.TopLogprobs.All(top => top.Id < FakeText.Size));
+        Math.Exp(tokens[0].TopLogprobs[0].Logprob).ShouldBeGreaterThan(1.0 / FakeText.Size); // the padding takes no probability
+    }
+
+    [Fact]
+    public void Lists_that_the_caller_changes_afterwards_do_not_matter()
+    {
+        var rig = new LoopRig();
+        var (prompt, stop) = (new List<int> { 1, 2 }, new List<string> { "zz" });
+        var state = rig.Submit(Forced(3, maxTokens: 4) with { PromptTokens = prompt, Stop = stop, Echo = true });
+        prompt.Clear();
+        stop[0] = "d";
+        rig.Run();
+        LoopRig.Result(state).Choices[0].Text.ShouldBe("bcdddd");
+    }
+
     internal static readonly IReadOnlyDictionary<int, double> NoBroken = new Dictionary<int, double> { [FakeText.Broken] = -100 };
 
     internal static void Same(GeneratedChoice one, GeneratedChoice other)
