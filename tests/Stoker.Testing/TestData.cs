@@ -15,6 +15,9 @@ public static class TestData
     public static string Golden(string model, string file = "golden.json") =>
         Existing(Path.Combine(Root, "Goldens", model, file));
 
+    /// <summary>Another file or folder of the fixtures, such as <c>unicode/NormalizationTest.sample.txt</c>.</summary>
+    public static string Fixture(string path) => Existing(Path.Combine(Root, "Fixtures", path));
+
     private static string Existing(string path) =>
         Path.Exists(path) ? path : throw new FileNotFoundException($"No test data at {path}", path);
 }

@@ -6,7 +6,8 @@ using Stoker.Engine.Tokenization;
 namespace Stoker.Benchmarks.Encode;
 
 /// <summary>
-/// Encoding on one thread: MB of UTF-8 a second, median of five runs after one to warm up; beside it MB by second of processor time,
+/// Encoding on one thread: MB of UTF-8 a second, median of five runs after one to warm up; beside it MB by second of
+/// processor time,
 /// which says what the code costs even when other programs take the cores.
 /// </summary>
 internal static class EncodeBench

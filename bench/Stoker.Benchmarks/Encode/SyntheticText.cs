@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Stoker.Benchmarks.Encode;
 
-/// <summary>Texts for the encode bench: made from a seed, so the same on every machine, with the statistics that matter (word lengths, frequencies, runs of space).</summary>
+/// <summary>
+/// Texts for the encode bench: made from a seed, so the same on every machine, with the statistics that matter (word
+/// lengths, frequencies, runs of space).
+/// </summary>
 internal static class SyntheticText
 {
     private const int Seed = 20260101;
@@ -31,7 +34,10 @@ internal static class SyntheticText
         {
             var word = new StringBuilder();
             var syllables = 1 + Math.Min(4, tries * 4 / count) + random.Next(2);
-            for (var i = 0; i < syllables; i++) word.Append(Pick(Onsets, random)).Append(Pick(Vowels, random)).Append(Pick(Codas, random));
+            for (var i = 0; i < syllables; i++)
+            {
+                word.Append(Pick(Onsets, random)).Append(Pick(Vowels, random)).Append(Pick(Codas, random));
+            }
             words.Add(word.ToString());
         }
 
@@ -78,7 +84,9 @@ internal static class SyntheticText
         return text.ToString();
     }
 
-    /// <summary>One run of letters without a space: the worst case of merging, and no piece of it is in a cache.</summary>
+    /// <summary>
+    /// One run of letters without a space: the worst case of merging, and no piece of it is in a cache.
+    /// </summary>
     public static string OneWord(string[] words, int characters)
     {
         var (random, text) = (new Random(Seed + 4), new StringBuilder(characters + 64));
@@ -86,7 +94,8 @@ internal static class SyntheticText
         return text.ToString();
     }
 
-    private static string Zipf(string[] words, Random random) => words[(int)Math.Pow(words.Length, random.NextDouble()) - 1];
+    private static string Zipf(string[] words, Random random) =>
+        words[(int)Math.Pow(words.Length, random.NextDouble()) - 1];
 
     private static string Pick(string[] from, Random random) => from[random.Next(from.Length)];
 }

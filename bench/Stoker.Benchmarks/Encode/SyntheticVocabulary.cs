@@ -4,7 +4,10 @@ using Stoker.Engine.Tokenization.Unicode;
 
 namespace Stoker.Benchmarks.Encode;
 
-/// <summary>A tokenizer.json of 128,000 entries in Llama-3's structure: 256 bytes, then every beginning of made-up words, with and without a space, short ones first.</summary>
+/// <summary>
+/// A tokenizer.json of 128,000 entries in Llama-3's structure: 256 bytes, then every beginning of made-up words, with
+/// and without a space, short ones first.
+/// </summary>
 internal static class SyntheticVocabulary
 {
     private const int Entries = 128_000;
@@ -40,7 +43,10 @@ internal static class SyntheticVocabulary
     {
         var id = 0;
         json.WriteStartObject("vocab");
-        for (var value = 0; value < 256; value++) json.WriteNumber(ByteAlphabet.ToCharacter((byte)value).ToString(), id++);
+        for (var value = 0; value < 256; value++)
+        {
+            json.WriteNumber(ByteAlphabet.ToCharacter((byte)value).ToString(), id++);
+        }
         foreach (var (left, right) in merges) json.WriteNumber(left + right, id++);
         json.WriteEndObject();
     }

@@ -26,10 +26,16 @@ internal sealed class EncodeState(int transformingSteps)
 
     public MergeScratch Merging { get; } = new();
 
-    /// <summary>The text that a splitting step made of its input; each such step has its own, because the pieces it hands on point into it.</summary>
+    /// <summary>
+    /// The text that a splitting step made of its input; each such step has its own, because the pieces it hands on
+    /// point into it.
+    /// </summary>
     public Utf8Buffer StepText(int index) => _stepTexts[index];
 
-    /// <summary>Forgets the last call's text, so that prompts do not lie about in memory (words in the piece cache apart) and a huge one is given back.</summary>
+    /// <summary>
+    /// Forgets the last call's text, so that prompts do not lie about in memory (words in the piece cache apart) and a
+    /// huge one is given back.
+    /// </summary>
     public void Clear()
     {
         Ids = [];

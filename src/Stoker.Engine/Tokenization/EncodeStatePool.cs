@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace Stoker.Engine.Tokenization;
 
-/// <summary>Encode states that wait for their next use, at most one per processor: each holds a piece cache of 1 MiB.</summary>
+/// <summary>
+/// Encode states that wait for their next use, at most one per processor: each holds a piece cache of 1 MiB.
+/// </summary>
 internal sealed class EncodeStatePool(int transformingSteps)
 {
     private readonly ConcurrentBag<EncodeState> _idle = [];

@@ -4,7 +4,10 @@ using Stoker.Engine.Tokenization.Decoding;
 
 namespace Stoker.Engine.Tokenization;
 
-/// <summary>Turns the tokens of one answer into text as they come. Text leaves as soon as it is certain, half a code point never, and all parts joined are what decoding the whole gives.</summary>
+/// <summary>
+/// Turns the tokens of one answer into text as they come. Text leaves as soon as it is certain, half a code point
+/// never, and all parts joined are what decoding the whole gives.
+/// </summary>
 /// <remarks>Not thread-safe: one stream belongs to one answer.</remarks>
 public sealed class TokenTextStream
 {
@@ -24,7 +27,9 @@ public sealed class TokenTextStream
         _strip = rules.Strip is null ? null : new StripFilter(rules.Strip);
     }
 
-    /// <summary>The text that this token makes certain; may be empty. An id that the tokenizer does not have gives nothing.</summary>
+    /// <summary>
+    /// The text that this token makes certain; may be empty. An id that the tokenizer does not have gives nothing.
+    /// </summary>
     public string Append(int id)
     {
         if ((_skipSpecialTokens && _tokenizer.IsSpecial(id)) || !_tokenizer.Has(id)) return "";

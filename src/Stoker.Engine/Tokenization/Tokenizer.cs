@@ -22,8 +22,10 @@ public sealed class Tokenizer
 
     /// <summary>Ids of a text.</summary>
     /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
-    /// <param name="addSpecialTokens">Adds what the file's post-processor says, such as BOS. Not for rendered chat templates, which wrote it already.</param>
-    /// <param name="parseSpecialTokens">False: special tokens spelled in the text stay text. For what a user wrote.</param>
+    /// <param name="addSpecialTokens">Adds what the file's post-processor says, such as BOS. Not for rendered chat
+    /// templates, which wrote it already.</param>
+    /// <param name="parseSpecialTokens">False: special tokens spelled in the text stay text. For what a user
+    /// wrote.</param>
     public int[] Encode(string text, bool addSpecialTokens, bool parseSpecialTokens = true)
     {
         var ids = new List<int>(16 + (text.Length / 3));
@@ -62,14 +64,17 @@ public sealed class Tokenizer
     /// <summary>A stream that turns ids into text as they come.</summary>
     public TokenTextStream NewStream(bool skipSpecialTokens) => new(this, _parts.Rules, skipSpecialTokens);
 
-    /// <summary>The bytes that one token stands for, which need not be whole characters; empty for an id that does not exist.</summary>
+    /// <summary>
+    /// The bytes that one token stands for, which need not be whole characters; empty for an id that does not exist.
+    /// </summary>
     public ReadOnlyMemory<byte> TokenBytes(int id) => _parts.Bytes[id];
 
     /// <summary>Whether the id is an added token marked special, such as an end-of-text token.</summary>
     public bool IsSpecial(int id) => (uint)id < (uint)_parts.Special.Length && _parts.Special[id];
 
     /// <summary>The id of a token by its spelling in the file, or null.</summary>
-    public int? FindToken(string content) => _parts.Texts.Find(Encoding.UTF8.GetBytes(content)) is >= 0 and var id ? id : null;
+    public int? FindToken(string content) =>
+        _parts.Texts.Find(Encoding.UTF8.GetBytes(content)) is >= 0 and var id ? id : null;
 
     /// <summary>The token as the file spells it; empty for an id that does not exist.</summary>
     internal string Spelling(int id) => Encoding.UTF8.GetString(_parts.Texts[id]);
@@ -96,7 +101,10 @@ public sealed class Tokenizer
         EncodeGap(text[done..], done == 0, state, parseSpecial);
     }
 
-    /// <summary>Steps 2 and 3: the normalizers, then added tokens of the normalised text; what lies between them goes through the steps of splitting to the model.</summary>
+    /// <summary>
+    /// Steps 2 and 3: the normalizers, then added tokens of the normalised text; what lies between them goes through
+    /// the steps of splitting to the model.
+    /// </summary>
     private void EncodeGap(ReadOnlySpan<byte> text, bool atStart, EncodeState state, bool parseSpecial)
     {
         text = _parts.Normalizers.Apply(text, state);

@@ -54,7 +54,10 @@ internal sealed class TokenizerJson
     public TokenizerJson Added(int id, string content, string flags = "")
     {
         var token = new JsonObject { ["id"] = id, ["content"] = content };
-        foreach (var flag in flags.Split(' ', StringSplitOptions.RemoveEmptyEntries)) token[flag.TrimStart('!')] = !flag.StartsWith('!');
+        foreach (var flag in flags.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            token[flag.TrimStart('!')] = !flag.StartsWith('!');
+        }
         _root["added_tokens"]!.AsArray().Add(token);
         return this;
     }

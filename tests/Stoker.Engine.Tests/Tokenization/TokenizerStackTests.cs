@@ -5,7 +5,10 @@ namespace Stoker.Engine.Tests.Tokenization;
 /// <summary>The stacks that real files have, each with ids and texts derived by hand.</summary>
 public sealed class TokenizerStackTests
 {
-    /// <summary>Llama-2, Mistral-v0.x: spaces become marks in the normalizer, unknown characters become bytes, and one leading space is cut from answers.</summary>
+    /// <summary>
+    /// Llama-2, Mistral-v0.x: spaces become marks in the normalizer, unknown characters become bytes, and one leading
+    /// space is cut from answers.
+    /// </summary>
     [Fact]
     public void Sentencepiece_stack_with_prepend()
     {
@@ -76,7 +79,9 @@ public sealed class TokenizerStackTests
         tokenizer.Decode(ids, skipSpecialTokens: false).ShouldBe(" hi hi");
     }
 
-    /// <summary>Qwen2: NFC before a byte-level model, so that decomposed accents and jamo give the ids of the composed ones.</summary>
+    /// <summary>
+    /// Qwen2: NFC before a byte-level model, so that decomposed accents and jamo give the ids of the composed ones.
+    /// </summary>
     [Fact]
     public void Nfc_makes_decomposed_text_equal_to_composed_text()
     {

@@ -3,7 +3,8 @@ namespace Stoker.Engine.Tokenization.AddedTokens;
 /// <summary>A token that is cut out of the text before the model sees it.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
-/// <param name="Special">Left out by decoding that skips special tokens, and plain text to encoding that does not parse them.</param>
+/// <param name="Special">Left out by decoding that skips special tokens, and plain text to encoding that does not parse
+/// them.</param>
 /// <param name="SingleWord">Matches only where no word character touches it.</param>
 /// <param name="StripLeft">The match swallows the white space before it.</param>
 /// <param name="StripRight">The match swallows the white space after it.</param>

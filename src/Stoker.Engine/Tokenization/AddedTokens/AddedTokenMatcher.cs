@@ -4,7 +4,10 @@ using Stoker.Engine.Tokenization.Unicode;
 
 namespace Stoker.Engine.Tokenization.AddedTokens;
 
-/// <summary>Finds added tokens in a text, leftmost first and the longest of those that start there. A trie over bytes, entered only where a first byte occurs.</summary>
+/// <summary>
+/// Finds added tokens in a text, leftmost first and the longest of those that start there. A trie over bytes, entered
+/// only where a first byte occurs.
+/// </summary>
 internal sealed class AddedTokenMatcher
 {
     private readonly List<Node> _nodes = [new()];

@@ -1,7 +1,8 @@
 namespace Stoker.Engine.Tokenization.Bpe;
 
 /// <summary>The BPE model: from a piece of text (UTF-8) to ids. Immutable.</summary>
-/// <param name="findPiece">Id of a whole piece, or -1; null when pieces are always merged (<c>ignore_merges</c> is false).</param>
+/// <param name="findPiece">Id of a whole piece, or -1; null when pieces are always merged (<c>ignore_merges</c> is
+/// false).</param>
 /// <param name="symbols">The ids before the first merge.</param>
 /// <param name="merges">The merges.</param>
 internal sealed class BpeModel(Func<ReadOnlySpan<byte>, int>? findPiece, Symbols symbols, MergeTable merges)

@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 
 namespace Stoker.Engine.Tokenization.Bpe;
 
-/// <summary>A fast hash of short byte strings, keyed per process so that nobody can prepare text whose pieces all collide.</summary>
+/// <summary>
+/// A fast hash of short byte strings, keyed per process so that nobody can prepare text whose pieces all collide.
+/// </summary>
 internal static class ByteHash
 {
     private const ulong Multiplier = 0x9E3779B97F4A7C15;

@@ -2,7 +2,10 @@ using System.Numerics;
 
 namespace Stoker.Engine.Tokenization.Bpe;
 
-/// <summary>Which two neighbouring ids merge, at which rank, into which id. One open hash table of 16-byte entries, at most half full.</summary>
+/// <summary>
+/// Which two neighbouring ids merge, at which rank, into which id. One open hash table of 16-byte entries, at most half
+/// full.
+/// </summary>
 internal sealed class MergeTable
 {
     /// <summary>No merge: higher than every real (rank, id) pair.</summary>
@@ -18,7 +21,10 @@ internal sealed class MergeTable
         _mask = _entries.Length - 1;
     }
 
-    /// <summary>Rank in the upper and the new id in the lower half, so that the smallest value is the merge to do first; <see cref="None"/> when the two do not merge.</summary>
+    /// <summary>
+    /// Rank in the upper and the new id in the lower half, so that the smallest value is the merge to do first; <see
+    /// cref="None"/> when the two do not merge.
+    /// </summary>
     public long Find(int left, int right)
     {
         for (var slot = (int)ByteHash.Of(left, right) & _mask; ; slot = (slot + 1) & _mask)
@@ -33,7 +39,10 @@ internal sealed class MergeTable
     public void Set(int left, int right, int rank, int id)
     {
         var slot = (int)ByteHash.Of(left, right) & _mask;
-        while (_entries[slot].Left >= 0 && (_entries[slot].Left != left || _entries[slot].Right != right)) slot = (slot + 1) & _mask;
+        while (_entries[slot].Left >= 0 && (_entries[slot].Left != left || _entries[slot].Right != right))
+        {
+            slot = (slot + 1) & _mask;
+        }
         _entries[slot] = new Entry(left, right, ((long)rank << 32) | (uint)id);
     }
 

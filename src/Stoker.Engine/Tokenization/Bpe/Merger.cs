@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Tokenization.Bpe;
 
-/// <summary>Byte-pair merging: the neighbouring pair of the lowest rank first, the leftmost on ties, until no pair merges.</summary>
+/// <summary>
+/// Byte-pair merging: the neighbouring pair of the lowest rank first, the leftmost on ties, until no pair merges.
+/// </summary>
 internal static class Merger
 {
     /// <summary>Up to here a scan for the smallest pair is faster; both give the same result.</summary>
@@ -37,7 +39,9 @@ internal static class Merger
         return count;
     }
 
-    /// <summary>O(n log n): places gathered by rank. A place whose pair has changed since it was noted is passed over.</summary>
+    /// <summary>
+    /// O(n log n): places gathered by rank. A place whose pair has changed since it was noted is passed over.
+    /// </summary>
     internal static int MergeByRank(MergeTable merges, MergeScratch scratch, int count)
     {
         scratch.ReserveLinks(count);
@@ -54,7 +58,8 @@ internal static class Merger
             {
                 if (!MergeAt(merges, scratch, places[i], rank)) continue;
 
-                // In a trained vocabulary what a merge makes has a higher rank than the merge. A file made by hand may differ; then the rest of this rank waits.
+                // In a trained vocabulary what a merge makes has a higher rank than the merge. A file made by hand may
+                // differ; then the rest of this rank waits.
                 if (scratch.Buckets.Lowest > rank) continue;
                 while (++i < places.Count) scratch.Buckets.Add(rank, places[i]);
             }

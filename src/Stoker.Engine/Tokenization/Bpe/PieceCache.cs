@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Stoker.Engine.Tokenization.Bpe;
 
-/// <summary>Ids of recently met pieces: one place per hash, one cache line per place, 1 MiB in all. A newcomer takes the place of what was there.</summary>
+/// <summary>
+/// Ids of recently met pieces: one place per hash, one cache line per place, 1 MiB in all. A newcomer takes the place
+/// of what was there.
+/// </summary>
 internal sealed class PieceCache
 {
     /// <summary>Longest piece that is kept: words are shorter, and longer pieces hardly repeat.</summary>

@@ -1,8 +1,10 @@
 namespace Stoker.Engine.Tokenization.Bpe;
 
 /// <summary>
-/// Places of a long piece where a pair stands, gathered by the pair's rank. Ranks come out lowest first and their places in ascending order, so that a merge walks
-/// the piece from left to right; a heap of single places would jump through memory for each of them and takes ten times as long on a megabyte.
+/// Places of a long piece where a pair stands, gathered by the pair's rank. Ranks come out lowest first and their
+/// places in ascending order, so that a merge walks
+/// the piece from left to right; a heap of single places would jump through memory for each of them and takes ten times
+/// as long on a megabyte.
 /// </summary>
 internal sealed class RankBuckets
 {
@@ -24,7 +26,9 @@ internal sealed class RankBuckets
         places.Add(place);
     }
 
-    /// <summary>Takes the places of the lowest rank out, in ascending order. Give the list back with <see cref="Recycle"/>.</summary>
+    /// <summary>
+    /// Takes the places of the lowest rank out, in ascending order. Give the list back with <see cref="Recycle"/>.
+    /// </summary>
     public List<int> TakeLowest()
     {
         _places.Remove(_ranks.Dequeue(), out var places);

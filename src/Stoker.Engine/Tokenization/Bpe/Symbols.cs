@@ -9,7 +9,10 @@ internal abstract class Symbols
     public abstract int Fill(ReadOnlySpan<byte> piece, Span<int> ids);
 }
 
-/// <summary>Byte-level vocabularies: every byte has an id. A byte that has none becomes the unknown token, or nothing when there is no such token.</summary>
+/// <summary>
+/// Byte-level vocabularies: every byte has an id. A byte that has none becomes the unknown token, or nothing when there
+/// is no such token.
+/// </summary>
 internal sealed class ByteSymbols(int[] byteIds, int unknownId, bool fuseUnknown) : Symbols
 {
     public override int Fill(ReadOnlySpan<byte> piece, Span<int> ids)
@@ -27,7 +30,10 @@ internal sealed class ByteSymbols(int[] byteIds, int unknownId, bool fuseUnknown
     }
 }
 
-/// <summary>Character vocabularies. A character without an id becomes its bytes as <c>&lt;0xNN&gt;</c> tokens when all of them exist, else the unknown token, else nothing.</summary>
+/// <summary>
+/// Character vocabularies. A character without an id becomes its bytes as <c>&lt;0xNN&gt;</c> tokens when all of them
+/// exist, else the unknown token, else nothing.
+/// </summary>
 internal sealed class CharacterSymbols(Func<ReadOnlySpan<byte>, int> find, int[]? fallbackIds, int unknownId, bool fuseUnknown) : Symbols
 {
     public override int Fill(ReadOnlySpan<byte> piece, Span<int> ids)

@@ -2,7 +2,10 @@ using System.Numerics;
 
 namespace Stoker.Engine.Tokenization.Bpe;
 
-/// <summary>Byte strings by id and ids by byte string: one block of bytes, two arrays and an open hash table, so that 128k entries load in milliseconds.</summary>
+/// <summary>
+/// Byte strings by id and ids by byte string: one block of bytes, two arrays and an open hash table, so that 128k
+/// entries load in milliseconds.
+/// </summary>
 internal sealed class TokenTable
 {
     private readonly byte[] _bytes;
@@ -25,7 +28,8 @@ internal sealed class TokenTable
     /// <summary>The bytes of the id; empty for an id that has none.</summary>
     public ReadOnlySpan<byte> this[int id] => Has(id) ? _bytes.AsSpan(_entries[id].Start, _entries[id].Length) : default;
 
-    public ReadOnlyMemory<byte> Memory(int id) => Has(id) ? _bytes.AsMemory(_entries[id].Start, _entries[id].Length) : default;
+    public ReadOnlyMemory<byte> Memory(int id) =>
+        Has(id) ? _bytes.AsMemory(_entries[id].Start, _entries[id].Length) : default;
 
     /// <summary>The id of a byte string, or -1.</summary>
     public int Find(ReadOnlySpan<byte> bytes)

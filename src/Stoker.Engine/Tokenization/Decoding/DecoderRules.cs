@@ -15,7 +15,10 @@ internal enum ByteSpelling
     Fallback,
 }
 
-/// <summary>A decoder chain, compiled: what happens to each token by itself, how bytes become text, and what is cut from the text as a whole.</summary>
+/// <summary>
+/// A decoder chain, compiled: what happens to each token by itself, how bytes become text, and what is cut from the
+/// text as a whole.
+/// </summary>
 internal sealed record DecoderRules
 {
     /// <summary>Changes of a token's text, in order, before its bytes are looked at.</summary>
@@ -58,12 +61,15 @@ internal abstract record TokenEdit
     public abstract string Apply(string token, bool first);
 }
 
-/// <summary>Metaspace: the mark is a space, and in the first token of an answer nothing, because encoding may have put it there.</summary>
+/// <summary>
+/// Metaspace: the mark is a space, and in the first token of an answer nothing, because encoding may have put it there.
+/// </summary>
 internal sealed record MarkEdit(string Mark, bool DropInFirst) : TokenEdit
 {
     public override bool FirstDiffers => DropInFirst;
 
-    public override string Apply(string token, bool first) => token.Replace(Mark, first && DropInFirst ? "" : " ", StringComparison.Ordinal);
+    public override string Apply(string token, bool first) =>
+        token.Replace(Mark, first && DropInFirst ? "" : " ", StringComparison.Ordinal);
 }
 
 /// <summary>A Strip that stands where tokens are not joined yet, so it cuts every one of them.</summary>

@@ -16,7 +16,10 @@ internal sealed record ReplaceEdit(PatternMatcher Pattern, string Content) : Tok
         scratch.Allow(text.Length);
         var result = new StringBuilder();
         var segments = new Segments(text.Text, Pattern, scratch);
-        while (segments.MoveNext()) result.Append(segments.IsMatch ? Content : Encoding.UTF8.GetString(text.Text[segments.Current]));
+        while (segments.MoveNext())
+        {
+            result.Append(segments.IsMatch ? Content : Encoding.UTF8.GetString(text.Text[segments.Current]));
+        }
         return result.ToString();
     }
 }

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Stoker.Engine.Tokenization.Decoding;
 
-/// <summary>Cuts a <see cref="StripRule"/> from a text that comes in parts: what might be its end is held back.</summary>
+/// <summary>
+/// Cuts a <see cref="StripRule"/> from a text that comes in parts: what might be its end is held back.
+/// </summary>
 internal sealed class StripFilter(StripRule rule)
 {
     private int _cutAtStart;

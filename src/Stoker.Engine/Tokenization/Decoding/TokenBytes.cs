@@ -14,7 +14,9 @@ internal sealed class TokenBytes
 
     public ReadOnlyMemory<byte> this[int id] => _bytes.Memory(id);
 
-    /// <summary>Whether the token is a fallback byte, <c>&lt;0xNN&gt;</c>, which may be a part of a character.</summary>
+    /// <summary>
+    /// Whether the token is a fallback byte, <c>&lt;0xNN&gt;</c>, which may be a part of a character.
+    /// </summary>
     public bool IsByte(int id) => (uint)id < (uint)_isByte.Length && _isByte[id];
 
     public static TokenBytes Build(TokenTable texts, DecoderRules rules)
@@ -48,7 +50,8 @@ internal sealed class TokenBytes
             return;
         }
 
-        var value = rules.Bytes == ByteSpelling.Fallback && text.Length == 6 ? DecoderRules.FallbackByte(Encoding.UTF8.GetString(text)) : -1;
+        var mayBeByte = rules.Bytes == ByteSpelling.Fallback && text.Length == 6;
+        var value = mayBeByte ? DecoderRules.FallbackByte(Encoding.UTF8.GetString(text)) : -1;
         if (value < 0) builder.Add(id, text);
         else builder.Add(id, [(byte)value]);
         if (value >= 0) isByte[id] = true;

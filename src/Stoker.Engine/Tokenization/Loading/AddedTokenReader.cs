@@ -13,7 +13,10 @@ internal static class AddedTokenReader
         return tokens.IsNull ? [] : [.. tokens.Elements().Select(ReadOne)];
     }
 
-    /// <summary>The whole vocabulary. An added token may name an id that the model has under the same text; every other clash is an error.</summary>
+    /// <summary>
+    /// The whole vocabulary. An added token may name an id that the model has under the same text; every other clash is
+    /// an error.
+    /// </summary>
     public static TokenTable Join(ModelJson model, List<AddedToken> tokens)
     {
         var builder = model.Vocabulary;
@@ -23,14 +26,18 @@ internal static class AddedTokenReader
             var known = model.Table.Find(content);
             if (known == token.Id) continue;
             if (known >= 0) throw Error(token, $"its id is {token.Id} here and {known} in the vocabulary");
-            if (model.Table.Has(token.Id)) throw Error(token, $"its id {token.Id} belongs to another token of the vocabulary");
+            if (model.Table.Has(token.Id))
+            {
+                throw Error(token, $"its id {token.Id} belongs to another token of the vocabulary");
+            }
             builder.Add(token.Id, content);
         }
 
         VocabularyReader.CheckHighestId(builder.HighestId, builder.Count, "added_tokens");
         var table = builder.Build(builder.HighestId + 1, out var conflict);
         if (conflict is null) return table;
-        throw new ModelLoadException(TokenizerFile.Name, "added_tokens", conflict.SameId ? $"the id {conflict.Id} is given to two tokens" : $"the token of id {conflict.Id} occurs twice");
+        var reason = conflict.SameId ? $"the id {conflict.Id} is given to two tokens" : $"the token of id {conflict.Id} occurs twice";
+        throw new ModelLoadException(TokenizerFile.Name, "added_tokens", reason);
     }
 
     private static AddedToken ReadOne(ComponentJson token)
@@ -46,5 +53,6 @@ internal static class AddedTokenReader
             token.Flag("normalized", absent: !special));
     }
 
-    private static ModelLoadException Error(AddedToken token, string reason) => new(TokenizerFile.Name, $"added_tokens '{token.Content}'", reason);
+    private static ModelLoadException Error(AddedToken token, string reason) =>
+        new(TokenizerFile.Name, $"added_tokens '{token.Content}'", reason);
 }

@@ -12,7 +12,8 @@ internal readonly record struct ComponentJson(JsonElement Json, string Path)
     public ModelLoadException Error(string reason) => new(TokenizerFile.Name, Path, reason);
 
     /// <summary>The error for a component that is well-formed but not among those that are implemented.</summary>
-    public ModelLoadException Unsupported(string what, string known) => Error($"{what} '{Type}' is not supported; supported are {known}");
+    public ModelLoadException Unsupported(string what, string known) =>
+        Error($"{what} '{Type}' is not supported; supported are {known}");
 
     public ComponentJson Member(string name)
     {

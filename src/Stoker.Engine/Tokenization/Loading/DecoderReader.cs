@@ -4,7 +4,10 @@ using Stoker.Engine.Tokenization.Splitting;
 
 namespace Stoker.Engine.Tokenization.Loading;
 
-/// <summary>Reads <c>decoder</c>. A chain is three parts in this order: edits of single tokens, then how bytes become text, then a cut of the joined text.</summary>
+/// <summary>
+/// Reads <c>decoder</c>. A chain is three parts in this order: edits of single tokens, then how bytes become text, then
+/// a cut of the joined text.
+/// </summary>
 internal sealed class DecoderReader
 {
     private const string Known = "Sequence, ByteLevel, ByteFallback, Metaspace, Replace, Strip, Fuse";
@@ -58,20 +61,29 @@ internal sealed class DecoderReader
 
     private void SetBytes(ComponentJson decoder, ByteSpelling spelling)
     {
-        if (_bytes != ByteSpelling.None || _joined) throw decoder.Error($"{decoder.Type} after ByteLevel, ByteFallback or Fuse is not supported");
+        if (_bytes != ByteSpelling.None || _joined)
+        {
+            throw decoder.Error($"{decoder.Type} after ByteLevel, ByteFallback or Fuse is not supported");
+        }
         _bytes = spelling;
     }
 
     private void AddEdit(ComponentJson decoder, TokenEdit edit)
     {
-        if (_bytes != ByteSpelling.None || _joined) throw decoder.Error($"{decoder.Type} after ByteLevel, ByteFallback or Fuse is not supported");
+        if (_bytes != ByteSpelling.None || _joined)
+        {
+            throw decoder.Error($"{decoder.Type} after ByteLevel, ByteFallback or Fuse is not supported");
+        }
         _edits.Add(edit);
     }
 
     private void AddStrip(ComponentJson decoder)
     {
         var content = decoder.Text("content");
-        if (!Rune.TryGetRuneAt(content, 0, out var rune) || rune.Utf16SequenceLength != content.Length) throw decoder.Member("content").Error("must be one character");
+        if (!Rune.TryGetRuneAt(content, 0, out var rune) || rune.Utf16SequenceLength != content.Length)
+        {
+            throw decoder.Member("content").Error("must be one character");
+        }
         var rule = new StripRule(rune, decoder.Count("start"), decoder.Count("stop"));
         if (!_joined)
         {

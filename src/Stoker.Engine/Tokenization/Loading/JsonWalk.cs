@@ -14,7 +14,10 @@ internal static class JsonWalk
 
     public static void Require(ref Utf8JsonReader reader, JsonTokenType expected, string item)
     {
-        if (reader.TokenType != expected) throw new ModelLoadException(TokenizerFile.Name, item, $"{expected} was expected, found {reader.TokenType}");
+        if (reader.TokenType != expected)
+        {
+            throw new ModelLoadException(TokenizerFile.Name, item, $"{expected} was expected, found {reader.TokenType}");
+        }
     }
 
     /// <summary>Reads the next key of an object and moves on to its value; false at the object's end.</summary>

@@ -17,7 +17,9 @@ internal static class MergesReader
             if (!reader.Read()) throw new JsonException();
             if (reader.TokenType == JsonTokenType.EndArray) return merges;
             text.ResetWrittenCount();
-            var split = reader.TokenType == JsonTokenType.StartArray ? ReadPair(ref reader, text, merges.Count) : ReadText(ref reader, text, merges.Count);
+            var split = reader.TokenType == JsonTokenType.StartArray
+                ? ReadPair(ref reader, text, merges.Count)
+                : ReadText(ref reader, text, merges.Count);
             merges.Add(Resolve(text.WrittenSpan, split, vocabulary, merges.Count));
         }
     }
@@ -25,7 +27,10 @@ internal static class MergesReader
     /// <summary>Leaves left and right part, joined, in the buffer and returns the length of the left one.</summary>
     private static int ReadText(ref Utf8JsonReader reader, ArrayBufferWriter<byte> text, int rank)
     {
-        if (reader.TokenType != JsonTokenType.String) throw Error(rank, $"a string or a pair was expected, found {reader.TokenType}");
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            throw Error(rank, $"a string or a pair was expected, found {reader.TokenType}");
+        }
         Append(ref reader, text);
         var space = text.WrittenSpan.IndexOf((byte)' ');
         if (space <= 0 || space != text.WrittenSpan.LastIndexOf((byte)' ') || space == text.WrittenCount - 1)
@@ -47,7 +52,10 @@ internal static class MergesReader
         for (var part = 0; part < 2; part++)
         {
             if (!reader.Read()) throw new JsonException();
-            if (reader.TokenType != JsonTokenType.String) throw Error(rank, $"two strings were expected, found {reader.TokenType}");
+            if (reader.TokenType != JsonTokenType.String)
+            {
+                throw Error(rank, $"two strings were expected, found {reader.TokenType}");
+            }
             Append(ref reader, text);
             ends[part] = text.WrittenCount;
         }
@@ -73,5 +81,6 @@ internal static class MergesReader
         return (left, right, id);
     }
 
-    private static ModelLoadException Error(int rank, string reason) => new(TokenizerFile.Name, $"model.merges[{rank}]", reason);
+    private static ModelLoadException Error(int rank, string reason) =>
+        new(TokenizerFile.Name, $"model.merges[{rank}]", reason);
 }

@@ -63,15 +63,22 @@ internal sealed class ModelJson
     private static void RefuseOtherModels(ComponentJson options)
     {
         // Old files leave the type out when it is BPE.
-        if (options.Member("type") is { IsNull: false } type && type.AsText() != "BPE") throw options.Unsupported("the model", "BPE");
-        if (options.Member("dropout") is { IsNull: false } dropout && !(dropout.Json.ValueKind == JsonValueKind.Number && dropout.Json.GetDouble() == 0))
+        if (options.Member("type") is { IsNull: false } type && type.AsText() != "BPE")
+        {
+            throw options.Unsupported("the model", "BPE");
+        }
+        if (options.Member("dropout") is { IsNull: false, Json: var rate } dropout
+            && !(rate.ValueKind == JsonValueKind.Number && rate.TryGetDouble(out var value) && value == 0))
         {
             throw dropout.Error("must be null or 0: dropping merges at random is for training");
         }
 
         foreach (var affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
-            if (options.Member(affix) is { IsNull: false } member && member.AsText() is not "") throw member.Error("is not supported; supported are null and the empty string");
+            if (options.Member(affix) is { IsNull: false } member && member.AsText() is not "")
+            {
+                throw member.Error("is not supported; supported are null and the empty string");
+            }
         }
     }
 }

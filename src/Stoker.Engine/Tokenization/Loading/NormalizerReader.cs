@@ -37,7 +37,8 @@ internal static class NormalizerReader
         "StripAccents" => new StripAccentsNormalizer(),
         "Strip" => new StripNormalizer(normalizer.Flag("strip_left", absent: true), normalizer.Flag("strip_right", absent: true)),
         "Prepend" => new PrependNormalizer(Encoding.UTF8.GetBytes(normalizer.Text("prepend"))),
-        "Replace" => new ReplaceNormalizer(PatternReader.Read(normalizer.Member("pattern")), Encoding.UTF8.GetBytes(normalizer.Text("content"))),
+        "Replace" => new ReplaceNormalizer(
+            PatternReader.Read(normalizer.Member("pattern")), Encoding.UTF8.GetBytes(normalizer.Text("content"))),
         "ByteLevel" => new ByteLevelNormalizer(),
         _ => throw normalizer.Unsupported("the normalizer", Known),
     };

@@ -9,7 +9,10 @@ internal static class PatternReader
 {
     public static PatternMatcher Read(ComponentJson pattern)
     {
-        if (pattern.Member("String") is { IsNull: false } literal) return new LiteralMatcher(Encoding.UTF8.GetBytes(literal.AsText()));
+        if (pattern.Member("String") is { IsNull: false } literal)
+        {
+            return new LiteralMatcher(Encoding.UTF8.GetBytes(literal.AsText()));
+        }
         var regex = pattern.Member("Regex");
         if (regex.IsNull) throw pattern.Error("a member String or Regex was expected");
         try

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Stoker.Engine.Tokenization.Loading;
 
-/// <summary>Reads <c>post_processor</c>: which ids stand before and after a text that is encoded with special tokens.</summary>
+/// <summary>
+/// Reads <c>post_processor</c>: which ids stand before and after a text that is encoded with special tokens.
+/// </summary>
 internal static class PostProcessorReader
 {
     private const string Known = "TemplateProcessing, ByteLevel, Sequence";
@@ -55,5 +57,7 @@ internal static class PostProcessorReader
 
     private static IEnumerable<int> Ids(ComponentJson template, string token) =>
         template.Member("special_tokens").Member(token).Items("ids").Select(id =>
-            id.Json.ValueKind == JsonValueKind.Number && id.Json.TryGetInt32(out var value) && value >= 0 ? value : throw id.Error("an id was expected"));
+            id.Json.ValueKind == JsonValueKind.Number && id.Json.TryGetInt32(out var value) && value >= 0
+                ? value
+                : throw id.Error("an id was expected"));
 }

@@ -13,7 +13,10 @@ internal sealed class PreTokenizerReader
 
     private PreTokenizerReader(ComponentJson preTokenizer) => Flatten(preTokenizer);
 
-    /// <summary>Whether the model sees bytes: the last step is ByteLevel, which then changes no text but tells how the vocabulary is spelled.</summary>
+    /// <summary>
+    /// Whether the model sees bytes: the last step is ByteLevel, which then changes no text but tells how the
+    /// vocabulary is spelled.
+    /// </summary>
     public bool BytesLast => _flat.Count > 0 && _flat[^1].Type == "ByteLevel";
 
     /// <summary>Steps that keep a text of their own; counted while building.</summary>
@@ -43,7 +46,7 @@ internal sealed class PreTokenizerReader
 
     private PieceStep BuildStep(ComponentJson step, PieceStep next, bool isLast) => step.Type switch
     {
-        "Split" => new SplitStep(PatternReader.Read(step.Member("pattern")), ReadBehavior(step.Member("behavior")), step.Flag("invert", absent: false), next),
+        "Split" => BuildSplit(step, next),
         "ByteLevel" => BuildByteLevel(step, next, isLast),
         "Metaspace" => BuildMetaspace(step, next),
         "Digits" => BuildDigits(step, next),
@@ -51,17 +54,23 @@ internal sealed class PreTokenizerReader
         _ => throw step.Unsupported("the pre-tokenizer", Known),
     };
 
+    private static SplitStep BuildSplit(ComponentJson step, PieceStep next) => new(
+        PatternReader.Read(step.Member("pattern")), ReadBehavior(step.Member("behavior")), step.Flag("invert", absent: false), next);
+
     private PieceStep BuildByteLevel(ComponentJson step, PieceStep next, bool isLast)
     {
         if (!isLast) next = new ByteAlphabetStep(TransformingSteps++, next);
-        if (step.Flag("use_regex", absent: true)) next = new SplitStep(KnownPatterns.Find(KnownPatterns.Gpt2)!, SplitBehavior.Isolated, invert: false, next);
+        if (step.Flag("use_regex", absent: true)) next = new SplitStep(new Gpt2Scanner(), SplitBehavior.Isolated, invert: false, next);
         return step.Flag("add_prefix_space", absent: true) ? new PrefixSpaceStep(TransformingSteps++, next) : next;
     }
 
     private MetaspaceStep BuildMetaspace(ComponentJson step, PieceStep next)
     {
         var text = step.Member("replacement") is { IsNull: false } given ? given.AsText() : "\u2581";
-        if (!Rune.TryGetRuneAt(text, 0, out var mark) || mark.Utf16SequenceLength != text.Length) throw step.Member("replacement").Error("must be one character");
+        if (!Rune.TryGetRuneAt(text, 0, out var mark) || mark.Utf16SequenceLength != text.Length)
+        {
+            throw step.Member("replacement").Error("must be one character");
+        }
         if (step.Flag("split", absent: true))
         {
             next = new SplitStep(new LiteralMatcher(Encoding.UTF8.GetBytes(text)), SplitBehavior.MergedWithNext, invert: false, next);
@@ -70,11 +79,16 @@ internal sealed class PreTokenizerReader
         return new MetaspaceStep(mark, ReadScheme(step), TransformingSteps++, next);
     }
 
-    /// <summary>Also for the decoder of the same name. Old files have <c>add_prefix_space</c> in place of the scheme.</summary>
+    /// <summary>
+    /// Also for the decoder of the same name. Old files have <c>add_prefix_space</c> in place of the scheme.
+    /// </summary>
     public static PrependScheme ReadScheme(ComponentJson step)
     {
         var scheme = step.Member("prepend_scheme");
-        if (scheme.IsNull) return step.Flag("add_prefix_space", absent: true) ? PrependScheme.Always : PrependScheme.Never;
+        if (scheme.IsNull)
+        {
+            return step.Flag("add_prefix_space", absent: true) ? PrependScheme.Always : PrependScheme.Never;
+        }
         return scheme.AsText() switch
         {
             "always" => PrependScheme.Always,

@@ -42,7 +42,8 @@ internal static class TokenizerBuilder
         var fuse = model.Options.Flag("fuse_unk", absent: false);
         var pieces = bytes ? PieceTable(model.Table) : model.Table;
 
-        // Text never becomes a special token by way of the model: only added-token matching may do that, and only where the caller allows it.
+        // Text never becomes a special token by way of the model: only added-token matching may do that, and only where
+        // the caller allows it.
         int Find(ReadOnlySpan<byte> piece) => pieces.Find(piece) is >= 0 and var id && !special[id] ? id : -1;
         Symbols symbols = bytes
             ? new ByteSymbols(ByteIds(value => Find([(byte)value])), unknown, fuse)
@@ -62,7 +63,10 @@ internal static class TokenizerBuilder
         return merges;
     }
 
-    /// <summary>The vocabulary by the bytes that its tokens stand for. Tokens outside the byte alphabet are left out: no text reaches them.</summary>
+    /// <summary>
+    /// The vocabulary by the bytes that its tokens stand for. Tokens outside the byte alphabet are left out: no text
+    /// reaches them.
+    /// </summary>
     private static TokenTable PieceTable(TokenTable texts)
     {
         var builder = new TokenTable.Builder();
@@ -75,7 +79,8 @@ internal static class TokenizerBuilder
         return builder.Build(texts.Size, out _);
     }
 
-    private static int[] FallbackIds(TokenTable texts) => ByteIds(value => texts.Find(System.Text.Encoding.UTF8.GetBytes($"<0x{value:X2}>")));
+    private static int[] FallbackIds(TokenTable texts) =>
+        ByteIds(value => texts.Find(System.Text.Encoding.UTF8.GetBytes($"<0x{value:X2}>")));
 
     private static int[] ByteIds(Func<int, int> find)
     {
@@ -85,5 +90,7 @@ internal static class TokenizerBuilder
     }
 
     private static int RequireToken(ComponentJson name, TokenTable texts) =>
-        texts.Find(System.Text.Encoding.UTF8.GetBytes(name.AsText())) is >= 0 and var id ? id : throw name.Error($"'{name.AsText()}' is not in the vocabulary");
+        texts.Find(System.Text.Encoding.UTF8.GetBytes(name.AsText())) is >= 0 and var id
+            ? id
+            : throw name.Error($"'{name.AsText()}' is not in the vocabulary");
 }

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Stoker.Engine.Tokenization.Loading;
 
-/// <summary>tokenizer.json as read: the vocabulary and merges as tables, the small components as JSON that their own readers interpret.</summary>
+/// <summary>
+/// tokenizer.json as read: the vocabulary and merges as tables, the small components as JSON that their own readers
+/// interpret.
+/// </summary>
 internal sealed class TokenizerFile
 {
     public const string Name = "tokenizer.json";
@@ -44,8 +47,14 @@ internal sealed class TokenizerFile
     {
         try
         {
-            if (new FileInfo(path) is not { Exists: true } file) throw new ModelLoadException(Name, null, "is missing from the model folder");
-            if (file.Length > MaxFileBytes) throw new ModelLoadException(Name, null, $"has {file.Length} bytes; at most {MaxFileBytes} are read");
+            if (new FileInfo(path) is not { Exists: true } file)
+            {
+                throw new ModelLoadException(Name, null, "is missing from the model folder");
+            }
+            if (file.Length > MaxFileBytes)
+            {
+                throw new ModelLoadException(Name, null, $"has {file.Length} bytes; at most {MaxFileBytes} are read");
+            }
             return File.ReadAllBytes(path);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -8,7 +8,8 @@ namespace Stoker.Engine.Tokenization.Loading;
 internal static class VocabularyReader
 {
     /// <summary>
-    /// Ids may have gaps (real vocabularies do), but no table of ids may be made huge by one absurd number: the highest id is at most twice the count plus this.
+    /// Ids may have gaps (real vocabularies do), but no table of ids may be made huge by one absurd number: the highest
+    /// id is at most twice the count plus this.
     /// </summary>
     private const int AllowedGap = 65_536;
 
@@ -23,7 +24,8 @@ internal static class VocabularyReader
             if (!reader.Read()) throw new JsonException();
             if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var id) || id < 0)
             {
-                throw Error(Encoding.UTF8.GetString(vocabulary.Room(length)), $"the id must be a number from 0 to {int.MaxValue}, found {reader.TokenType}");
+                var token = Encoding.UTF8.GetString(vocabulary.Room(length));
+                throw Error(token, $"the id must be a number from 0 to {int.MaxValue}, found {reader.TokenType}");
             }
 
             vocabulary.Add(id, length);
@@ -45,7 +47,8 @@ internal static class VocabularyReader
     {
         if (highest > (2L * count) + AllowedGap)
         {
-            throw new ModelLoadException(TokenizerFile.Name, item, $"the highest id is {highest} with only {count} tokens; at most {(2L * count) + AllowedGap} is allowed");
+            var reason = $"the highest id is {highest} with only {count} tokens; at most {(2L * count) + AllowedGap} is allowed";
+            throw new ModelLoadException(TokenizerFile.Name, item, reason);
         }
     }
 

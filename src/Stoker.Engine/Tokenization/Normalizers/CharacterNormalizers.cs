@@ -9,7 +9,8 @@ internal sealed class UnicodeNormalizer(UnicodeForm form) : Normalizer
 {
     public override bool MayChange(ReadOnlySpan<byte> text) => !Normalization.IsSurely(form, text);
 
-    public override void Apply(ReadOnlySpan<byte> text, Utf8Buffer target, MatchScratch scratch) => Normalization.Apply(form, text, target);
+    public override void Apply(ReadOnlySpan<byte> text, Utf8Buffer target, MatchScratch scratch) =>
+        Normalization.Apply(form, text, target);
 }
 
 /// <summary>Lower case, character by character, without regard to language or position.</summary>

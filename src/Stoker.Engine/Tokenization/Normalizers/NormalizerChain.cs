@@ -3,7 +3,9 @@ namespace Stoker.Engine.Tokenization.Normalizers;
 /// <summary>The normalizers of a tokenizer, in order.</summary>
 internal sealed class NormalizerChain(IReadOnlyList<Normalizer> normalizers)
 {
-    /// <summary>The normalised text; it points into the state or is the text itself, and lives until the next call.</summary>
+    /// <summary>
+    /// The normalised text; it points into the state or is the text itself, and lives until the next call.
+    /// </summary>
     public ReadOnlySpan<byte> Apply(ReadOnlySpan<byte> text, EncodeState state)
     {
         var (target, other) = (state.Normalized, state.Spare);

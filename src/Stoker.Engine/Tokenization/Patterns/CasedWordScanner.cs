@@ -4,7 +4,8 @@ using static Stoker.Engine.Tokenization.Unicode.CharacterClass;
 namespace Stoker.Engine.Tokenization.Patterns;
 
 /// <summary>
-/// The o200k family (GPT-4o, Llama-4) and Tekken, which also cut where lower case turns to upper case. With U = Lu Lt Lm Lo M and W = Ll Lm Lo M:
+/// The o200k family (GPT-4o, Llama-4) and Tekken, which also cut where lower case turns to upper case. With U = Lu Lt
+/// Lm Lo M and W = Ll Lm Lo M:
 /// <c>[^\r\n\p{L}\p{N}]?U*W+CONTRACTION?|[^\r\n\p{L}\p{N}]?U+W*CONTRACTION?|\p{N}{1,DIGITS}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>.
 /// </summary>
 /// <param name="contractions">Whether a word takes its English ending along.</param>
@@ -23,11 +24,17 @@ internal sealed class CasedWordScanner(bool contractions, int maxDigits) : Patte
         if (MatchWord(text, start, next, kind, code) is >= 0 and var word) return word + EndingAt(text, word);
         if ((kind & Number) != 0) return SkipDigits(text, next);
         if ((kind & Space) == 0) return SkipLineBreaks(text, Utf8.SkipClass(text, next, Other));
-        if (code == ' ' && Utf8.SkipClass(text, next, Other) is var others && others > next) return SkipLineBreaks(text, others);
+        if (code == ' ' && Utf8.SkipClass(text, next, Other) is var others && others > next)
+        {
+            return SkipLineBreaks(text, others);
+        }
         return WhiteSpace.Match(text, start, stopAfterLineBreaks: true);
     }
 
-    /// <summary>The first two alternatives. A mark may be the leading character or the word itself; the leading character is tried first.</summary>
+    /// <summary>
+    /// The first two alternatives. A mark may be the leading character or the word itself; the leading character is
+    /// tried first.
+    /// </summary>
     private static int MatchWord(ReadOnlySpan<byte> text, int start, int next, uint kind, int code)
     {
         var canLead = (kind & (Letter | Number)) == 0 && code is not ('\r' or '\n');
@@ -37,7 +44,9 @@ internal sealed class CasedWordScanner(bool contractions, int maxDigits) : Patte
         return Utf8.SkipClass(text, from, Upper) is var upper && upper > from ? upper : NoMatch;
     }
 
-    /// <summary><c>U*W+</c>: through U as far as it goes, then W; where no W follows, back to the last character that is both.</summary>
+    /// <summary>
+    /// <c>U*W+</c>: through U as far as it goes, then W; where no W follows, back to the last character that is both.
+    /// </summary>
     private static int MatchLower(ReadOnlySpan<byte> text, int start)
     {
         var upper = Utf8.SkipClass(text, start, Upper);
@@ -52,7 +61,8 @@ internal sealed class CasedWordScanner(bool contractions, int maxDigits) : Patte
         return NoMatch;
     }
 
-    private int EndingAt(ReadOnlySpan<byte> text, int position) => contractions ? Contraction.LengthAt(text, position, ignoreCase: true) : 0;
+    private int EndingAt(ReadOnlySpan<byte> text, int position) =>
+        contractions ? Contraction.LengthAt(text, position, ignoreCase: true) : 0;
 
     private int SkipDigits(ReadOnlySpan<byte> text, int position)
     {

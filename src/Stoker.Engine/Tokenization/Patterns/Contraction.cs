@@ -16,5 +16,6 @@ internal static class Contraction
         return ignoreCase && text[position + 1] == 0xC5 && text[position + 2] == 0xBF ? 3 : 0;
     }
 
-    private static byte Fold(byte value, bool ignoreCase) => ignoreCase && value is >= (byte)'A' and <= (byte)'Z' ? (byte)(value | 0x20) : value;
+    private static byte Fold(byte value, bool ignoreCase) =>
+        ignoreCase && value is >= (byte)'A' and <= (byte)'Z' ? (byte)(value | 0x20) : value;
 }

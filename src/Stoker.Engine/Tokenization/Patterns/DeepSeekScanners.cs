@@ -25,12 +25,19 @@ internal sealed class HanKanaScanner : PatternMatcher
     public override int Match(ReadOnlySpan<byte> text, int start, MatchScratch scratch)
     {
         var position = start;
-        while (position < text.Length && Utf8.ReadAt(text, position, out var length) is (>= 0x4E00 and <= 0x9FA5) or (>= 0x3040 and <= 0x30FF)) position += length;
+        while (position < text.Length)
+        {
+            if (Utf8.ReadAt(text, position, out var length) is not ((>= 0x4E00 and <= 0x9FA5) or (>= 0x3040 and <= 0x30FF))) break;
+            position += length;
+        }
+
         return position > start ? position : NoMatch;
     }
 }
 
-/// <summary>The third of DeepSeek-V3's splits; single digits and control characters match nothing and stay in the gaps.</summary>
+/// <summary>
+/// The third of DeepSeek-V3's splits; single digits and control characters match nothing and stay in the gaps.
+/// </summary>
 internal sealed class DeepSeekWordScanner : PatternMatcher
 {
     private const uint Marked = Letter | Mark;
@@ -41,7 +48,10 @@ internal sealed class DeepSeekWordScanner : PatternMatcher
         var code = Utf8.ReadAt(text, start, out var length);
         var kind = Of(code);
         var next = start + length;
-        if (code < 0x80 && (kind & Signs) != 0 && SkipAsciiLetters(text, next) is var ascii && ascii > next) return ascii;
+        if (code < 0x80 && (kind & Signs) != 0 && SkipAsciiLetters(text, next) is var ascii && ascii > next)
+        {
+            return ascii;
+        }
         if (MatchWord(text, next, kind, code) is >= 0 and var word) return word;
         var signs = (kind & Signs) != 0 ? start : code == ' ' ? next : text.Length;
         if (Utf8.SkipClass(text, signs, Signs) is var after && after > signs) return SkipLineBreaks(text, after);

@@ -3,7 +3,9 @@ using static Stoker.Engine.Tokenization.Unicode.CharacterClass;
 
 namespace Stoker.Engine.Tokenization.Patterns;
 
-/// <summary>GPT-2's pattern: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.</summary>
+/// <summary>
+/// GPT-2's pattern: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.
+/// </summary>
 internal sealed class Gpt2Scanner : PatternMatcher
 {
     public override int Match(ReadOnlySpan<byte> text, int start, MatchScratch scratch)

@@ -2,7 +2,9 @@ using static Stoker.Engine.Tokenization.Unicode.CharacterClass;
 
 namespace Stoker.Engine.Tokenization.Patterns;
 
-/// <summary>The split patterns of well-known model families, recognised letter by letter, with a scanner written for each.</summary>
+/// <summary>
+/// The split patterns of well-known model families, recognised letter by letter, with a scanner written for each.
+/// </summary>
 internal static class KnownPatterns
 {
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";

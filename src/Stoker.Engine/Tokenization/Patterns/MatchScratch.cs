@@ -12,13 +12,19 @@ internal sealed class MatchScratch
 
     public long StepsLeft { get; private set; }
 
-    /// <summary>Sets the budget for a text: far above what any pattern of a real file needs for it, and linear, so that no text stops the server.</summary>
-    public void Allow(int textBytes) => StepsLeft = 100_000 + (1_000L * textBytes);
+    /// <summary>
+    /// Sets the budget for a text: far above what any pattern of a real file needs for it, and linear, so that no text
+    /// stops the server.
+    /// </summary>
+    public void Allow(int textBytes) => StepsLeft = 100_000 + (300L * textBytes);
 
     public void Spend(long steps)
     {
         StepsLeft -= steps;
-        if (StepsLeft < 0) throw new TokenizationException("the text takes too many steps to split with this model's pattern");
+        if (StepsLeft < 0)
+        {
+            throw new TokenizationException("the text takes too many steps to split with this model's pattern");
+        }
     }
 
     public void Push(int value)

@@ -15,7 +15,9 @@ internal sealed class ClassMatcher(uint mask, bool asciiPunctuation = false) : P
     public override int Match(ReadOnlySpan<byte> text, int start, MatchScratch scratch)
     {
         var code = Utf8.ReadAt(text, start, out var length);
-        var matches = CharacterClass.IsIn(code, mask) || (asciiPunctuation && code is (>= 0x21 and <= 0x2F) or (>= 0x3A and <= 0x40) or (>= 0x5B and <= 0x60) or (>= 0x7B and <= 0x7E));
-        return matches ? start + length : NoMatch;
+        return CharacterClass.IsIn(code, mask) || (asciiPunctuation && IsAsciiPunctuation(code)) ? start + length : NoMatch;
     }
+
+    /// <summary>ASCII's printable characters but letters, digits and space; Unicode calls some of them symbols.</summary>
+    private static bool IsAsciiPunctuation(int code) => code is > ' ' and < 0x7F && !char.IsAsciiLetterOrDigit((char)code);
 }

@@ -7,7 +7,8 @@ internal static class WhiteSpace
 {
     /// <param name="text">The piece.</param>
     /// <param name="start">Where a white-space character stands.</param>
-    /// <param name="stopAfterLineBreaks">Whether the pattern has the first alternative: up to the run's last line break.</param>
+    /// <param name="stopAfterLineBreaks">Whether the pattern has the first alternative: up to the run's last line
+    /// break.</param>
     public static int Match(ReadOnlySpan<byte> text, int start, bool stopAfterLineBreaks)
     {
         var (position, afterBreak, last) = (start, -1, start);

@@ -4,7 +4,8 @@ using static Stoker.Engine.Tokenization.Unicode.CharacterClass;
 namespace Stoker.Engine.Tokenization.Patterns;
 
 /// <summary>
-/// The Llama-3 family: <c>(?i:'s|..)|[^\r\n\p{L}\p{N}]?LETTERS+|\p{N}{1,DIGITS}| ?[^\s LETTERS \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>. It matches at every position.
+/// The Llama-3 family: <c>(?i:'s|..)|[^\r\n\p{L}\p{N}]?LETTERS+|\p{N}{1,DIGITS}| ?[^\s LETTERS
+/// \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>. It matches at every position.
 /// </summary>
 /// <param name="letters">The class of a word's characters.</param>
 /// <param name="maxDigits">Numbers are cut into groups of so many digits.</param>
@@ -24,7 +25,10 @@ internal sealed class WordScanner(uint letters, int maxDigits) : PatternMatcher
         // Any one character but a line break or a number may lead a word.
         if (code is not ('\r' or '\n') && Utf8.SkipClass(text, next, letters) is var word && word > next) return word;
         if ((kind & Space) == 0) return SkipLineBreaks(text, Utf8.SkipClass(text, next, ~_notOther));
-        if (code == ' ' && Utf8.SkipClass(text, next, ~_notOther) is var others && others > next) return SkipLineBreaks(text, others);
+        if (code == ' ' && Utf8.SkipClass(text, next, ~_notOther) is var others && others > next)
+        {
+            return SkipLineBreaks(text, others);
+        }
         return WhiteSpace.Match(text, start, stopAfterLineBreaks: true);
     }
 

@@ -3,7 +3,10 @@ using Stoker.Engine.Tokenization.Unicode;
 
 namespace Stoker.Engine.Tokenization.Regex;
 
-/// <summary>Runs a pattern over code points by backtracking, within the budget of steps of the text. .NET's own expressions see UTF-16 units and so miss letters outside the BMP.</summary>
+/// <summary>
+/// Runs a pattern over code points by backtracking, within the budget of steps of the text. .NET's own expressions see
+/// UTF-16 units and so miss letters outside the BMP.
+/// </summary>
 internal sealed class PatternEngine(Instruction[] code, bool canBeEmpty) : PatternMatcher
 {
     public override bool CanBeEmpty => canBeEmpty;
@@ -20,7 +23,10 @@ internal sealed class PatternEngine(Instruction[] code, bool canBeEmpty) : Patte
         return Run(text, 0, start, scratch);
     }
 
-    /// <summary>The end of the first match from an instruction and a position, or -1. Calls itself only for looks and atomic groups, so as deep as the pattern nests.</summary>
+    /// <summary>
+    /// The end of the first match from an instruction and a position, or -1. Calls itself only for looks and atomic
+    /// groups, so as deep as the pattern nests.
+    /// </summary>
     private int Run(ReadOnlySpan<byte> text, int at, int position, MatchScratch scratch)
     {
         var bottom = scratch.Depth;
@@ -45,7 +51,10 @@ internal sealed class PatternEngine(Instruction[] code, bool canBeEmpty) : Patte
         switch (instruction.Op)
         {
             case Op.Set:
-                if (position >= text.Length || !instruction.Set!.Contains(Utf8.ReadAt(text, position, out var length))) return false;
+                if (position >= text.Length || !instruction.Set!.Contains(Utf8.ReadAt(text, position, out var length)))
+                {
+                    return false;
+                }
                 position += length;
                 at++;
                 return true;
@@ -95,7 +104,9 @@ internal sealed class PatternEngine(Instruction[] code, bool canBeEmpty) : Patte
         scratch.Push(least);
     }
 
-    /// <summary>Goes on at the latest open choice. A run gives back one character at a time, down to its least position.</summary>
+    /// <summary>
+    /// Goes on at the latest open choice. A run gives back one character at a time, down to its least position.
+    /// </summary>
     private static bool Backtrack(ReadOnlySpan<byte> text, int bottom, ref int at, ref int position, MatchScratch scratch)
     {
         if (scratch.Depth == bottom) return false;

@@ -94,8 +94,14 @@ internal sealed partial class PatternParser
     private int ParseHex(int least, int most, bool closing)
     {
         var (digits, value) = (0, 0L);
-        for (; digits < most && Peek is >= 0 and < 128 && char.IsAsciiHexDigit((char)Peek); digits++) value = (value * 16) + Convert.ToInt32(((char)_pattern[_at++]).ToString(), 16);
-        if (digits < least || (closing && !Accept("}")) || value > 0x10FFFF) throw Error("the hexadecimal escape is broken");
+        for (; digits < most && Peek is >= 0 and < 128 && char.IsAsciiHexDigit((char)Peek); digits++)
+        {
+            value = (value * 16) + Convert.ToInt32(((char)_pattern[_at++]).ToString(), 16);
+        }
+        if (digits < least || (closing && !Accept("}")) || value > 0x10FFFF)
+        {
+            throw Error("the hexadecimal escape is broken");
+        }
         return (int)value;
     }
 
@@ -132,7 +138,9 @@ internal sealed partial class PatternParser
         set.Ranges.Add((first, last));
     }
 
-    /// <summary>One character of a class; null when it was an escape for a class of its own, which is in the set then.</summary>
+    /// <summary>
+    /// One character of a class; null when it was an escape for a class of its own, which is in the set then.
+    /// </summary>
     private int? ParseClassCharacter(CodePointSet.Builder set)
     {
         var code = _pattern[_at++];

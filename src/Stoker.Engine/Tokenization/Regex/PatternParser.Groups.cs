@@ -24,7 +24,10 @@ internal sealed partial class PatternParser
         return node;
     }
 
-    /// <summary><c>(?i:..)</c>, or <c>(?i)</c> for the rest of the group, alternatives included. Options: i, and m, which lets a dot match a line break.</summary>
+    /// <summary>
+    /// <c>(?i:..)</c>, or <c>(?i)</c> for the rest of the group, alternatives included. Options: i, and m, which lets a
+    /// dot match a line break.
+    /// </summary>
     private Node ParseOptions()
     {
         var before = (_ignoreCase, _dotMatchesLineBreak);

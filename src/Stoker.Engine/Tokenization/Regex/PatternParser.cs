@@ -1,7 +1,8 @@
 namespace Stoker.Engine.Tokenization.Regex;
 
 /// <summary>
-/// Parses the part of Oniguruma's (Ruby) syntax that tokenizer files use: classes, alternation, greedy, lazy and possessive repetition, <c>(?i:..)</c>, look ahead,
+/// Parses the part of Oniguruma's (Ruby) syntax that tokenizer files use: classes, alternation, greedy, lazy and
+/// possessive repetition, <c>(?i:..)</c>, look ahead,
 /// atomic groups and anchors. Every other construct is an error that names it.
 /// </summary>
 internal sealed partial class PatternParser
@@ -73,8 +74,9 @@ internal sealed partial class PatternParser
             else if (!interval && Accept("+")) kind = RepeatKind.Possessive; // in this syntax "{1,2}+" repeats the repetition
 
             // And "{2}?" is the optional one, not a lazy one.
-            if (interval && kind == RepeatKind.Lazy && min == max) node = new RepeatNode(Repeat(node, min, max, RepeatKind.Greedy), 0, 1, RepeatKind.Greedy);
-            else node = Repeat(node, min, max, kind);
+            var optional = interval && kind == RepeatKind.Lazy && min == max;
+            node = Repeat(node, min, max, optional ? RepeatKind.Greedy : kind);
+            if (optional) node = Repeat(node, 0, 1, RepeatKind.Greedy);
         }
 
         return node;
@@ -83,7 +85,10 @@ internal sealed partial class PatternParser
     private RepeatNode Repeat(Node item, int min, int max, RepeatKind kind)
     {
         if (max < min) throw Error($"the repetition {{{min},{max}}} ends below its start");
-        if (max == RepeatNode.Unbounded && item.IsNullable) throw Error("an endless repetition of something that can be empty is not supported");
+        if (max == RepeatNode.Unbounded && item.IsNullable)
+        {
+            throw Error("an endless repetition of something that can be empty is not supported");
+        }
         return new RepeatNode(item, min, max, kind);
     }
 
@@ -98,7 +103,9 @@ internal sealed partial class PatternParser
         return ParseInterval();
     }
 
-    /// <summary><c>{2}</c>, <c>{2,}</c>, <c>{,3}</c> or <c>{2,3}</c>; anything else after a brace makes the brace a character.</summary>
+    /// <summary>
+    /// <c>{2}</c>, <c>{2,}</c>, <c>{,3}</c> or <c>{2,3}</c>; anything else after a brace makes the brace a character.
+    /// </summary>
     private (int Min, int Max)? ParseInterval()
     {
         var start = _at++;
@@ -116,7 +123,10 @@ internal sealed partial class PatternParser
         for (; Peek is >= '0' and <= '9'; _at++)
         {
             value = (value * 10) + Peek - '0';
-            if (value > PatternProgram.MaxInstructions) throw Error($"a repetition of more than {PatternProgram.MaxInstructions} is not supported");
+            if (value > PatternProgram.MaxInstructions)
+            {
+                throw Error($"a repetition of more than {PatternProgram.MaxInstructions} is not supported");
+            }
         }
 
         return _at == start ? null : value;
@@ -146,7 +156,8 @@ internal sealed partial class PatternParser
         }
     }
 
-    private SetNode Character(int code) => new(new CodePointSet.Builder { IgnoreCase = _ignoreCase }.With(code).Build());
+    private SetNode Character(int code) =>
+        new(new CodePointSet.Builder { IgnoreCase = _ignoreCase }.With(code).Build());
 
     private static CodePointSet Everything(int? except = null)
     {

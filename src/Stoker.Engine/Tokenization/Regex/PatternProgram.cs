@@ -51,7 +51,10 @@ internal sealed class PatternProgram
 
     private int Add(Instruction instruction)
     {
-        if (_code.Count == MaxInstructions) throw new PatternSyntaxException($"the pattern needs more than {MaxInstructions} instructions");
+        if (_code.Count == MaxInstructions)
+        {
+            throw new PatternSyntaxException($"the pattern needs more than {MaxInstructions} instructions");
+        }
         _code.Add(instruction);
         return _code.Count - 1;
     }

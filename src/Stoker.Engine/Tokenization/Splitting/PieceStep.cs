@@ -2,7 +2,10 @@ using Stoker.Engine.Tokenization.Bpe;
 
 namespace Stoker.Engine.Tokenization.Splitting;
 
-/// <summary>One step of pre-tokenisation: cuts or changes a piece and hands the parts to the next step, the last of which is the model.</summary>
+/// <summary>
+/// One step of pre-tokenisation: cuts or changes a piece and hands the parts to the next step, the last of which is the
+/// model.
+/// </summary>
 /// <remarks>A text of any length passes through in constant stack: a step calls the next one, never itself.</remarks>
 internal abstract class PieceStep
 {
@@ -15,5 +18,6 @@ internal abstract class PieceStep
 /// <summary>The last step.</summary>
 internal sealed class ModelStep(BpeModel model) : PieceStep
 {
-    public override void Process(ReadOnlySpan<byte> piece, bool atStart, EncodeState state) => model.Encode(piece, state);
+    public override void Process(ReadOnlySpan<byte> piece, bool atStart, EncodeState state) =>
+        model.Encode(piece, state);
 }

@@ -3,7 +3,10 @@ using Stoker.Engine.Tokenization.Unicode;
 
 namespace Stoker.Engine.Tokenization.Splitting;
 
-/// <summary>Walks a piece as matches and the gaps between them, in order, without leaving anything out. Gaps are never empty; matches may be.</summary>
+/// <summary>
+/// Walks a piece as matches and the gaps between them, in order, without leaving anything out. Gaps are never empty;
+/// matches may be.
+/// </summary>
 internal ref struct Segments(ReadOnlySpan<byte> piece, PatternMatcher matcher, MatchScratch scratch)
 {
     private readonly ReadOnlySpan<byte> _piece = piece;

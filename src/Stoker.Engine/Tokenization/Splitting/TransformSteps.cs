@@ -45,7 +45,9 @@ internal enum PrependScheme
     Never,
 }
 
-/// <summary>Writes spaces as a visible mark and puts one in front; splitting at the marks is a step of its own.</summary>
+/// <summary>
+/// Writes spaces as a visible mark and puts one in front; splitting at the marks is a step of its own.
+/// </summary>
 /// <param name="mark">The mark, as a rule U+2581.</param>
 /// <param name="scheme">When one is put in front.</param>
 /// <param name="text">Which of the state's texts is this step's own.</param>

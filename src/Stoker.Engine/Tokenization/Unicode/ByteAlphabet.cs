@@ -1,6 +1,9 @@
 namespace Stoker.Engine.Tokenization.Unicode;
 
-/// <summary>The 256 printable characters that byte-level tokenizers write instead of bytes: printable Latin-1 stands for itself, the other 68 bytes follow from U+0100.</summary>
+/// <summary>
+/// The 256 printable characters that byte-level tokenizers write instead of bytes: printable Latin-1 stands for itself,
+/// the other 68 bytes follow from U+0100.
+/// </summary>
 internal static class ByteAlphabet
 {
     private static readonly char[] Characters = Build();
@@ -11,7 +14,10 @@ internal static class ByteAlphabet
     /// <summary>The byte that the character stands for, or -1.</summary>
     public static int ToByte(int codePoint) => (uint)codePoint < (uint)Bytes.Length ? Bytes[codePoint] : -1;
 
-    /// <summary>Turns alphabet text (UTF-8) back into bytes; false, with nothing to rely on in the target, when a character is not of the alphabet.</summary>
+    /// <summary>
+    /// Turns alphabet text (UTF-8) back into bytes; false, with nothing to rely on in the target, when a character is
+    /// not of the alphabet.
+    /// </summary>
     public static bool TryDecode(ReadOnlySpan<byte> text, Span<byte> target, out int written)
     {
         written = 0;

@@ -1,12 +1,18 @@
 namespace Stoker.Engine.Tokenization.Unicode;
 
-/// <summary>Puts combining marks into canonical order: within each run, by combining class, equal ones as they stood.</summary>
+/// <summary>
+/// Puts combining marks into canonical order: within each run, by combining class, equal ones as they stood.
+/// </summary>
 internal static class CanonicalOrder
 {
-    /// <summary>Runs in real text have two or three marks. Longer ones are sorted in O(n log n), so that no text of marks alone takes quadratic time.</summary>
+    /// <summary>
+    /// Runs in real text have two or three marks. Longer ones are sorted in O(n log n), so that no text of marks alone
+    /// takes quadratic time.
+    /// </summary>
     private const int ShortRun = 16;
 
-    public static int ClassOf(int code) => CombiningTable.CombiningBlocks[(CombiningTable.CombiningIndex[code >> 7] << 7) | (code & 127)];
+    public static int ClassOf(int code) =>
+        CombiningTable.CombiningBlocks[(CombiningTable.CombiningIndex[code >> 7] << 7) | (code & 127)];
 
     public static void Sort(List<int> points)
     {

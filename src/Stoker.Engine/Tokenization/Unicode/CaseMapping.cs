@@ -20,11 +20,14 @@ internal static class CaseMapping
         target.Append(Map(CaseTable.LowerFrom, CaseTable.LowerTo, code));
     }
 
-    /// <summary>All characters that equal this one without case, itself included; empty when there is no other.</summary>
+    /// <summary>
+    /// All characters that equal this one without case, itself included; empty when there is no other.
+    /// </summary>
     public static ReadOnlySpan<int> EqualWithoutCase(int code) =>
         Equivalents.Value.TryGetValue(Map(CaseTable.FoldingFrom, CaseTable.FoldingTo, code), out var group) ? group : default;
 
-    private static int Map(ReadOnlySpan<int> from, ReadOnlySpan<int> to, int code) => from.BinarySearch(code) is >= 0 and var at ? to[at] : code;
+    private static int Map(ReadOnlySpan<int> from, ReadOnlySpan<int> to, int code) =>
+        from.BinarySearch(code) is >= 0 and var at ? to[at] : code;
 
     private static Dictionary<int, int[]> GroupByFolding()
     {

@@ -1,8 +1,10 @@
 namespace Stoker.Engine.Tokenization.Unicode;
 
 /// <summary>
-/// Classes of characters, Unicode 15.0, as sets of bits. A character has exactly one of 32 classes: its general category, except that control characters
-/// that are white space, and symbols that are alphabetic, have classes of their own. So every <c>\p{..}</c> of a category, <c>\s</c>, <c>\d</c> and <c>\w</c> is one mask.
+/// Classes of characters, Unicode 15.0, as sets of bits. A character has exactly one of 32 classes: its general
+/// category, except that control characters
+/// that are white space, and symbols that are alphabetic, have classes of their own. So every <c>\p{..}</c> of a
+/// category, <c>\s</c>, <c>\d</c> and <c>\w</c> is one mask.
 /// </summary>
 internal static class CharacterClass
 {
@@ -26,7 +28,9 @@ internal static class CharacterClass
     /// <summary>The property White_Space, which is <c>\s</c>.</summary>
     public const uint Space = Separator | ControlSpace;
 
-    /// <summary><c>\w</c>: alphabetic, mark, decimal number, connector punctuation (letter numbers are alphabetic).</summary>
+    /// <summary>
+    /// <c>\w</c>: alphabetic, mark, decimal number, connector punctuation (letter numbers are alphabetic).
+    /// </summary>
     public const uint Word = Letter | Mark | DecimalNumber | (1u << 9) | ConnectorPunctuation | AlphabeticSymbol;
 
     private const int Categories = 30;
@@ -42,10 +46,16 @@ internal static class CharacterClass
 
     public static bool IsIn(int codePoint, uint mask) => (Of(codePoint) & mask) != 0;
 
-    /// <summary>The mask of a general category by its short name, such as <c>Lu</c>, <c>L</c> or <c>LC</c>; null when there is none.</summary>
+    /// <summary>
+    /// The mask of a general category by its short name, such as <c>Lu</c>, <c>L</c> or <c>LC</c>; null when there is
+    /// none.
+    /// </summary>
     public static uint? FromCategory(string name)
     {
-        if (name.Equals("LC", StringComparison.OrdinalIgnoreCase)) return UppercaseLetter | LowercaseLetter | TitlecaseLetter;
+        if (name.Equals("LC", StringComparison.OrdinalIgnoreCase))
+        {
+            return UppercaseLetter | LowercaseLetter | TitlecaseLetter;
+        }
         var mask = 0u;
         for (var i = 0; i < Categories && name.Length is 1 or 2; i++)
         {

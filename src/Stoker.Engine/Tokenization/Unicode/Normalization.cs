@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Stoker.Engine.Tokenization.Unicode;
 
-/// <summary>The four Unicode normalisation forms, on our own tables: with InvariantGlobalization <see cref="string.Normalize()"/> changes nothing and says nothing.</summary>
+/// <summary>
+/// The four Unicode normalisation forms, on our own tables: with InvariantGlobalization <see
+/// cref="string.Normalize()"/> changes nothing and says nothing.
+/// </summary>
 internal static class Normalization
 {
     /// <summary>Whether the text is surely in the form already; a false may still mean that nothing changes.</summary>
@@ -19,7 +22,9 @@ internal static class Normalization
     }
 
     /// <summary>Appends the normalised text to the target.</summary>
-    /// <remarks>Works from one safe place to the next: a character that never changes and never joins what stands before it.</remarks>
+    /// <remarks>
+    /// Works from one safe place to the next: a character that never changes and never joins what stands before it.
+    /// </remarks>
     public static void Apply(UnicodeForm form, ReadOnlySpan<byte> text, Utf8Buffer target)
     {
         var points = new List<int>();
@@ -48,10 +53,16 @@ internal static class Normalization
     private static void Decompose(UnicodeForm form, int code, List<int> points)
     {
         if (Hangul.Decompose(code, points)) return;
-        if (code < 0x80) points.Add(code);
-        else if (form is UnicodeForm.Nfkc or UnicodeForm.Nfkd && Add(DecompositionTable.CompatibilityFrom, DecompositionTable.CompatibilityStart, DecompositionTable.CompatibilityPool, code, points)) return;
-        else if (!Add(DecompositionTable.CanonicalFrom, DecompositionTable.CanonicalStart, DecompositionTable.CanonicalPool, code, points)) points.Add(code);
+        var compatibility = form is UnicodeForm.Nfkc or UnicodeForm.Nfkd;
+        var found = code >= 0x80 && ((compatibility && AddCompatibility(code, points)) || AddCanonical(code, points));
+        if (!found) points.Add(code);
     }
+
+    private static bool AddCanonical(int code, List<int> points) => Add(
+        DecompositionTable.CanonicalFrom, DecompositionTable.CanonicalStart, DecompositionTable.CanonicalPool, code, points);
+
+    private static bool AddCompatibility(int code, List<int> points) => Add(
+        DecompositionTable.CompatibilityFrom, DecompositionTable.CompatibilityStart, DecompositionTable.CompatibilityPool, code, points);
 
     private static bool Add(ReadOnlySpan<int> from, ReadOnlySpan<ushort> start, ReadOnlySpan<int> pool, int code, List<int> points)
     {

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Stoker.Engine.Tokenization.Unicode;
 
-/// <summary>Code points of UTF-8 text that is known to be valid: everything inside the tokenizer is, because it comes from UTF-16 with replacement.</summary>
+/// <summary>
+/// Code points of UTF-8 text that is known to be valid: everything inside the tokenizer is, because it comes from
+/// UTF-16 with replacement.
+/// </summary>
 internal static class Utf8
 {
     /// <summary>The code point that starts at the position, and its length in bytes.</summary>
@@ -42,14 +45,20 @@ internal static class Utf8
     /// <summary>Position after the run of characters of the mask that starts at the position.</summary>
     public static int SkipClass(ReadOnlySpan<byte> text, int position, uint mask)
     {
-        while (position < text.Length && CharacterClass.IsIn(ReadAt(text, position, out var length), mask)) position += length;
+        while (position < text.Length && CharacterClass.IsIn(ReadAt(text, position, out var length), mask))
+        {
+            position += length;
+        }
         return position;
     }
 
     /// <summary>Start of the run of characters of the mask that ends at the position.</summary>
     public static int SkipClassBack(ReadOnlySpan<byte> text, int position, uint mask)
     {
-        while (position > 0 && CharacterClass.IsIn(ReadBefore(text, position, out var length), mask)) position -= length;
+        while (position > 0 && CharacterClass.IsIn(ReadBefore(text, position, out var length), mask))
+        {
+            position -= length;
+        }
         return position;
     }
 

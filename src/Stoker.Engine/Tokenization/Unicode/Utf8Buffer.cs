@@ -2,10 +2,15 @@ using System.Buffers;
 
 namespace Stoker.Engine.Tokenization.Unicode;
 
-/// <summary>UTF-8 text that grows. Reused between calls; what grew beyond <see cref="Kept"/> is given back at <see cref="Clear"/>.</summary>
+/// <summary>
+/// UTF-8 text that grows. Reused between calls; what grew beyond <see cref="Kept"/> is given back at <see
+/// cref="Clear"/>.
+/// </summary>
 internal sealed class Utf8Buffer
 {
-    /// <summary>Bytes kept between calls: covers ordinary prompts, and a single huge one does not stay in memory.</summary>
+    /// <summary>
+    /// Bytes kept between calls: covers ordinary prompts, and a single huge one does not stay in memory.
+    /// </summary>
     private const int Kept = 256 * 1024;
 
     private byte[] _bytes = [];
@@ -42,7 +47,8 @@ internal sealed class Utf8Buffer
     {
         while (true)
         {
-            // Three bytes a unit is the worst case; ordinary text needs little more than one, so start small and go on where the room ended.
+            // Three bytes a unit is the worst case; ordinary text needs little more than one, so start small and go on
+            // where the room ended.
             var room = Room(text.Length <= 1024 ? text.Length * 3 : text.Length + (text.Length >> 3) + 16);
             var status = System.Text.Unicode.Utf8.FromUtf16(text, room, out var read, out var written);
             Length += written;

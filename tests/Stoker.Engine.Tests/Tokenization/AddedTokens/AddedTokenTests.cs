@@ -57,7 +57,10 @@ public sealed class AddedTokenTests
         tokenizer.Encode("a<|end|><tool>", addSpecialTokens: false).ShouldBe(['a', 256, 257]);
     }
 
-    /// <summary>Nor may the model's own vocabulary give what the matching was told not to give: whole pieces, single characters and merges.</summary>
+    /// <summary>
+    /// Nor may the model's own vocabulary give what the matching was told not to give: whole pieces, single characters
+    /// and merges.
+    /// </summary>
     [Fact]
     public void Safe_encoding_never_yields_a_special_token_by_way_of_the_model()
     {

@@ -6,11 +6,14 @@ namespace Stoker.Engine.Tests.Tokenization.Bpe;
 
 public sealed class MergerTests
 {
-    /// <summary>The rule as it is written: look at all pairs, merge the leftmost of the lowest rank, begin again.</summary>
+    /// <summary>
+    /// The rule as it is written: look at all pairs, merge the leftmost of the lowest rank, begin again.
+    /// </summary>
     [Fact]
     public void Both_forms_equal_the_plain_rule()
     {
-        // Symbols 0 to 3, merges of any two of what there is: ties, chains and merges that undo each other's neighbours.
+        // Symbols 0 to 3, merges of any two of what there is: ties, chains and merges that undo each other's
+        // neighbours.
         var merge = from left in Gen.Choose(0, 9) from right in Gen.Choose(0, 9) select (left, right);
         var cases = from merges in merge.ArrayOf(12) from symbols in Gen.Choose(0, 3).ListOf(80) from length in Gen.Choose(0, 80) select (merges, symbols: symbols.Take(length).ToArray());
         Prop.ForAll(cases.ToArbitrary(), item =>

@@ -82,7 +82,10 @@ public sealed class TokenizerFileTests
     public void Every_cut_of_a_file_is_an_error()
     {
         var whole = Encoding.UTF8.GetBytes(TokenizerJson.Bytes().Merges("a b").Added(300, "<x>", "special").ToString());
-        for (var length = 0; length < whole.Length; length += 7) Should.Throw<ModelLoadException>(() => Tokenizer.Parse(whole.AsSpan(0, length)));
+        for (var length = 0; length < whole.Length; length += 7)
+        {
+            Should.Throw<ModelLoadException>(() => Tokenizer.Parse(whole.AsSpan(0, length)));
+        }
     }
 
     [Fact]

@@ -24,7 +24,8 @@ public sealed class NormalizerTests
     [InlineData("""{"type":"ByteLevel"}""", " é", "\u0120\u00C3\u00A9")]
     [InlineData("""{"type":"Sequence","normalizers":[]}""", " É", " É")]
     [InlineData("null", " É", " É")]
-    public void Changes_a_text_as_named(string json, string text, string expected) => Read(json).Apply(text).ShouldBe(expected);
+    public void Changes_a_text_as_named(string json, string text, string expected) =>
+        Read(json).Apply(text).ShouldBe(expected);
 
     [Theory]
     [InlineData("""{"type":"Precompiled","precompiled_charsmap":""}""", "Precompiled")]

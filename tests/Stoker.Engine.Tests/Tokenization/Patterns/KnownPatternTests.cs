@@ -45,7 +45,8 @@ public sealed class KnownPatternTests
     [InlineData(KnownPatterns.Qwen35, "क\u0301x\u0301!", "क\u0301x\u0301|!")]
     [InlineData(KnownPatterns.O200k, "helloWorld HTTPServer's don't a/b//\n", "hello|World| HTTPServer's| don't| a|/b|//\n")]
     [InlineData(KnownPatterns.Tekken, "helloWorld's 12", "hello|World|'s| |1|2")]
-    public void Cuts_as_derived_by_hand(string pattern, string text, string expected) => Cut(KnownPatterns.Find(pattern)!, text).ShouldBe(expected);
+    public void Cuts_as_derived_by_hand(string pattern, string text, string expected) =>
+        Cut(KnownPatterns.Find(pattern)!, text).ShouldBe(expected);
 
     private static string Cut(PatternMatcher matcher, string text)
     {
@@ -54,7 +55,10 @@ public sealed class KnownPatternTests
         scratch.Allow(bytes.Length);
         var segments = new Engine.Tokenization.Splitting.Segments(bytes, matcher, scratch);
         var pieces = new List<string>();
-        while (segments.MoveNext()) pieces.Add((segments.IsMatch ? "" : "gap:") + Encoding.UTF8.GetString(bytes[segments.Current]));
+        while (segments.MoveNext())
+        {
+            pieces.Add((segments.IsMatch ? "" : "gap:") + Encoding.UTF8.GetString(bytes[segments.Current]));
+        }
         return string.Join('|', pieces);
     }
 }

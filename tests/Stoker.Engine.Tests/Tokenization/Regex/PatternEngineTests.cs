@@ -50,7 +50,8 @@ public sealed class PatternEngineTests
     [InlineData("[一-龥]+", "中文x", "中文")]
     [InlineData(@"\.\[\]", ".[]", ".[]")]
     [InlineData("", "a", "")]
-    public void Matches_at_the_start(string pattern, string text, string? expected) => MatchAt(Known(pattern), text, 0).ShouldBe(expected);
+    public void Matches_at_the_start(string pattern, string text, string? expected) =>
+        MatchAt(Known(pattern), text, 0).ShouldBe(expected);
 
     [Theory]
     [InlineData("^b", "a\nb", 2, "b")]
@@ -62,7 +63,8 @@ public sealed class PatternEngineTests
     [InlineData(@"\bcd", "ab cd", 3, "cd")]
     [InlineData(@"\bb", "ab", 1, null)]
     [InlineData(@"\Bb", "ab", 1, "b")]
-    public void Anchors_hold_at_their_places(string pattern, string text, int start, string? expected) => MatchAt(Known(pattern), text, start).ShouldBe(expected);
+    public void Anchors_hold_at_their_places(string pattern, string text, int start, string? expected) =>
+        MatchAt(Known(pattern), text, start).ShouldBe(expected);
 
     [Theory]
     [InlineData(@"(?<=a)b", "look behind")]

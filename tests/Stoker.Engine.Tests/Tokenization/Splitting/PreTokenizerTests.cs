@@ -108,6 +108,7 @@ public sealed class PreTokenizerTests
     {
         public List<string> Pieces { get; } = [];
 
-        public override void Process(ReadOnlySpan<byte> piece, bool atStart, EncodeState state) => Pieces.Add(Encoding.UTF8.GetString(piece));
+        public override void Process(ReadOnlySpan<byte> piece, bool atStart, EncodeState state) =>
+            Pieces.Add(Encoding.UTF8.GetString(piece));
     }
 }

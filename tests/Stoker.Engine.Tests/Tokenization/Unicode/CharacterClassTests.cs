@@ -15,9 +15,13 @@ public sealed class CharacterClassTests
     [InlineData('\n', CharacterClass.ControlSpace)]
     [InlineData(0x24B6, CharacterClass.AlphabeticSymbol)] // Ⓐ
     [InlineData(0x1F600, CharacterClass.Symbol)]
-    internal void Known_characters_have_their_class(int code, uint mask) => CharacterClass.IsIn(code, mask).ShouldBeTrue();
+    internal void Known_characters_have_their_class(int code, uint mask) =>
+        CharacterClass.IsIn(code, mask).ShouldBeTrue();
 
-    /// <summary>.NET's own table is of a later Unicode version: beside characters that ours does not have yet, only a handful changed their category.</summary>
+    /// <summary>
+    /// .NET's own table is of a later Unicode version: beside characters that ours does not have yet, only a handful
+    /// changed their category.
+    /// </summary>
     [Fact]
     public void Categories_agree_with_the_runtime_where_both_know_the_character()
     {
@@ -47,7 +51,8 @@ public sealed class CharacterClassTests
     [InlineData(0xB2, false)] // ², a number but neither decimal nor alphabetic
     [InlineData('-', false)]
     [InlineData(' ', false)]
-    public void Word_characters(int code, bool expected) => CharacterClass.IsIn(code, CharacterClass.Word).ShouldBe(expected);
+    public void Word_characters(int code, bool expected) =>
+        CharacterClass.IsIn(code, CharacterClass.Word).ShouldBe(expected);
 
     [Theory]
     [InlineData('A', "a")]

@@ -26,7 +26,7 @@ public sealed class NormalizationTests
     [Fact]
     public void Sampled_conformance_cases_hold()
     {
-        var lines = File.ReadLines(Path.Combine(Path.GetDirectoryName(TestData.Architecture("qwen2"))!, "..", "unicode", "NormalizationTest.sample.txt"))
+        var lines = File.ReadLines(TestData.Fixture("unicode/NormalizationTest.sample.txt"))
             .Where(line => line.Contains(';', StringComparison.Ordinal) && line[0] != '#').ToList();
         lines.Count.ShouldBeGreaterThan(400);
         foreach (var line in lines)
