@@ -102,7 +102,6 @@ internal sealed class EventRelay(
     {
         var flush = context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         if (flush.IsCompletedSuccessfully) return !flush.GetAwaiter().GetResult().IsCompleted && !phase.ClientGone;
-        phase.Pause();
         try
         {
             var result = await flush.AsTask().WaitAsync(options.SlowReaderTimeout, time, context.RequestAborted);
@@ -141,6 +140,7 @@ internal sealed class EventRelay(
         try
         {
             var read = await upstream.ReadAsync(_buffer.AsMemory(_end), phase.Token);
+            phase.Pause(); // passing on is the client's time, not the replica's
             _end += read;
             return read > 0;
         }

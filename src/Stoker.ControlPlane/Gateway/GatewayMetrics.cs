@@ -7,19 +7,20 @@ internal sealed class GatewayMetrics : IDisposable
 {
     public const string MeterName = "Stoker.Gateway";
 
-    private readonly Meter _meter;
     private readonly UpDownCounter<long> _inFlight;
     private readonly Counter<long> _ended;
     private readonly Histogram<double> _timeToFirstByte;
 
     public GatewayMetrics(IMeterFactory factory)
     {
-        _meter = factory.Create(MeterName);
-        _inFlight = _meter.CreateUpDownCounter<long>("stoker.gateway.requests.active", "{request}", "Inference requests under way");
-        _ended = _meter.CreateCounter<long>("stoker.gateway.requests", "{request}", "Inference requests by how they ended");
-        _timeToFirstByte = _meter.CreateHistogram<double>(
+        Meter = factory.Create(MeterName);
+        _inFlight = Meter.CreateUpDownCounter<long>("stoker.gateway.requests.active", "{request}", "Inference requests under way");
+        _ended = Meter.CreateCounter<long>("stoker.gateway.requests", "{request}", "Inference requests by how they ended");
+        _timeToFirstByte = Meter.CreateHistogram<double>(
             "stoker.gateway.time_to_first_byte", "s", "From a request's last byte to the head of the replica's answer");
     }
+
+    internal Meter Meter { get; }
 
     public void Began() => _inFlight.Add(1);
 
@@ -32,5 +33,5 @@ internal sealed class GatewayMetrics : IDisposable
 
     public void FirstByte(TimeSpan after) => _timeToFirstByte.Record(after.TotalSeconds);
 
-    public void Dispose() => _meter.Dispose();
+    public void Dispose() => Meter.Dispose();
 }
