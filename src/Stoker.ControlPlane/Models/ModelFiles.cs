@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
+using Stoker.ControlPlane.Resources;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Models;
@@ -63,6 +64,13 @@ internal sealed class ModelFiles(ModelStore store, DataDirectory data)
         catch (DirectoryNotFoundException)
         {
             return ModelNames.NotFound(name.ToString()); // deleted meanwhile
+        }
+        catch (IOException error) when (Failures.IsDiskFull(error) || FreeBytes < size) // a failed preallocation has no code of its own
+        {
+            Discard(path);
+            return new Problem(
+                Code.ResourceExhausted,
+                $"The disk of the data directory is full: {file} needs {size} bytes and {FreeBytes} are left: make room, then send it again");
         }
         catch
         {

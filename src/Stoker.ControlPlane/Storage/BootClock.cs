@@ -8,7 +8,7 @@ internal sealed class BootClock(TimeProvider time, string? bootId = null)
     public string BootId { get; } = bootId ?? ReadBootId();
 
     /// <summary>100 ns units since an arbitrary instant of this boot.</summary>
-    public long Stamp => (long)(time.GetTimestamp() * ((double)TimeSpan.TicksPerSecond / time.TimestampFrequency));
+    public long Stamp => (long)((Int128)time.GetTimestamp() * TimeSpan.TicksPerSecond / time.TimestampFrequency);
 
     public DateTimeOffset Now => time.GetUtcNow();
 

@@ -33,10 +33,6 @@ internal static class SqliteSchema
         CREATE TABLE leases (
             name TEXT PRIMARY KEY, holder TEXT NOT NULL, fencing_number INTEGER NOT NULL,
             boot_id TEXT NOT NULL, expire_stamp INTEGER NOT NULL, expire_time INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE keys (
-            hash BLOB PRIMARY KEY, key_id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, user TEXT NOT NULL,
-            display_name TEXT NOT NULL, prefix TEXT NOT NULL, create_time INTEGER NOT NULL, expire_time INTEGER);
-        CREATE INDEX keys_by_account ON keys (account, user);
         """,
     ];
 

@@ -20,7 +20,6 @@ public static class StorageServices
         services.AddSingleton<IResourceStore>(provider =>
             new SqliteResourceStore(provider.GetRequiredService<SqliteDatabase>(), Options(provider).ChangeLogLength));
         services.AddSingleton<ILeaseStore>(provider => new SqliteLeaseStore(provider.GetRequiredService<SqliteDatabase>()));
-        services.AddSingleton<IKeyHashStore>(provider => new SqliteKeyHashStore(provider.GetRequiredService<SqliteDatabase>()));
         return services;
     }
 

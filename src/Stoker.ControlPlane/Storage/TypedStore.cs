@@ -121,7 +121,9 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
         try
         {
             var reader = new Utf8JsonReader(body);
-            Expect(reader.Read() && reader.Read() && reader.ValueTextEquals("schema"u8) && reader.Read());
+            Expect(reader.Read() && reader.TokenType == JsonTokenType.StartObject);
+            ExpectProperty(ref reader, "schema"u8);
+            Expect(reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out _));
             if (reader.GetInt32() is var written && written > schemaVersion)
             {
                 throw new StorageException(
@@ -129,7 +131,7 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
                     $"{key.Name} was written as schema {written}, and this program knows up to {schemaVersion}: start the newer program");
             }
 
-            Expect(reader.Read() && reader.ValueTextEquals("value"u8) && reader.Read());
+            ExpectProperty(ref reader, "value"u8);
             return JsonSerializer.Deserialize(ref reader, json) ?? throw new JsonException("null");
         }
         catch (JsonException error)
@@ -137,6 +139,9 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
             throw new StorageException(StorageFault.Unusable, $"The stored {key.Name} cannot be read: {error.Message}", error);
         }
     }
+
+    private static void ExpectProperty(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) => Expect(
+        reader.Read() && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals(name) && reader.Read());
 
     private static void Expect(bool holds)
     {

@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.Json.Serialization;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.ControlPlane.Tests.Storage;
+
+public sealed class TypedStoreTests : IAsyncLifetime
+{
+    private readonly StoreFile _file = new();
+    private SqliteDatabase _database = null!;
+    private SqliteResourceStore _store = null!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static ModelName Name { get; } = ModelName.Parse("accounts/a/models/m");
+
+    public ValueTask InitializeAsync()
+    {
+        _database = _file.Open();
+        _store = new SqliteResourceStore(_database, 100);
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _database.DisposeAsync();
+        _file.Dispose();
+    }
+
+    [Fact]
+    public async Task Bodies_come_back_as_they_went_in()
+    {
+        var typed = Typed(1);
+        var row = (await typed.CreateAsync(Name, new ThingSpec("spec", 1), new ThingStatus("new"), Cancellation)).Value;
+        row = (await typed.UpdateStatusAsync(row, new ThingStatus("seen"), Cancellation)).Value;
+        row = (await typed.UpdateSpecAsync(row, new ThingSpec("changed", 2), Cancellation)).Value;
+
+        var found = (await typed.FindAsync(Name, Cancellation))!;
+
+        found.ShouldBe(row);
+        (found.Spec, found.Status, found.Generation).ShouldBe((new ThingSpec("changed", 2), new ThingStatus("seen"), 2));
+        (await typed.ListAsync("accounts/a", Cancellation)).Items.ShouldBe([found]);
+        (await typed.ListAsync("accounts/b", Cancellation)).Items.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_watch_has_names_and_bodies_and_tells_deletions()
+    {
+        var typed = Typed(1);
+        var row = (await typed.CreateAsync(Name, new ThingSpec("spec", 1), new ThingStatus("new"), Cancellation)).Value;
+        await using var watch = typed.WatchAsync(0, Cancellation).GetAsyncEnumerator(Cancellation);
+
+        await watch.MoveNextAsync();
+        watch.Current.Resource.ShouldBe(row);
+        await typed.DeleteAsync(row, Cancellation);
+        await watch.MoveNextAsync();
+        (watch.Current.Name, watch.Current.Resource).ShouldBe((Name, null));
+    }
+
+    [Fact]
+    public async Task A_body_says_its_schema_and_one_of_a_newer_program_is_refused()
+    {
+        await Typed(3).CreateAsync(Name, new ThingSpec("spec", 1), new ThingStatus("new"), Cancellation);
+
+        var raw = (await _store.FindAsync(new ResourceKey("models", "accounts/a", Name.ToString()), Cancellation))!;
+        Encoding.UTF8.GetString(raw.Spec.Span).ShouldStartWith("""{"schema":3,"value":{""");
+        (await Typed(3).FindAsync(Name, Cancellation)).ShouldNotBeNull();
+        var error = await Should.ThrowAsync<StorageException>(async () => await Typed(2).FindAsync(Name, Cancellation));
+        error.Message.ShouldContain("schema 3");
+        error.Message.ShouldContain("newer program");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("[]")]
+    [InlineData("{\"schema\":1}")]
+    [InlineData("{\"schema\":\"1\",\"value\":{}}")]
+    [InlineData("{\"schema\":1,\"value\":null}")]
+    [InlineData("{\"schema\":1,\"value\":{\"text\":5}}")]
+    public async Task A_body_that_cannot_be_read_names_its_resource(string body)
+    {
+        var key = new ResourceKey("models", "accounts/a", Name.ToString());
+        await _store.CreateAsync(key, Encoding.UTF8.GetBytes(body), Encoding.UTF8.GetBytes(body), Cancellation);
+
+        (await Should.ThrowAsync<StorageException>(async () => await Typed(1).FindAsync(Name, Cancellation))).Message.ShouldContain(Name.ToString());
+    }
+
+    [Fact]
+    public async Task An_accounts_parent_is_empty()
+    {
+        var accounts = new TypedStore<AccountName, ThingSpec, ThingStatus>(
+            _store, "accounts", ThingJson.Default.ThingSpec, ThingJson.Default.ThingStatus);
+
+        await accounts.CreateAsync(AccountName.Parse("accounts/a"), new ThingSpec("s", 1), new ThingStatus("t"), Cancellation);
+
+        (await _store.ListAsync("accounts", "", Cancellation)).Items.Single().Key.ShouldBe(new ResourceKey("accounts", "", "accounts/a"));
+    }
+
+    private TypedStore<ModelName, ThingSpec, ThingStatus> Typed(int schema) =>
+        new(_store, "models", ThingJson.Default.ThingSpec, ThingJson.Default.ThingStatus, schema);
+}
+
+internal sealed record ThingSpec(string Text, int Number);
+
+internal sealed record ThingStatus(string Text);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ThingSpec))]
+[JsonSerializable(typeof(ThingStatus))]
+internal sealed partial class ThingJson : JsonSerializerContext;
