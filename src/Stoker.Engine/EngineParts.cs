@@ -10,6 +10,8 @@ namespace Stoker.Engine;
 /// <summary>What an engine is put together from; a test may bring its own model and text.</summary>
 internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, GenerationDefaults Defaults) : IDisposable
 {
+    public ModelDescription? Description { get; init; }
+
     public Tokenizer? Tokenizer { get; init; }
 
     public ChatTemplate? ChatTemplate { get; init; }
@@ -32,14 +34,16 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         var tokenizer = Tokenizer.Load(modelFolder);
         var template = ChatTemplate.Load(modelFolder);
         var defaults = GenerationDefaults.Load(modelFolder);
+        var description = ModelFolder.Describe(modelFolder, template, defaults);
         var team = new ThreadTeam(options.Threads);
         try
         {
             return new(LanguageModel.Load(modelFolder, kernels, team, options.ContextLength), new TokenizerText(tokenizer), defaults)
             {
+                Description = description,
                 Tokenizer = tokenizer,
                 ChatTemplate = template,
-                WeightBytes = Directory.EnumerateFiles(modelFolder, "*.safetensors").Sum(file => new FileInfo(file).Length),
+                WeightBytes = description.WeightBytes,
                 KernelSet = kernels.Name,
                 Threads = team.Count,
                 Team = team,

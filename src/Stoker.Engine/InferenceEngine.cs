@@ -1,4 +1,5 @@
 using Stoker.Engine.KvCache;
+using Stoker.Engine.Models;
 using Stoker.Engine.Scheduling;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
@@ -54,6 +55,9 @@ public sealed class InferenceEngine : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What the folder's headers say of the model.</summary>
+    public ModelDescription Model => _parts.Description ?? throw new InvalidOperationException("This engine has no model folder.");
 
     public Tokenizer Tokenizer => _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
 

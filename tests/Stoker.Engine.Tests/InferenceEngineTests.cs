@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Engine.Models;
 using Stoker.Engine.Templates;
 using Stoker.Testing;
 
@@ -64,6 +65,17 @@ public sealed class InferenceEngineTests
         (await deployed.CompleteAsync(request with { Sampling = new() })).Choices[0].Text.ShouldBe(greedy);
         var hot = await deployed.CompleteAsync(request with { Sampling = new() { Temperature = 2, TopK = 0, TopP = 1, MinP = 0, Seed = 3 } });
         hot.Choices[0].Text.ShouldNotBe(greedy);
+    }
+
+    [Fact]
+    public async Task The_face_says_what_was_opened()
+    {
+        await using var engine = StoryEngine.Open(new() { Threads = 1, ContextLength = 256 });
+        (engine.Model.Kind, engine.Model.ParameterCount, engine.Model.ContextLength).ShouldBe((ModelKind.Base, 3_148_608, 512));
+        engine.ContextLength.ShouldBe(256);
+        engine.Tokenizer.VocabularySize.ShouldBe(2048);
+        (engine.Statistics.Threads, engine.Statistics.KernelSet.Length > 0).ShouldBe((1, true));
+        Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 256 })).Kind.ShouldBe(RefusalKind.TooLong);
     }
 
     [Fact]

@@ -32,6 +32,13 @@ public static class ModelFolder
             : DescribeBase(folder, config, checkpoint);
     }
 
+    /// <summary>The same of a base model whose small files are open already: a large tokenizer is not read twice.</summary>
+    internal static ModelDescription Describe(string folder, ChatTemplate? template, GenerationDefaults defaults)
+    {
+        using var checkpoint = Checkpoint.Open(folder, WeightPlacement.None);
+        return Describe(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint, template, defaults);
+    }
+
     /// <summary>Holds an addon against the base it is meant for: every module it changes must be there, with its shape.</summary>
     /// <exception cref="ModelLoadException">One of the folders is broken, or the two do not fit.</exception>
     public static ModelDescription InspectAddon(string addonFolder, string baseFolder)
@@ -48,10 +55,15 @@ public static class ModelFolder
 
     private static ModelDescription DescribeBase(string folder, ConfigObject config, Checkpoint checkpoint)
     {
+        _ = Tokenizer.Load(folder);
+        return Describe(config, checkpoint, ChatTemplate.Load(folder), GenerationDefaults.Load(folder));
+    }
+
+    private static ModelDescription Describe(
+        ConfigObject config, Checkpoint checkpoint, ChatTemplate? template, GenerationDefaults defaults)
+    {
         var spec = Architectures.Read(config);
         _ = new DecoderWeightsReader(spec, checkpoint).Read(); // shapes only: the checkpoint holds no bytes
-        _ = Tokenizer.Load(folder);
-        var defaults = GenerationDefaults.Load(folder);
         return new ModelDescription
         {
             Kind = ModelKind.Base,
@@ -64,7 +76,7 @@ public static class ModelFolder
             HiddenSize = spec.HiddenSize,
             VocabularySize = spec.VocabularySize,
             IsMixtureOfExperts = spec.Experts is not null,
-            HasChatTemplate = ChatTemplate.Load(folder) is not null,
+            HasChatTemplate = template is not null,
             DefaultSampling = defaults.Sampling,
             EndTokens = defaults.EndTokens,
         };
