@@ -117,7 +117,7 @@ internal sealed class LocalReplica : IDisposable
         Note(health, since < TimeSpan.FromSeconds(10) ? since : TimeSpan.FromSeconds(10));
 
         if (_answers && (_leasedAt == 0 || _time.GetElapsedTime(_leasedAt) >= _options.LeaseRenewal)
-            && await _connection.RenewLeaseAsync(cancellation))
+            && await _connection.RenewLeaseAsync(_options.LeaseLength, cancellation))
         {
             _leasedAt = _time.GetTimestamp();
         }

@@ -6,7 +6,6 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Runtimes;
@@ -157,7 +156,7 @@ public sealed partial class LocalReplicaRuntime(
             "replica", "--id", spec.Id.ToString(), "--directory", folder.Path, "--model", spec.ModelFolder,
             "--served-model-name", spec.ServedModelName, "--listen", $"unix:{socket}", "--engine", _options.Engine,
             "--threads", Text(spec.Slots.Count), "--context-length", Text(spec.ContextLength), "--memory-bytes", Text(spec.MemoryBytes),
-            "--lease-seconds", Text((long)ReplicaProtocol.LeaseLength.TotalSeconds), "--detach",
+            "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--detach",
         ];
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
         return arguments;

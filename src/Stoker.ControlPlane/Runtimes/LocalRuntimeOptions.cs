@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using Stoker.Api.Replicas;
 
 namespace Stoker.ControlPlane.Runtimes;
 
@@ -27,7 +28,11 @@ public sealed class LocalRuntimeOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10")]
     public TimeSpan ProcessPoll { get; set; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How often leases are renewed: several times within their 60 seconds.</summary>
+    /// <summary>How long a replica lives without its owner: a server that crashed has this long to come back to it.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan LeaseLength { get; set; } = ReplicaProtocol.LeaseLength;
+
+    /// <summary>How often leases are renewed: several times within their length.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:00:30")]
     public TimeSpan LeaseRenewal { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -32,9 +32,9 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
         }
     }
 
-    public Task<bool> RenewLeaseAsync(CancellationToken cancellation) => PostAsync(
+    public Task<bool> RenewLeaseAsync(TimeSpan length, CancellationToken cancellation) => PostAsync(
         ReplicaProtocol.LeasePath,
-        JsonContent.Create(new RenewLeaseRequest(id.ToString(), ReplicaProtocol.LeaseLength.TotalSeconds), ApiJson.Default.RenewLeaseRequest),
+        JsonContent.Create(new RenewLeaseRequest(id.ToString(), length.TotalSeconds), ApiJson.Default.RenewLeaseRequest),
         cancellation);
 
     public Task<bool> DrainAsync(CancellationToken cancellation) => PostAsync(ReplicaProtocol.DrainPath, content: null, cancellation);

@@ -1,0 +1,66 @@
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Models;
+using Stoker.Engine;
+using Stoker.Engine.Models;
+using ModelKind = Stoker.ControlPlane.Models.ModelKind;
+
+namespace Stoker.Server.Serving;
+
+/// <summary>Looks into uploaded folders with the engine that will serve them, so that what is READY loads.</summary>
+internal sealed class ModelInspector : IModelInspector
+{
+    // Only headers are read, some 10 ms even for large models, but from a disk: not on the caller's thread.
+    public Task<Result<ModelInspection>> InspectAsync(string folder, CancellationToken cancellation) =>
+        Task.Run(() => Inspect(folder), cancellation);
+
+    private static Result<ModelInspection> Inspect(string folder)
+    {
+        try
+        {
+            return Translate(ModelFolder.Inspect(folder));
+        }
+        catch (ModelLoadException refused)
+        {
+            return Problem.InvalidArgument(refused.Message);
+        }
+    }
+
+    private static ModelInspection Translate(ModelDescription model) => new(
+        KindOf(model.Kind),
+        model.Kind == Engine.Models.ModelKind.PeftAddon ? null : model.Architecture,
+        model.ContextLength,
+        model.ParameterCount,
+        model.WeightBytes,
+        model.IsMixtureOfExperts,
+        SupportsChat: model.HasChatTemplate,
+        SupportsTools: false,
+        SupportsLora: model.Kind == Engine.Models.ModelKind.Base,
+        Precisions: [Precision.Fp16, Precision.Bf16],
+        Sampling(model.DefaultSampling),
+        model.Kind == Engine.Models.ModelKind.PeftAddon ? new PeftInspection(model.Rank ?? 0, model.TargetModules, model.BaseModelName) : null,
+        Warnings: []);
+
+    private static ModelKind KindOf(Engine.Models.ModelKind kind) => kind switch
+    {
+        Engine.Models.ModelKind.PeftAddon => ModelKind.HfPeftAddon,
+        Engine.Models.ModelKind.EagleDraft => ModelKind.DraftAddon,
+        _ => ModelKind.HfBaseModel,
+    };
+
+    /// <summary>Under the names of the request's parameters.</summary>
+    private static Dictionary<string, double> Sampling(SamplingOptions defaults)
+    {
+        var named = new Dictionary<string, double>(StringComparer.Ordinal);
+        Add("temperature", defaults.Temperature);
+        Add("top_p", defaults.TopP);
+        Add("top_k", defaults.TopK);
+        Add("min_p", defaults.MinP);
+        Add("repetition_penalty", defaults.RepetitionPenalty);
+        return named;
+
+        void Add(string name, double? value)
+        {
+            if (value is { } given) named[name] = given;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Gateway;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Routing;
+using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.Server.Serving;
+
+/// <summary>Wires the slices into one host; the only place that knows them all.</summary>
+internal static class ServerHost
+{
+    /// <summary>The host, ready to start. An empty builder: nothing is read from the working directory, and what is not needed costs no time.</summary>
+    public static WebApplication Build(ServerOptions options)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "stoker" });
+        if (options.ConfigFile is { } file) builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false);
+        builder.Configuration.AddEnvironmentVariables();
+        builder.Configuration.AddInMemoryCollection(Settings(options)); // last: the command line wins
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseUrls(options.Url.GetLeftPart(UriPartial.Authority));
+        AddLogging(builder.Logging, options.LogLevel);
+        AddSlices(builder.Services);
+
+        var app = builder.Build();
+        app.UseMiddleware<ErrorBoundary>();
+        app.UseRouting();
+        MapSlices(app);
+        return app;
+    }
+
+    private static void AddSlices(IServiceCollection services)
+    {
+        services.AddRoutingCore();
+        services.AddStorage();
+        services.AddAccounts();
+        services.AddSingleton<IModelInspector, ModelInspector>();
+        services.AddModels();
+        services.AddDeployments();
+        RoutingServices.AddRouting(services); // named: ASP.NET has an extension of that name too
+        services.AddGateway();
+    }
+
+    private static void MapSlices(WebApplication app)
+    {
+        app.MapAccounts();
+        app.MapModels();
+        app.MapDeployments();
+        app.MapGateway();
+        // For load balancers and scripts: the process answers. It says nothing of replicas; deployments do.
+        app.MapGet("/health", () => Results.Text("ok\n"));
+    }
+
+    private static IEnumerable<KeyValuePair<string, string?>> Settings(ServerOptions options)
+    {
+        yield return new($"{StorageOptions.Section}:{nameof(StorageOptions.DataDirectory)}", options.DataDirectory);
+        if (options.LeaveReplicas) yield return new($"{LocalRuntimeOptions.Section}:{nameof(LocalRuntimeOptions.LeaveReplicas)}", "true");
+    }
+
+    private static void AddLogging(ILoggingBuilder logging, LogLevel level)
+    {
+        logging.SetMinimumLevel(level);
+        // The framework's own lines name addresses and headers of requests; what an operator asks about is in ours.
+        logging.AddFilter("Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning);
+        logging.AddFilter("System.Net.Http", LogLevel.Warning);
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd HH:mm:ss ";
+        });
+    }
+}

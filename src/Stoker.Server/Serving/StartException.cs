@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.Server.Serving;
+
+/// <summary>The server cannot start; the message is for the terminal and says what to do.</summary>
+internal sealed class StartException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The failures that a user can mend, in words; null for bugs, which keep their stack.</summary>
+    public static StartException? Explain(Exception error, ServerOptions options) => error switch
+    {
+        StartException known => known,
+        OptionsValidationException invalid => new($"a setting is wrong: {string.Join("; ", invalid.Failures)}", error),
+        StorageException storage => new(storage.Message, error),
+        InvalidDataException data => new(data.Message, error),
+        UnauthorizedAccessException denied => new($"{denied.Message}; choose a data directory of your own with --data (now {options.DataDirectory})", error),
+        IOException io => new($"{io.Message} (data directory {options.DataDirectory}, address {options.Url})", error),
+        FormatException format when options.ConfigFile is not null => new($"{options.ConfigFile}: {format.Message}", error),
+        _ => null,
+    };
+}

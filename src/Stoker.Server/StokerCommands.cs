@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Stoker.Server.Quickstart;
+using Stoker.Server.Serving;
+
+namespace Stoker.Server;
+
+/// <summary>The verbs of <c>stoker</c>.</summary>
+internal static class StokerCommands
+{
+    public static Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Replica() };
+        return root.Parse(args).InvokeAsync();
+    }
+
+    private static Command Serve()
+    {
+        var url = new Option<Uri>("--url")
+        {
+            Description = "The address to listen on",
+            DefaultValueFactory = _ => ServerOptions.DefaultUrl,
+            CustomParser = result =>
+            {
+                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var parsed)) return parsed;
+                result.AddError($"--url takes an address such as {ServerOptions.DefaultUrl}, was '{result.Tokens[0].Value}'");
+                return null;
+            },
+        };
+        var data = Data();
+        var config = new Option<string?>("--config") { Description = "A JSON file of options; see docs/configuration.md" };
+        var leave = new Option<bool>("--leave-replicas") { Description = "On SIGTERM leave the replicas to the next server (an upgrade)" };
+        var level = new Option<LogLevel>("--log-level") { Description = "Least severe log line shown", DefaultValueFactory = _ => LogLevel.Information };
+        var command = new Command("serve", "Run the platform: API, gateway and controllers") { url, data, config, leave, level };
+        command.SetAction((parsed, cancellation) => ServeCommand.RunAsync(
+            new ServerOptions
+            {
+                Url = parsed.GetValue(url)!,
+                DataDirectory = ServerOptions.DataDirectoryOr(parsed.GetValue(data)),
+                ConfigFile = parsed.GetValue(config),
+                LeaveReplicas = parsed.GetValue(leave),
+                LogLevel = parsed.GetValue(level),
+            },
+            cancellation));
+        return command;
+    }
+
+    private static Command Quickstart()
+    {
+        var data = Data();
+        var exit = new Option<bool>("--exit") { Description = "End after the story instead of staying up" };
+        var command = new Command("quickstart", "Start the platform, deploy a small model and stream a story from it") { data, exit };
+        command.SetAction((parsed, cancellation) =>
+            new QuickstartCommand(Console.Out, Console.Error).RunAsync(parsed.GetValue(data), parsed.GetValue(exit), cancellation));
+        return command;
+    }
+
+    /// <summary>For the help alone: Program hands the real one its arguments untouched.</summary>
+    private static Command Replica() => new("replica", "Run one replica of one model (stoker replica --help)");
+
+    private static Option<string?> Data() => new("--data") { Description = "The data directory; else STOKER_DATA, else ~/.stoker (quickstart: a throw-away folder)" };
+}

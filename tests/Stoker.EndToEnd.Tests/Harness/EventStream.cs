@@ -1,0 +1,64 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+namespace Stoker.EndToEnd.Tests.Harness;
+
+/// <summary>One streamed completion, read event by event.</summary>
+internal sealed class EventStream : IDisposable
+{
+    private readonly HttpResponseMessage _response;
+    private readonly StreamReader _reader;
+
+    private EventStream(HttpResponseMessage response, StreamReader reader) => (_response, _reader) = (response, reader);
+
+    /// <summary>Whether the stream ended with its end marker.</summary>
+    public bool IsDone { get; private set; }
+
+    public static async Task<EventStream> OpenAsync(HttpClient http, string model, string prompt, int maxTokens)
+    {
+        var body = new JsonObject
+        {
+            ["model"] = model,
+            ["prompt"] = prompt,
+            ["max_tokens"] = maxTokens,
+            ["temperature"] = 0,
+            ["ignore_eos"] = true,
+            ["stream"] = true,
+        };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "inference/v1/completions") { Content = JsonContent.Create(body) };
+        var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        response.IsSuccessStatusCode.ShouldBeTrue(response.IsSuccessStatusCode ? "" : await response.Content.ReadAsStringAsync());
+        return new EventStream(response, new StreamReader(await response.Content.ReadAsStreamAsync()));
+    }
+
+    /// <summary>The next event's JSON; null at the end of the stream.</summary>
+    public async Task<JsonObject?> NextAsync()
+    {
+        while (await _reader.ReadLineAsync().WaitAsync(Patience.Time) is { } line)
+        {
+            if (line == "data: [DONE]")
+            {
+                IsDone = true;
+                continue;
+            }
+
+            if (line.StartsWith("data: ", StringComparison.Ordinal)) return JsonNode.Parse(line["data: ".Length..])!.AsObject();
+        }
+
+        return null;
+    }
+
+    /// <summary>All events that are left.</summary>
+    public async Task<IReadOnlyList<JsonObject>> RestAsync()
+    {
+        var rest = new List<JsonObject>();
+        while (await NextAsync() is { } item) rest.Add(item);
+        return rest;
+    }
+
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _response.Dispose();
+    }
+}
