@@ -79,7 +79,7 @@ internal sealed partial class DecoderModel : ILanguageModel
     public void Dispose() => _checkpoint.Dispose();
 
     /// <summary>sqrt(hidden) as the reference computes it: rounded to the type of the weights first (55.5 for 3072 in bf16).</summary>
-    private static float EmbeddingFactor(int hidden, TensorType type)
+    internal static float EmbeddingFactor(int hidden, TensorType type)
     {
         var factor = MathF.Sqrt(hidden);
         return type switch
