@@ -7,7 +7,7 @@ using Stoker.Replica.Requests;
 namespace Stoker.Replica.Engines;
 
 /// <summary>Stoker's own engine, with the model's tokenizer and chat template.</summary>
-internal sealed class StokerEngine(InferenceEngine engine, ChatTemplate? template, int maxSequences, TimeProvider time) : IReplicaEngine
+internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, TimeProvider time) : IReplicaEngine
 {
     private readonly Tokenizer _tokenizer = engine.Tokenizer;
 
@@ -17,7 +17,7 @@ internal sealed class StokerEngine(InferenceEngine engine, ChatTemplate? templat
 
     public int VocabularySize => _tokenizer.VocabularySize;
 
-    public bool SupportsChat => template is not null;
+    public bool SupportsChat => engine.ChatTemplate is not null;
 
     public SamplingOptions DefaultSampling => engine.DefaultSampling;
 
@@ -30,7 +30,7 @@ internal sealed class StokerEngine(InferenceEngine engine, ChatTemplate? templat
         var input = new ChatTemplateInput { Messages = messages, AddGenerationPrompt = true, Time = time };
         try
         {
-            return safeTokenization ? EncodeSafely(template!.RenderPieces(input)) : Encode(template!.Render(input));
+            return safeTokenization ? EncodeSafely(engine.ChatTemplate!.RenderPieces(input)) : Encode(engine.ChatTemplate!.Render(input));
         }
         catch (TemplateException refused)
         {

@@ -1,5 +1,4 @@
 using Stoker.Engine;
-using Stoker.Engine.Templates;
 
 namespace Stoker.Replica.Engines;
 
@@ -8,13 +7,11 @@ internal sealed class StokerEngineLoader(string modelFolder, EngineOptions optio
 {
     public async Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation)
     {
-        // The template beside the weights: each has its own files, and a cold start has no time to give away.
-        var template = Task.Run(() => ChatTemplate.Load(modelFolder), cancellation);
         var engine = InferenceEngine.Open(modelFolder, options);
         try
         {
             await ProbeAsync(engine, cancellation);
-            return new StokerEngine(engine, await template, options.MaxSequences, options.Time);
+            return new StokerEngine(engine, options.MaxSequences, options.Time);
         }
         catch
         {

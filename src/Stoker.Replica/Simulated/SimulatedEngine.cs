@@ -87,14 +87,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
         lock (_lock)
         {
             if (generation.Ended) return;
-            foreach (var (id, running) in _running.Where(entry => entry.Value.Generation == generation).ToArray())
-            {
-                _model.Cancel(Now, id);
-                _running.Remove(id);
-                _counters.Forget(id);
-                End_NeedsLock(running, FinishReason.Cancelled);
-            }
-
+            Cancel_NeedsLock(generation, null);
             Arm_NeedsLock();
         }
     }
@@ -104,13 +97,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
         lock (_lock)
         {
             _closed = true;
-            foreach (var (id, running) in _running.ToArray())
-            {
-                _model.Cancel(Now, id);
-                End_NeedsLock(running, FinishReason.Cancelled);
-            }
-
-            _running.Clear();
+            Cancel_NeedsLock(null, null);
         }
 
         return _timer.DisposeAsync();
@@ -182,16 +169,32 @@ internal sealed class SimulatedEngine : IReplicaEngine
             _counters.Forget(happened.Sequence);
         }
 
-        if (!stopped && !happened.Last) return false;
+        if (!stopped && !happened.Last)
+        {
+            if (running.Generation.TooSlow) Cancel_NeedsLock(running.Generation, new IOException("The client read too slowly; its answer was cancelled."));
+            return false;
+        }
+
         _running.Remove(happened.Sequence);
         _counters.End(stopped || running.EndsItself ? FinishReason.Stop : FinishReason.Length, running.Generation, happened.At);
         return false;
     }
 
-    private void End_NeedsLock(Running running, FinishReason reason)
+    private void End_NeedsLock(Running running, FinishReason reason, Exception? error = null)
     {
-        running.Generation.End(running.Choice, reason, Now, null);
+        running.Generation.End(running.Choice, reason, Now, error);
         _counters.End(reason, running.Generation, Now);
+    }
+
+    private void Cancel_NeedsLock(SimulatedGeneration? only, Exception? error)
+    {
+        foreach (var (id, running) in _running.Where(entry => only is null || entry.Value.Generation == only).ToArray())
+        {
+            _model.Cancel(Now, id);
+            _running.Remove(id);
+            _counters.Forget(id);
+            End_NeedsLock(running, FinishReason.Cancelled, error);
+        }
     }
 
     private void Arm_NeedsLock()

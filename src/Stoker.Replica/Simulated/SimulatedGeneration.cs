@@ -15,7 +15,7 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
     private readonly GenerationRequest _request;
     private readonly ulong _seed;
     private readonly Choice[] _choices;
-    private readonly Channel<GenerationEvent> _events = Channel.CreateBounded<GenerationEvent>(MostUnread);
+    private readonly Channel<GenerationEvent> _events;
     private readonly TimeSpan _submittedAt;
     private TimeSpan? _startedAt;
     private TimeSpan? _firstTokenAt;
@@ -25,9 +25,13 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
     public SimulatedGeneration(SimulatedEngine engine, GenerationRequest request, ulong seed, TimeSpan now)
     {
         (_engine, _request, _seed, _submittedAt, _left) = (engine, request, seed, now, request.Choices);
+        _events = Channel.CreateBounded<GenerationEvent>(MostUnread + request.Choices); // the last event of a choice always has room
         _choices = new Choice[request.Choices];
         for (var index = 0; index < _choices.Length; index++) _choices[index] = new(request.Stop);
     }
+
+    /// <summary>The reader left too much unread: the engine is to cancel.</summary>
+    public bool TooSlow { get; private set; }
 
     /// <summary>No choice runs any more.</summary>
     public bool Ended => _left == 0;
@@ -106,7 +110,8 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
 
     private void Write(GenerationEvent item)
     {
-        if (!_events.Writer.TryWrite(item)) _events.Writer.TryComplete(new IOException("The reader is too far behind."));
+        TooSlow |= item.Finish is null && _events.Reader.Count >= MostUnread;
+        if (!TooSlow || item.Finish is not null) _events.Writer.TryWrite(item);
     }
 
     private GenerationUsage Usage(TimeSpan now) => new(
