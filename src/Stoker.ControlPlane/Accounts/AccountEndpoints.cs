@@ -20,6 +20,7 @@ public static class AccountEndpoints
     public static void MapAccounts(this IEndpointRouteBuilder routes)
     {
         var v1 = routes.MapGroup("/v1").WithTags("Accounts").RequireAccess();
+        v1.AddEndpointFilter(Failures.Answer);
         v1.MapGet("/whoami", WhoAmI);
         v1.MapGet("/accounts", ListAccountsAsync);
         v1.MapPost("/accounts", CreateAccountAsync);

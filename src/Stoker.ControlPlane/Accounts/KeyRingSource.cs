@@ -11,10 +11,14 @@ internal sealed partial class KeyRingSource(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _loading = new(1, 1);
+    private readonly ChangeSignal _changed = new();
     private volatile KeyRing _current = KeyRing.Empty;
     private Revisions _seen = new(0, 0, 0);
 
     public KeyRing Current => _current;
+
+    /// <summary>Ends with the next ring. Take it before <see cref="Current"/>.</summary>
+    public Task Changed => _changed.Next;
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -35,6 +39,7 @@ internal sealed partial class KeyRingSource(
             var keys = await store.Keys.ListAsync(null, cancellation);
             _current = KeyRing.From(accounts, users, keys);
             Volatile.Write(ref _seen, new(accounts.Revision, users.Revision, keys.Revision));
+            _changed.Raise();
         }
         finally
         {

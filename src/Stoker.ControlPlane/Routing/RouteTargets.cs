@@ -1,4 +1,6 @@
 using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Runtimes;
 
@@ -13,14 +15,14 @@ internal sealed class RouteTargets
     private readonly Dictionary<ReplicaId, ReplicaTarget> _replicas = [];
     private readonly Dictionary<DeploymentName, DeploymentLoad> _loads = [];
 
-    public Route ToRoute(DeploymentRoute deployment, ModelCard card) => new(
+    public Route ToRoute(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition) => new(
         deployment.Name,
         deployment.BaseModel,
         // What the deployments' reconciler starts replicas with.
         ServedName: deployment.BaseModel.ToString(),
         deployment.CreateTime,
-        WaitingOf(deployment),
-        Detail: null,
+        WaitingOf(deployment, condition),
+        condition?.Message,
         card,
         [.. deployment.Ready.Select(ToTarget)])
     {
@@ -42,11 +44,12 @@ internal sealed class RouteTargets
         }
     }
 
-    private static Waiting WaitingOf(DeploymentRoute deployment) => deployment.State switch
+    private static Waiting WaitingOf(DeploymentRoute deployment, DeploymentCondition? condition) => deployment.State switch
     {
         "FAILED" => Waiting.Failed,
         "DELETING" or "DELETED" => Waiting.Deleting,
-        _ => deployment.DesiredReplicas == 0 ? Waiting.Parked : Waiting.Starting,
+        _ when deployment.DesiredReplicas == 0 => Waiting.Parked,
+        _ => condition?.Code == Code.ResourceExhausted ? Waiting.Capacity : Waiting.Starting,
     };
 
     private ReplicaTarget ToTarget(ReplicaEndpoint endpoint)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
@@ -8,28 +9,36 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Routing;
 
-/// <summary>Makes the routing table anew whenever replicas or models change. The table's only writer.</summary>
+/// <summary>Makes the routing table anew whenever replicas, models or deployments change. The table's only writer.</summary>
 internal sealed partial class RoutingFeed(
-    ReplicaDirectory replicas, ModelStore models, RoutingSource routing, TimeProvider time, ILogger<RoutingFeed> log) : BackgroundService
+    ReplicaDirectory replicas,
+    ModelStore models,
+    DeploymentStore deployments,
+    RoutingSource routing,
+    TimeProvider time,
+    ILogger<RoutingFeed> log) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    private readonly ChangeSignal _modelsChanged = new();
+    private readonly ChangeSignal _rowsChanged = new();
     private readonly RouteTargets _targets = new();
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(FollowModelsAsync(stoppingToken), RebuildAsync(stoppingToken));
+        Task.WhenAll(
+            FollowAsync("models", WatchModelsAsync, stoppingToken),
+            FollowAsync("deployments", WatchDeploymentsAsync, stoppingToken),
+            RebuildAsync(stoppingToken));
 
     private async Task RebuildAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
             // Both taken before looking, so that a change while the table is made is not lost.
-            var (replicasChanged, modelsChanged) = (replicas.Changed, _modelsChanged.Next);
+            var (replicasChanged, rowsChanged) = (replicas.Changed, _rowsChanged.Next);
             try
             {
                 await PublishAsync(stopping);
-                await Task.WhenAny(replicasChanged, modelsChanged).WaitAsync(stopping);
+                await Task.WhenAny(replicasChanged, rowsChanged).WaitAsync(stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -45,31 +54,57 @@ internal sealed partial class RoutingFeed(
 
     private async Task PublishAsync(CancellationToken cancellation)
     {
-        var deployments = replicas.Current.Routes;
-        var (routes, cards) = (new List<Route>(deployments.Count), new Dictionary<ModelName, ModelCard>());
-        foreach (var deployment in deployments.Values)
+        var known = replicas.Current.Routes;
+        var (routes, cards) = (new List<Route>(known.Count), new Dictionary<ModelName, ModelCard>());
+        foreach (var deployment in known.Values)
         {
             if (!cards.TryGetValue(deployment.BaseModel, out var card))
             {
                 cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
             }
 
-            routes.Add(_targets.ToRoute(deployment, card));
+            var condition = deployment.Ready.Count == 0 ? await FindConditionAsync(deployment.Name, cancellation) : null;
+            routes.Add(_targets.ToRoute(deployment, card, condition));
         }
 
         routing.Publish(new RoutingTable(routes));
-        _targets.DropOthers(deployments);
+        _targets.DropOthers(known);
     }
 
-    private async Task FollowModelsAsync(CancellationToken stopping)
+    /// <summary>Why it has no replica, in its reconciler's words; only wanted then.</summary>
+    private async Task<DeploymentCondition?> FindConditionAsync(DeploymentName name, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await deployments.FindAsync(name, cancellation))?.Deployment.Status.Condition;
+        }
+        catch (StorageException)
+        {
+            return null; // one row that cannot be read must not hold up the table of all others
+        }
+    }
+
+    private async Task WatchModelsAsync(CancellationToken stopping)
+    {
+        var list = await models.Rows.ListAsync(null, stopping);
+        _rowsChanged.Raise();
+        await foreach (var _ in models.Rows.WatchAsync(list.Revision, stopping)) _rowsChanged.Raise();
+    }
+
+    private async Task WatchDeploymentsAsync(CancellationToken stopping)
+    {
+        var (revision, _) = await deployments.ListAsync(account: null, stopping);
+        _rowsChanged.Raise();
+        await foreach (var _ in deployments.WatchAsync(revision, stopping)) _rowsChanged.Raise();
+    }
+
+    private async Task FollowAsync(string what, Func<CancellationToken, Task> watch, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
             try
             {
-                var list = await models.Rows.ListAsync(null, stopping);
-                _modelsChanged.Raise();
-                await foreach (var _ in models.Rows.WatchAsync(list.Revision, stopping)) _modelsChanged.Raise();
+                await watch(stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -81,7 +116,7 @@ internal sealed partial class RoutingFeed(
             }
             catch (Exception error)
             {
-                LogFailed("watch of models", error);
+                LogFailed(what, error);
                 await Task.Delay(RetryDelay, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -91,6 +126,6 @@ internal sealed partial class RoutingFeed(
         ? new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false)
         : new(WireEnum.TextOf(model.Kind), model.ContextLength, model.SupportsChat, model.SupportsTools, SupportsImageInput: false);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Routing: the {What} could not be read; requests go by the last table. Trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Routing could not read {What}; requests go by the last table. Trying again")]
     private partial void LogFailed(string what, Exception error);
 }

@@ -1,11 +1,21 @@
+using Stoker.ControlPlane.Storage;
+
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>Holds the current table. One writer puts a new one in; a request takes it once.</summary>
 public sealed class RoutingSource
 {
+    private readonly ChangeSignal _changed = new();
     private volatile RoutingTable _current = RoutingTable.Empty;
 
     public RoutingTable Current => _current;
 
-    public void Publish(RoutingTable table) => _current = table;
+    /// <summary>Ends with the next table. Take it before <see cref="Current"/>, so that no table falls between the two.</summary>
+    public Task Changed => _changed.Next;
+
+    public void Publish(RoutingTable table)
+    {
+        _current = table;
+        _changed.Raise();
+    }
 }

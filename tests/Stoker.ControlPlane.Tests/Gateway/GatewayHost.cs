@@ -107,6 +107,9 @@ public sealed class GatewayHost : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ApiKeyResource))!;
     }
 
+    /// <summary>Every file of the data directory.</summary>
+    public IReadOnlyList<string> Files() => Directory.GetFiles(_store.Data.Root, "*", SearchOption.AllDirectories);
+
     public static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,139 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Logging.Abstractions;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Routing;
+using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Storage;
+using Stoker.ControlPlane.Tests.Storage;
+using static Stoker.ControlPlane.Tests.Routing.Routes;
+
+namespace Stoker.ControlPlane.Tests.Routing;
+
+public sealed class RoutingFeedTests : IAsyncLifetime
+{
+    private static readonly ModelName Model = ModelName.Parse("accounts/fireworks/models/story-3m");
+    private static readonly DeploymentName Deployment = DeploymentName.Parse("accounts/default/deployments/d");
+
+    private readonly StoreFile _file = new();
+    private readonly ReplicaDirectory _directory = new();
+    private readonly RoutingSource _routing = new();
+    private SqliteDatabase _database = null!;
+    private ModelStore _models = null!;
+    private DeploymentStore _deployments = null!;
+    private RoutingFeed _feed = null!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = _file.Open();
+        var store = new SqliteResourceStore(_database, 1000);
+        _models = new(store, _file.Data);
+        await _models.Rows.CreateAsync(
+            Model, new ModelResource { Kind = "HF_BASE_MODEL", ContextLength = 512 }, ModelStatus.Empty(null), Cancellation);
+        _deployments = new(store);
+        _feed = new(_directory, _models, _deployments, _routing, TimeProvider.System, NullLogger<RoutingFeed>.Instance);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _feed.StopAsync(CancellationToken.None);
+        _feed.Dispose();
+        await _database.DisposeAsync();
+        _file.Dispose();
+    }
+
+    [Fact]
+    public async Task The_table_follows_the_replica_directory()
+    {
+        await _feed.StartAsync(Cancellation);
+        var replica = Endpoint();
+
+        var route = await PublishedAsync(route => route?.Ready.Count == 1, Published("READY", 1, replica));
+        (route!.Ready[0].ReplicaId, route.Ready[0].SocketPath, route.ServedName).ShouldBe((replica.Id.ToString(), "/run/r.sock", Model.ToString()));
+        (route.Model.Kind, route.Model.ContextLength).ShouldBe(("HF_BASE_MODEL", 512));
+
+        (await PublishedAsync(route => route?.Ready.Count == 0, Published("READY", 1)))!.Waiting.ShouldBe(Waiting.Starting);
+        await PublishedAsync(route => route is null);
+    }
+
+    [Fact]
+    public async Task The_table_follows_the_models()
+    {
+        await _feed.StartAsync(Cancellation);
+        await PublishedAsync(route => route is not null, Published("READY", 1));
+        var row = await _models.Rows.FindAsync(Model, Cancellation);
+
+        await _models.Rows.UpdateSpecAsync(row!, row!.Spec with { ContextLength = 2048 }, Cancellation);
+
+        await RouteAsync(route => route?.Model.ContextLength == 2048);
+    }
+
+    [Fact]
+    public async Task A_count_survives_a_replica_that_is_out_of_the_table_for_a_moment()
+    {
+        await _feed.StartAsync(Cancellation);
+        var replica = Endpoint();
+        var before = await PublishedAsync(route => route?.Ready.Count == 1, Published("READY", 1, replica));
+        using var lease = before!.Pick();
+
+        await PublishedAsync(route => route?.Ready.Count == 0, Published("READY", 1));
+        var after = await PublishedAsync(route => route?.Ready.Count == 1, Published("READY", 1, replica));
+
+        after!.Ready[0].InFlight.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_deployment_that_waits_tells_why_in_its_reconcilers_words()
+    {
+        await _feed.StartAsync(Cancellation);
+        var document = new DeploymentDocument { Resource = new DeploymentResource { BaseModel = Model.ToString() } };
+        var row = (await _deployments.CreateAsync(Deployment, document, Cancellation)).Value;
+        await PublishedAsync(route => route?.Waiting == Waiting.Starting, Published("CREATING", 1));
+
+        var condition = new DeploymentCondition(Code.ResourceExhausted, "1 of 1 replicas wait for capacity");
+        await _deployments.WriteStatusAsync(row, row.Deployment.Status with { Condition = condition }, Cancellation);
+
+        (await RouteAsync(route => route?.Waiting == Waiting.Capacity))!.Detail.ShouldBe(condition.Message);
+    }
+
+    [Theory]
+    [InlineData("CREATING", 1, Waiting.Starting)]
+    [InlineData("UPDATING", 1, Waiting.Starting)]
+    [InlineData("READY", 0, Waiting.Parked)]
+    [InlineData("FAILED", 1, Waiting.Failed)]
+    [InlineData("DELETING", 0, Waiting.Deleting)]
+    [InlineData("DELETED", 0, Waiting.Deleting)]
+    public void The_cause_of_waiting_comes_from_the_deployments_state(string state, int desired, Waiting expected) =>
+        new RouteTargets()
+            .ToRoute(Published(state, desired), new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false), null)
+            .Waiting.ShouldBe(expected);
+
+    private static DeploymentRoute Published(string state, int desired, params IReadOnlyList<ReplicaEndpoint> ready) =>
+        new(Deployment, Model, state, desired, ready, Noon);
+
+    private static ReplicaEndpoint Endpoint() => new(ReplicaId.Random(), new Uri("http://replica/"), "/run/r.sock", 8);
+
+    /// <summary>Publishes, and waits for a table in which the deployment's route is as wanted.</summary>
+    private Task<Route?> PublishedAsync(Func<Route?, bool> wanted, params IReadOnlyList<DeploymentRoute> deployments)
+    {
+        _directory.Publish(new ReplicaSnapshot(deployments.ToFrozenDictionary(deployment => deployment.Name)));
+        return RouteAsync(wanted);
+    }
+
+    private async Task<Route?> RouteAsync(Func<Route?, bool> wanted)
+    {
+        while (true)
+        {
+            var changed = _routing.Changed;
+            var route = _routing.Current.Of(Deployment.Parent).SingleOrDefault();
+            if (wanted(route)) return route;
+            await changed.WaitAsync(Cancellation);
+        }
+    }
+}
