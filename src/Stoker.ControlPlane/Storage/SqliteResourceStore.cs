@@ -13,6 +13,9 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
     private const string Columns =
         "kind, parent, name, generation, spec_revision, status_revision, spec, status, create_time, update_time";
 
+    /// <summary>Before a kind's name: the counter of the newest deletion that its log has forgotten.</summary>
+    private const string Compacted = "compacted:";
+
     private int _deletions;
 
     public ValueTask<StoredResource?> FindAsync(ResourceKey key, CancellationToken cancellation)
@@ -115,7 +118,7 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
 
     private static WatchBatchResult ChangesAfter(SqliteSession snapshot, string kind, long after)
     {
-        if (Counter(snapshot, "compacted") is var compacted && after < compacted) throw new WatchExpiredException(after, compacted);
+        if (Counter(snapshot, Compacted + kind) is var compacted && after < compacted) throw new WatchExpiredException(after, compacted);
         var changes = snapshot.Query(
             $"SELECT {Columns} FROM resources WHERE kind = $1 AND revision > $2 ORDER BY revision LIMIT {WatchBatch + 1}",
             row =>
@@ -130,7 +133,7 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
             kind, after));
         changes.Sort((left, right) => left.Revision.CompareTo(right.Revision));
 
-        // A whole look moves the position to the store's own revision: a quiet kind's watch must not expire by other kinds' deletions.
+        // A whole look moves the position to the store's own revision, so that a watch lags no more than its kind changes.
         if (changes.Count <= WatchBatch) return new(changes, Counter(snapshot, "revision"), More: false);
         changes.RemoveRange(WatchBatch, changes.Count - WatchBatch);
         return new(changes, changes[^1].Revision, More: true);
@@ -141,8 +144,14 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
         var oldest = session.Scalar(
             "SELECT coalesce((SELECT revision FROM tombstones ORDER BY revision DESC LIMIT 1 OFFSET $1), 0)", changeLogLength);
         if (oldest == 0) return;
+        // Per kind: the watch of a quiet one must not expire by the deletions of another.
+        session.Execute(
+            $"""
+            INSERT OR REPLACE INTO counters (name, value)
+            SELECT '{Compacted}' || kind, max(revision) FROM tombstones WHERE revision <= $1 GROUP BY kind
+            """,
+            oldest);
         session.Execute("DELETE FROM tombstones WHERE revision <= $1", oldest);
-        session.Execute("UPDATE counters SET value = $1 WHERE name = 'compacted'", oldest);
     }
 
     private static StoredResource? Find(SqliteSession session, ResourceKey key) => session.QueryOne(
@@ -162,7 +171,7 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
         session.Scalar("UPDATE counters SET value = value + 1 WHERE name = 'revision' RETURNING value");
 
     private static long Counter(SqliteSession session, string name) =>
-        session.Scalar("SELECT value FROM counters WHERE name = $1", name);
+        session.Scalar("SELECT coalesce((SELECT value FROM counters WHERE name = $1), 0)", name);
 
     private static Problem Missing(ResourceKey key) => Problem.NotFound($"{Noun(key)} \"{key.Name}\" not found");
 

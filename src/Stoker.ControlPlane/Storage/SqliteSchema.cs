@@ -29,7 +29,7 @@ internal static class SqliteSchema
             revision INTEGER PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, name TEXT NOT NULL);
         CREATE INDEX tombstones_by_kind ON tombstones (kind, revision);
         CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-        INSERT INTO counters VALUES ('revision', 0), ('compacted', 0);
+        INSERT INTO counters VALUES ('revision', 0);
         CREATE TABLE leases (
             name TEXT PRIMARY KEY, holder TEXT NOT NULL, fencing_number INTEGER NOT NULL,
             boot_id TEXT NOT NULL, expire_stamp INTEGER NOT NULL, expire_time INTEGER NOT NULL) WITHOUT ROWID;
