@@ -15,6 +15,9 @@ internal sealed class FakeText : ITextDecoder
 
     public int VocabularySize => Size;
 
+    /// <summary>Not even a stream can be had.</summary>
+    public bool FailsAtOnce { get; set; }
+
     public static int[] Ids(string text) => [.. text.Select(letter => letter - 'a')];
 
     public ReadOnlyMemory<byte> TokenBytes(int id) => id switch
@@ -24,7 +27,8 @@ internal sealed class FakeText : ITextDecoder
         _ => default,
     };
 
-    public ITextStream NewStream(bool skipSpecialTokens) => new Stream(this);
+    public ITextStream NewStream(bool skipSpecialTokens) =>
+        FailsAtOnce ? throw new FormatException("a detokeniser's bug") : new Stream(this);
 
     private sealed class Stream(FakeText text) : ITextStream
     {

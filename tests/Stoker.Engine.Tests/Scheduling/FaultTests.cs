@@ -16,6 +16,21 @@ public sealed class FaultTests
         new(), StepLoopTests.Ask("abc") with { PromptTokens = [1, FakeText.Broken], Echo = true, Choices = 2 }, "FormatException");
 
     [Fact]
+    public void A_fault_before_the_first_step_ends_every_choice_of_that_request_alone()
+    {
+        var rig = new LoopRig();
+        var neighbour = rig.Submit(StepLoopTests.Forced(1, maxTokens: 3));
+        rig.Text.FailsAtOnce = true;
+        var bad = rig.Submit(StepLoopTests.Forced(1) with { Choices = 3 });
+        rig.Run();
+        LoopRig.Result(neighbour).Choices[0].Text.ShouldBe("bbb");
+        var result = LoopRig.Result(bad);
+        result.Choices.Select(choice => choice.Finish).ShouldBe([FinishReason.Error, FinishReason.Error, FinishReason.Error]);
+        result.Choices[2].Error.ShouldBeOfType<EngineFaultException>();
+        bad.Events.Ended.IsCompleted.ShouldBeTrue();
+    }
+
+    [Fact]
     public void A_fault_in_the_forward_pass_ends_the_requests_of_that_step_and_the_loop_lives()
     {
         var rig = new LoopRig();

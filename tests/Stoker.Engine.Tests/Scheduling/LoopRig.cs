@@ -17,12 +17,14 @@ internal sealed class LoopRig
         Model = model ?? new();
         _door = new(FakeText.Size, Model.Shape.ContextLength, blocks, KvStore.BlockSize, SamplingOptions.ApiDefaults);
         var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8);
-        Loop = new(Model, new(Model.Shape, blocks), limits, new FakeText(), Counters, _options);
+        Loop = new(Model, new(Model.Shape, blocks), limits, Text, Counters, _options);
     }
 
     public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
 
     public FakeModel Model { get; }
+
+    public FakeText Text { get; } = new();
 
     public EngineCounters Counters { get; } = new();
 
