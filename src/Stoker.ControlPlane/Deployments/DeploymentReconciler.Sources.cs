@@ -9,7 +9,7 @@ namespace Stoker.ControlPlane.Deployments;
 /// <summary>Where the names in the queue come from, and what is logged.</summary>
 public sealed partial class DeploymentReconciler
 {
-    private async Task<long> LoadAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    internal async Task<long> LoadAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
         _known.Clear();
         _routes.Clear();

@@ -1,0 +1,163 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Storage;
+using Stoker.ControlPlane.Tests.Runtimes;
+using Stoker.ControlPlane.Tests.Storage;
+using Stoker.Testing;
+
+namespace Stoker.ControlPlane.Tests.Deployments;
+
+/// <summary>
+/// A server's deployments on a real store, with fake replicas and a clock that moves when told to. One driver: nothing happens between calls, so
+/// no test waits for anything.
+/// </summary>
+internal sealed class DeploymentWorld : IAsyncDisposable
+{
+    public static readonly AccountName Account = AccountName.Parse("accounts/acme");
+    public static readonly UserName User = UserName.Parse("accounts/acme/users/ann");
+
+    private readonly StoreFile _file = new();
+    private readonly SqliteDatabase _database;
+    private readonly ModelStore _models;
+    private readonly Inventory _inventory;
+    private WorkQueue<DeploymentName> _queue;
+
+    public DeploymentWorld(int slots = 2)
+    {
+        _database = SqliteDatabase.Open(_file.Path, Time, TimeSpan.FromDays(1)); // one process: nobody to poll for
+        var rows = new SqliteResourceStore(_database, changeLogLength: 1000);
+        _models = new(rows, _file.Data);
+        Store = new(rows);
+        _inventory = new([new(Region.Local, AcceleratorType.Cpu, slots, [], 1 << 30)]);
+        Commands = new(Store, _models, new(_models), _inventory, Time);
+        Runtime = new(Time);
+        _queue = new(Time);
+        Reconciler = NewReconciler();
+    }
+
+    public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
+    public DeploymentsOptions Options { get; } = new();
+    public DeploymentStore Store { get; }
+    public DeploymentCommands Commands { get; }
+    public FakeRuntime Runtime { get; }
+    public ReplicaDirectory Directory { get; } = new();
+    public DeploymentReconciler Reconciler { get; private set; }
+
+    public static DeploymentName Name(string id) => Account.Deployment(ResourceId.Parse(id));
+
+    /// <summary>A library model, ready or only a catalogue entry.</summary>
+    public async Task AddModelAsync(string id = "story-3m", ModelKind kind = ModelKind.HfBaseModel, bool ready = true, string account = "fireworks")
+    {
+        var inspection = new ModelInspection(
+            kind, "llama", ContextLength: 1024, ParameterCount: 3_000_000, WeightBytes: 6_000_000, Moe: false, SupportsChat: true, SupportsTools: false,
+            SupportsLora: true, [Precision.Bf16], new Dictionary<string, double>(), Peft: null, Warnings: []);
+        var name = AccountName.Parse($"accounts/{account}").Model(ResourceId.Parse(id));
+        var status = ready
+            ? ModelStatus.Empty(null) with { State = ModelState.Ready, Folder = $"/models/{id}", Inspection = inspection }
+            : ModelStatus.Empty(new("FAILED_PRECONDITION", "There are no weights yet"));
+        var kindName = ControlPlane.Resources.WireEnum.TextOf(kind);
+        (await _models.Rows.CreateAsync(name, new ModelResource { Kind = kindName, Public = true }, status, default)).Problem.ShouldBeNull();
+    }
+
+    public async Task RemoveModelAsync(string id = "story-3m")
+    {
+        var row = await _models.Rows.FindAsync(AccountName.Library.Model(ResourceId.Parse(id)), default);
+        (await _models.Rows.DeleteAsync(row!, default)).Problem.ShouldBeNull();
+    }
+
+    public Task<Result<Deployment>> TryCreateAsync(string? id, DeploymentResource? asked = null, bool validateOnly = false) =>
+        Commands.CreateAsync(Account, asked ?? new() { BaseModel = "story-3m" }, id, validateOnly, User, default);
+
+    public async Task CreateAsync(string id, DeploymentResource? asked = null)
+    {
+        (await TryCreateAsync(id, asked)).Problem.ShouldBeNull();
+        await SettleAsync();
+    }
+
+    public async Task UpdateAsync(string id, DeploymentResource patch, string? mask = null)
+    {
+        (await TryUpdateAsync(id, patch, mask)).Problem.ShouldBeNull();
+        await SettleAsync();
+    }
+
+    public Task<Result<Deployment>> TryUpdateAsync(string id, DeploymentResource patch, string? mask = null) =>
+        Commands.UpdateAsync(Name(id), patch, mask, default);
+
+    public Task<Result<Deployment>> ScaleAsync(string id, int? count) => Commands.ScaleAsync(Name(id), count, default);
+
+    public Task<Result<Deployment>> DeleteAsync(string id, bool hard) => Commands.DeleteAsync(Name(id), hard, default);
+
+    public Task<Result<Deployment>> UndeleteAsync(string id) => Commands.UndeleteAsync(Name(id), default);
+
+    public async Task<Deployment?> FindAsync(string id) => (await Store.FindAsync(Name(id), default))?.Deployment;
+
+    public async Task<Deployment> GetAsync(string id) => (await FindAsync(id)).ShouldNotBeNull();
+
+    public IReadOnlyList<ReplicaEndpoint> Routed(string id) => Directory.Current.Routes.TryGetValue(Name(id), out var route) ? route.Ready : [];
+
+    /// <summary>Looks at everything until nothing is left to look at now.</summary>
+    public async Task SettleAsync()
+    {
+        var (_, all) = await Store.ListAsync(account: null, default);
+        foreach (var name in all.Select(stored => stored.Deployment.Name.ToString()).Concat(Runtime.List().Select(replica => replica.Spec.Deployment)).Distinct())
+        {
+            _queue.Add(DeploymentName.Parse(name));
+        }
+
+        for (var turns = 0; _queue.TryTake(out var name); turns++)
+        {
+            turns.ShouldBeLessThan(10_000, "The reconciler does not come to rest");
+            if (await Reconciler.ReconcileAsync(name, _queue, default) is { } delay)
+            {
+                if (delay <= TimeSpan.Zero) _queue.Add(name);
+                else _queue.AddAfter(name, delay);
+            }
+        }
+    }
+
+    public async Task PassAsync(TimeSpan time, TimeSpan? step = null)
+    {
+        var tick = step ?? TimeSpan.FromMilliseconds(500);
+        for (var passed = TimeSpan.Zero; passed < time; passed += tick)
+        {
+            Time.Advance(tick);
+            await SettleAsync();
+        }
+    }
+
+    public Task PassAsync(double seconds) => PassAsync(TimeSpan.FromSeconds(seconds));
+
+    /// <summary>The server is killed and another one starts: memory is gone, store and replicas are not.</summary>
+    public async Task RestartServerAsync()
+    {
+        _queue.Dispose();
+        _queue = new(Time);
+        Reconciler.Dispose();
+        Reconciler = NewReconciler();
+        await Reconciler.LoadAsync(_queue, default);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Reconciler.Dispose();
+        _queue.Dispose();
+        await _database.DisposeAsync();
+        _file.Dispose();
+    }
+
+    private DeploymentReconciler NewReconciler() => new(
+        Store, _models, Runtime, _inventory, Directory,
+        new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
+        Microsoft.Extensions.Options.Options.Create(Options),
+        Microsoft.Extensions.Options.Options.Create(new LocalRuntimeOptions()),
+        Time,
+        NullLogger<DeploymentReconciler>.Instance);
+}

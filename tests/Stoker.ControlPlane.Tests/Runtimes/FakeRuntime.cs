@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Tests.Runtimes;
+
+/// <summary>Replicas that only exist in time: they boot, answer, fail and drain as long as they are told to. Survives its owners, as processes do.</summary>
+internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
+{
+    private readonly Dictionary<ReplicaId, Fake> _replicas = [];
+    private readonly Channel<string> _changes = Channel.CreateUnbounded<string>();
+
+    /// <summary>From start to ready.</summary>
+    public TimeSpan Boot { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>From stop to gone.</summary>
+    public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Last words of every start from now on; null lets starts work.</summary>
+    public string? StartFailure { get; set; }
+
+    /// <summary>Deployments whose starts alone fail.</summary>
+    public HashSet<string> Failing { get; } = [];
+
+    public int Starts { get; private set; }
+
+    public IEnumerable<ReplicaSpec> Running => _replicas.Values.Where(fake => Phase(fake) != ReplicaPhase.Ended).Select(fake => fake.Spec);
+
+    public IReadOnlyList<ReplicaId> Stopping => [.. _replicas.Values.Where(fake => fake.StoppedAt is not null).Select(fake => fake.Spec.Id)];
+
+    public Task AdoptAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public IReadOnlyList<ObservedReplica> List() => [.. _replicas.Values.Select(Observe)];
+
+    public Task StartAsync(ReplicaSpec spec, CancellationToken cancellation)
+    {
+        if (_replicas.ContainsKey(spec.Id)) return Task.CompletedTask;
+        var clash = Running.FirstOrDefault(other => (other.Region, other.AcceleratorType) == (spec.Region, spec.AcceleratorType) && other.Slots.Intersect(spec.Slots).Any());
+        if (clash is not null) throw new InvalidOperationException($"{spec.Id} of {spec.Deployment} was started on a slot that {clash.Id} of {clash.Deployment} holds");
+        var failure = StartFailure ?? (Failing.Contains(spec.Deployment) ? "it was told to fail" : null);
+        _replicas[spec.Id] = new(spec, time.GetUtcNow(), failure);
+        Starts++;
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(ReplicaId id, CancellationToken cancellation)
+    {
+        if (_replicas.TryGetValue(id, out var fake)) fake.StoppedAt ??= time.GetUtcNow();
+        return Task.CompletedTask;
+    }
+
+    public Task ForgetAsync(ReplicaId id, CancellationToken cancellation)
+    {
+        if (_replicas.TryGetValue(id, out var fake) && Phase(fake) == ReplicaPhase.Ended) _replicas.Remove(id);
+        return Task.CompletedTask;
+    }
+
+    public async IAsyncEnumerable<string> ChangesAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var name in _changes.Reader.ReadAllAsync(cancellation)) yield return name;
+    }
+
+    public Task ReleaseAsync(bool leaveReplicas, CancellationToken cancellation)
+    {
+        if (!leaveReplicas) _replicas.Clear();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>kill -9.</summary>
+    public void Crash(ReplicaId id, string words = "was killed by signal 9")
+    {
+        _replicas[id].CrashedWith = words;
+        _changes.Writer.TryWrite(_replicas[id].Spec.Deployment);
+    }
+
+    /// <summary>It stops answering, for a time that the runtime has counted.</summary>
+    public void Hang(ReplicaId id, TimeSpan since) => _replicas[id].Stalled = since;
+
+    /// <summary>Somebody else's replica, or one whose record was lost.</summary>
+    public void Plant(ReplicaSpec spec) => _replicas[spec.Id] = new(spec, time.GetUtcNow(), null);
+
+    private ObservedReplica Observe(Fake fake)
+    {
+        var phase = Phase(fake);
+        var ready = phase == ReplicaPhase.Ready;
+        var end = phase == ReplicaPhase.Ended ? new ReplicaEnd(fake.StoppedAt is not null, fake.CrashedWith ?? fake.Failure ?? "drained") : null;
+        return new(
+            fake.Spec, phase, ready ? new(fake.Spec.Id, new("http://replica/"), $"/fake/{fake.Spec.Id}", 8) : null,
+            phase == ReplicaPhase.Loading ? 0.5 : null, fake.Stalled, end);
+    }
+
+    private ReplicaPhase Phase(Fake fake)
+    {
+        var now = time.GetUtcNow();
+        if (fake.CrashedWith is not null) return ReplicaPhase.Ended;
+        if (fake.StoppedAt is { } stopped) return now >= stopped + Drain ? ReplicaPhase.Ended : ReplicaPhase.Draining;
+        if (now < fake.StartedAt + Boot / 2) return ReplicaPhase.Starting;
+        if (fake.Failure is not null) return ReplicaPhase.Ended;
+        return now < fake.StartedAt + Boot ? ReplicaPhase.Loading : ReplicaPhase.Ready;
+    }
+
+    private sealed class Fake(ReplicaSpec spec, DateTimeOffset startedAt, string? failure)
+    {
+        public ReplicaSpec Spec => spec;
+        public DateTimeOffset StartedAt => startedAt;
+        public string? Failure => failure;
+        public DateTimeOffset? StoppedAt { get; set; }
+        public string? CrashedWith { get; set; }
+        public TimeSpan Stalled { get; set; }
+    }
+}
