@@ -21,7 +21,7 @@ internal sealed class ReplicaArguments
           --context-length N         positions of prompt and answer together; default: the model's
           --memory-bytes N           bytes for weights, cache and buffers together
           --max-sequences N          sequences that run at once; default: the engine's
-          --simulate KEY=VALUE,...   the simulated engine's figures, see docs
+          --simulate KEY=VALUE,...   the simulated engine's figures, see docs/replica.md
         Set by a server that owns the replica:
           --id ID                    its identity, repeated at /health
           --directory DIRECTORY      where log.txt and exit.json go; default: the log goes to standard error

@@ -3,17 +3,20 @@ namespace Stoker.Engine.Scheduling;
 /// <summary>What the engine has done, for <see cref="EngineStatistics"/>. Written by the loop and the door, read by anyone.</summary>
 internal sealed class EngineCounters
 {
-    // Seconds. Decades in 1-2.5-5 steps over what a small model on an idle machine and a large one under load show.
+    // Seconds. The bounds of vLLM, so that its dashboards fit, and finer ones below them: a small model on a CPU is faster than those begin.
     private static readonly double[] TokenBounds =
-        [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5];
+        [.0005, .001, .0025, .005, .01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80];
+
+    private static readonly double[] FirstTokenBounds =
+        [.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560];
 
     private static readonly double[] RequestBounds =
-        [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+        [.001, .005, .01, .025, .05, .1, .3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680];
 
     private readonly Lock _lock = new();
     private readonly long[] _finished = new long[Enum.GetValues<FinishReason>().Length];
     private readonly Histogram _queueTime = new(RequestBounds);
-    private readonly Histogram _timeToFirstToken = new(RequestBounds);
+    private readonly Histogram _timeToFirstToken = new(FirstTokenBounds);
     private readonly Histogram _interTokenLatency = new(TokenBounds);
     private readonly Histogram _timePerOutputToken = new(TokenBounds);
     private readonly Histogram _endToEndLatency = new(RequestBounds);
