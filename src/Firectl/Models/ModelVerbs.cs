@@ -53,7 +53,7 @@ internal static class ModelVerbs
             var request = new CreateModelRequest
             {
                 ModelId = name.Model.ToString(),
-                Model = Described(flags.Over(new ModelResource(), invocation), folder, invocation.Value(baseModel), name),
+                Model = Described(flags.Over(new ModelResource(), invocation), folder, invocation.Value(baseModel)),
             };
             var address = $"v1/{name.Parent}/models";
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, address, request, ServerConnection.Type<CreateModelRequest>());
@@ -151,7 +151,7 @@ internal static class ModelVerbs
         };
     }
 
-    private static ModelResource Described(ModelResource model, ModelFolder folder, string? baseModel, ModelName name)
+    private static ModelResource Described(ModelResource model, ModelFolder folder, string? baseModel)
     {
         if (!folder.IsAddon)
         {
@@ -161,10 +161,11 @@ internal static class ModelVerbs
 
         if (baseModel is null) throw new ProblemException(Problem.InvalidArgument("the folder is a LoRA addon (it has adapter_config.json): name its base with --base-model"));
         var (rank, targets) = folder.AdapterFacts();
+        // A bare base goes as it is: the server looks in this account and then in the library.
         return model with
         {
             Kind = "HF_PEFT_ADDON",
-            PeftDetails = new() { BaseModel = baseModel.Contains('/') ? baseModel : $"{name.Parent}/models/{baseModel}", R = rank, TargetModules = targets },
+            PeftDetails = new() { BaseModel = baseModel, R = rank, TargetModules = targets },
         };
     }
 

@@ -31,12 +31,19 @@ internal sealed partial class ModelCommands(
         var name = account.Model(id!);
         var linked = await LinkAsync(name, spec, cancellation);
         if (!linked.TryGet(out spec, out problem)) return problem;
-        files.Remove(name); // what a killed delete left behind
-        var created = await _rows.CreateAsync(
-            name, spec.Resource with { CreatedBy = by.ToString() }, ModelStatus.Empty(NoFilesYet(name)), cancellation);
+        var created = await CreateAsync(name, spec.Resource with { CreatedBy = by.ToString() }, cancellation);
         if (!created.TryGet(out var row, out problem)) return problem;
         LogCreated(name, spec.Kind);
         return ModelView.Of(row);
+    }
+
+    private async Task<Result<Stored<ModelName, ModelResource, ModelStatus>>> CreateAsync(
+        ModelName name, ModelResource spec, CancellationToken cancellation)
+    {
+        using var passage = await gates.EnterAsync(name, cancellation);
+        // Files without a row are what a killed delete left behind; with a row they are the model's, and the store refuses the create.
+        if (await _rows.FindAsync(name, cancellation) is null) files.Remove(name);
+        return await _rows.CreateAsync(name, spec, ModelStatus.Empty(NoFilesYet(name)), cancellation);
     }
 
     public async Task<Result<ModelResource>> UpdateAsync(

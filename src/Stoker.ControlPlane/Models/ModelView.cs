@@ -42,7 +42,7 @@ internal static class ModelView
             CheckpointFormat = "HUGGINGFACE",
             ParameterCount = seen.ParameterCount, // counted: what the files hold is right, whatever was said before
             Moe = seen.Moe,
-            ModelType = spec.ModelType ?? seen.ModelType,
+            ModelType = seen.ModelType ?? spec.ModelType,
             DefaultPrecision = seen.Precisions.Count > 0 ? WireEnum.TextOf(seen.Precisions[0]) : null,
         };
 }

@@ -260,6 +260,18 @@ public sealed class ModelEndpointsTests(ModelsHost host) : IClassFixture<ModelsH
     }
 
     [Fact]
+    public async Task A_model_that_is_made_again_finds_nothing_of_a_killed_delete()
+    {
+        var folder = host.FolderOf("accounts/acme/models/again");
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, "config.json"), "{}", TestContext.Current.CancellationToken);
+
+        (await host.Tenant.Post(Acme, Body("again"))).ShouldBe(200);
+
+        Directory.Exists(folder).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_model_in_use_is_not_deleted()
     {
         await host.Tenant.Post(Acme, Body("used"));

@@ -185,6 +185,7 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
         foreach (var (file, url) in urls) await host.Nobody.Put(url, files[file]);
         (await host.Tenant.Get($"{Acme}/fixed-files:validateUpload")).ShouldBe(200);
 
+        (await host.Tenant.Post(Acme, ModelEndpointsTests.Body("fixed-files"))).ShouldBe(409); // and touches nothing
         (await host.Nobody.Put(urls["config.json"], Config)).ShouldBe(400).Message.ShouldContain("READY");
         (await Announce("fixed-files", files, resume: true)).ShouldBe(400).Message.ShouldContain("do not change");
         var downloads = (await host.Tenant.Get($"{Acme}/fixed-files:getDownloadEndpoint")).ShouldBe(200).Json["filenameToSignedUrls"]!.AsObject();
@@ -252,6 +253,7 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
         (await host.Operator.Get($"{Entry}:validateUpload")).ShouldBe(200).Text.ShouldContain("the files allow 2048: that holds");
 
         var model = (await host.Tenant.Get(Entry)).Json;
+        ((string?)model["baseModelDetails"]!["modelType"]).ShouldBe("llama"); // as the files say, whatever the catalogue said
         ((string?)model["state"], (int?)model["contextLength"], (string?)model["baseModelDetails"]!["parameterCount"]).ShouldBe(("READY", 2048, "50"));
         (await host.Operator.Patch($"{Entry}?updateMask=display_name", """{"displayName": "Ours"}""")).ShouldBe(200);
         (await host.Operator.Delete(Entry)).ShouldBe(200);
