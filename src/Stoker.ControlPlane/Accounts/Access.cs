@@ -27,7 +27,8 @@ public static class Access
         {
             var inner = endpoint.RequestDelegate ?? throw new InvalidOperationException("The route has no handler to guard");
             endpoint.Metadata.Add(new RequiresKeyMetadata());
-            endpoint.RequestDelegate = context => Check(context) is { } problem ? new ProblemResult(problem).ExecuteAsync(context) : inner(context);
+            endpoint.RequestDelegate = context =>
+                Check(context) is { } problem ? new ProblemResult(problem).ExecuteAsync(context) : inner(context);
         });
         return routes;
     }

@@ -39,7 +39,8 @@ internal static class AccessRule
         $"Only an admin of the operating account changes {AccountName.Library}: copy the model into your own account instead");
 
     private static Problem? CheckRole(Principal caller) => caller.Role == Role.InferenceUser
-        ? Problem.PermissionDenied("This key's user has the role inference-user, which may only call models: use a key of a user with another role")
+        ? Problem.PermissionDenied(
+            "This key's user has the role inference-user, which may only call models: use a key of a user with another role")
         : null;
 
     /// <summary>The resource that the path names, without verbs and sub-collections: <c>accounts/a/models/m</c>, or <c>accounts/a</c>.</summary>

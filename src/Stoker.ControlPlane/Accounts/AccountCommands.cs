@@ -9,6 +9,7 @@ namespace Stoker.ControlPlane.Accounts;
 internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
 {
     private const int MaxDisplayName = 63;
+    private const int MaxEmail = 254;
 
     /// <summary>The accounts that a caller sees: its own, and all for an operator.</summary>
     public async Task<IEnumerable<AccountResource>> ListAsync(Principal caller, CancellationToken cancellation) =>
@@ -33,7 +34,8 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
         var name = new AccountName(id);
         if (name == AccountName.Library) return Problem.AlreadyExists($"{name} is the library's account: choose another account_id");
 
-        var created = await store.Accounts.CreateAsync(name, new(body.DisplayName, body.Email, Operator: false), NoStatus.Instance, cancellation);
+        var spec = new AccountSpec(body.DisplayName, body.Email, Operator: false);
+        var created = await store.Accounts.CreateAsync(name, spec, NoStatus.Instance, cancellation);
         if (created.Problem is null) await ring.ReloadAsync(CancellationToken.None); // it is there: no turning back
         return created.Then<AccountResource>(account => ToResource(account));
     }
@@ -44,10 +46,11 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
         violations.Require(
             displayName is null || displayName.Length <= MaxDisplayName, "display_name", $"must have at most {MaxDisplayName} characters");
         violations.Require(
-            email is null || (email.Length <= 254 && email.IndexOf('@') is > 0 and var at && at < email.Length - 1 && !email.Any(char.IsWhiteSpace)),
-            "email",
-            "must look like name@example.com");
+            email is null || (email.Length <= MaxEmail && LooksLikeEmail(email)), "email", "must look like name@example.com");
     }
+
+    private static bool LooksLikeEmail(string text) =>
+        text.IndexOf('@') is > 0 and var at && at < text.Length - 1 && !text.Any(char.IsWhiteSpace);
 
     private static AccountResource ToResource(Stored<AccountName, AccountSpec, NoStatus> account) => new()
     {

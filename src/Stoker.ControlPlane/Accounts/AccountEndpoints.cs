@@ -51,11 +51,13 @@ public static class AccountEndpoints
             WireJson.Context.ListAccountsResponse);
     }
 
-    private static async Task<IResult> GetAccountAsync(HttpContext context, string account, AccountCommands commands, CancellationToken cancellation)
+    private static async Task<IResult> GetAccountAsync(
+        HttpContext context, string account, AccountCommands commands, CancellationToken cancellation)
     {
         if (!ReadMasked(context, Accounts.Json).TryGet(out var mask, out var problem)) return new ProblemResult(problem);
         if (!ResourceId.TryParse(account, out var id)) return Missing($"accounts/{account}");
-        return Ok((await commands.FindAsync(new(id), cancellation)).Then<AccountResource>(found => mask.Apply(found)), WireJson.Context.AccountResource);
+        var found = await commands.FindAsync(new(id), cancellation);
+        return Ok(found.Then<AccountResource>(resource => mask.Apply(resource)), WireJson.Context.AccountResource);
     }
 
     private static async Task<IResult> CreateAccountAsync(HttpContext context, AccountCommands commands, CancellationToken cancellation)
@@ -68,7 +70,8 @@ public static class AccountEndpoints
             WireJson.Context.AccountResource);
     }
 
-    private static async Task<IResult> ListUsersAsync(HttpContext context, string account, UserCommands commands, CancellationToken cancellation)
+    private static async Task<IResult> ListUsersAsync(
+        HttpContext context, string account, UserCommands commands, CancellationToken cancellation)
     {
         if (!ListQuery.From(context.Request.Query, account, Users).TryGet(out var query, out var problem)) return new ProblemResult(problem);
         if (!ResourceId.TryParse(account, out var id)) return Missing($"accounts/{account}");
@@ -78,14 +81,17 @@ public static class AccountEndpoints
             WireJson.Context.ListUsersResponse);
     }
 
-    private static async Task<IResult> GetUserAsync(HttpContext context, string account, string user, UserCommands commands, CancellationToken cancellation)
+    private static async Task<IResult> GetUserAsync(
+        HttpContext context, string account, string user, UserCommands commands, CancellationToken cancellation)
     {
         if (!ReadMasked(context, Users.Json).TryGet(out var mask, out var problem)) return new ProblemResult(problem);
         if (!Named(account, user, out var name)) return Missing($"accounts/{account}/users/{user}");
-        return Ok((await commands.FindAsync(name, cancellation)).Then<UserResource>(found => mask.Apply(found)), WireJson.Context.UserResource);
+        var found = await commands.FindAsync(name, cancellation);
+        return Ok(found.Then<UserResource>(resource => mask.Apply(resource)), WireJson.Context.UserResource);
     }
 
-    private static async Task<IResult> CreateUserAsync(HttpContext context, string account, UserCommands commands, CancellationToken cancellation)
+    private static async Task<IResult> CreateUserAsync(
+        HttpContext context, string account, UserCommands commands, CancellationToken cancellation)
     {
         if (QueryParameters.Check(context.Request.Query, "userId") is { } unknown) return new ProblemResult(unknown);
         if (!ResourceId.TryParse(account, out var id)) return Missing($"accounts/{account}");
@@ -111,9 +117,10 @@ public static class AccountEndpoints
     private static async Task<IResult> ListKeysAsync(
         HttpContext context, string account, string user, ApiKeyCommands commands, CancellationToken cancellation)
     {
-        if (!ListQuery.From(context.Request.Query, $"{account}/{user}", Keys).TryGet(out var query, out var problem)) return new ProblemResult(problem);
         if (!Named(account, user, out var name)) return Missing($"accounts/{account}/users/{user}");
-        if (!(await commands.ListAsync(context.GetPrincipal(), name, cancellation)).TryGet(out var keys, out problem)) return new ProblemResult(problem);
+        if (!ListQuery.From(context.Request.Query, name.ToString(), Keys).TryGet(out var query, out var problem)) return new ProblemResult(problem);
+        var listed = await commands.ListAsync(context.GetPrincipal(), name, cancellation);
+        if (!listed.TryGet(out var keys, out problem)) return new ProblemResult(problem);
         var page = query.Of(keys);
         return Ok(
             new ListApiKeysResponse { ApiKeys = page.Items, NextPageToken = page.NextPageToken, TotalSize = page.TotalSize },
@@ -143,7 +150,9 @@ public static class AccountEndpoints
 
     private static Result<ReadMask<T>> ReadMasked<T>(HttpContext context, JsonTypeInfo<T> json)
         where T : notnull =>
-        QueryParameters.Check(context.Request.Query, "readMask") is { } unknown ? unknown : ReadMask.From(context.Request.Query["readMask"], json);
+        QueryParameters.Check(context.Request.Query, "readMask") is { } unknown
+            ? unknown
+            : ReadMask.From(context.Request.Query["readMask"], json);
 
     private static bool Named(string account, string user, out UserName name)
     {

@@ -8,7 +8,7 @@ public sealed class AccountOptions
 {
     public const string Section = "Stoker:Accounts";
 
-    /// <summary>The identifier of the account that the very first start makes; its admins are the operators. Later starts do not read it.</summary>
+    /// <summary>The account that the very first start makes, whose admins are the operators. Later starts do not read it.</summary>
     [Required, RegularExpression("[a-z]([a-z0-9-]{0,61}[a-z0-9])?")]
     public string FirstAccount { get; set; } = "default";
 

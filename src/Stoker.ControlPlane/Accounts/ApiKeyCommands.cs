@@ -28,7 +28,9 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         if (Refuse(caller, owner) is { } refusal) return refusal;
         var violations = new Violations();
         violations.Require(
-            asked.DisplayName is null || asked.DisplayName.Length <= MaxDisplayName, "api_key.display_name", $"must have at most {MaxDisplayName} characters");
+            asked.DisplayName is null || asked.DisplayName.Length <= MaxDisplayName,
+            "api_key.display_name",
+            $"must have at most {MaxDisplayName} characters");
         violations.Require(asked.ExpireTime is null || asked.ExpireTime > time.GetUtcNow(), "api_key.expire_time", "must lie in the future");
         if (violations.Any) return violations.ToProblem();
 
@@ -36,12 +38,14 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         if (await store.Users.FindAsync(owner, cancellation) is not { } user) return MissingResource.Problem(owner.ToString());
         if ((await store.Keys.ListAsync(owner.ToString(), cancellation)).Items.Count >= options.Value.MaxKeysPerUser)
         {
-            return new Problem(Code.ResourceExhausted, $"{owner} has {options.Value.MaxKeysPerUser} keys, the most that are allowed: delete some first");
+            return new Problem(
+                Code.ResourceExhausted, $"{owner} has {options.Value.MaxKeysPerUser} keys, the most that are allowed: delete some first");
         }
 
         var key = ApiKey.Create();
         var name = new ApiKeyName(owner, NewKeyId());
-        var spec = new ApiKeySpec(asked.DisplayName ?? "default", KeyHash.Of(key).ToStored(), ApiKey.Shown(key), user.Spec.Email, asked.ExpireTime);
+        var spec = new ApiKeySpec(
+            asked.DisplayName ?? "default", KeyHash.Of(key).ToStored(), ApiKey.Shown(key), user.Spec.Email, asked.ExpireTime);
         var created = await store.Keys.CreateAsync(name, spec, NoStatus.Instance, cancellation);
         if (created.Problem is null) await ring.ReloadAsync(CancellationToken.None); // it is written: no turning back
         return created.Then<ApiKeyResource>(row => ToResource(row) with { Key = key });
@@ -62,7 +66,8 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
 
         if (await IsLastWayInAsync(key, cancellation))
         {
-            return Problem.FailedPrecondition($"It is the last key of the admins of {owner.Parent} that does not expire: create another one first");
+            return Problem.FailedPrecondition(
+                $"It is the last key of the admins of {owner.Parent} that does not expire: create another one first");
         }
 
         var deleted = await store.Keys.DeleteAsync(key, cancellation);
@@ -77,7 +82,8 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
     private async Task<bool> IsLastWayInAsync(Stored<ApiKeyName, ApiKeySpec, NoStatus> key, CancellationToken cancellation)
     {
         var account = key.Name.Owner.Parent;
-        if (key.Spec.ExpireTime is not null || await store.Accounts.FindAsync(account, cancellation) is not { Spec.Operator: true }) return false;
+        if (key.Spec.ExpireTime is not null) return false;
+        if (await store.Accounts.FindAsync(account, cancellation) is not { Spec.Operator: true }) return false;
         var users = await store.Users.ListAsync(account.ToString(), cancellation);
         var admins = users.Items.Where(user => user.Spec.Role == Role.Admin.WireName()).Select(user => user.Name).ToHashSet();
         if (!admins.Contains(key.Name.Owner)) return false;

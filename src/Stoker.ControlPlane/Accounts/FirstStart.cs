@@ -20,7 +20,11 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
     {
         if ((await store.Accounts.ListAsync(null, cancellation)).Items.Count > 0) return;
         var account = new AccountName(ResourceId.Parse(options.Value.FirstAccount));
-        if (account == AccountName.Library) throw new InvalidOperationException($"{AccountOptions.Section}:FirstAccount cannot be the library's account");
+        if (account == AccountName.Library)
+        {
+            throw new InvalidOperationException($"{AccountOptions.Section}:FirstAccount cannot be the library's account");
+        }
+
         var key = ReadOrCreateKeyFile(data.AdminKey);
         await CreateAdminAsync(account.User(Admin), key, cancellation);
         var spec = new AccountSpec(null, null, Operator: true);

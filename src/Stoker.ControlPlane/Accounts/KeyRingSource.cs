@@ -89,7 +89,7 @@ internal sealed partial class KeyRingSource(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The watch of rows with an {Name} broke off; keys may be up to date late. Trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The watch of rows with an {Name} broke off; changes may come late. Trying again")]
     private partial void LogWatchFailed(string name, Exception error);
 
     private sealed record Revisions(long Accounts, long Users, long Keys);

@@ -49,7 +49,8 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
         if (Refuse(caller, name.Parent) is { } refusal) return refusal;
         using var _ = await store.WriteAsync(cancellation);
         if (await store.Users.FindAsync(name, cancellation) is not { } user) return MissingResource.Problem(name.ToString());
-        if (!FieldMask.Apply(ToResource(user), body, mask, ApiJson.Default.UserResource, Fields).TryGet(out var wanted, out var problem)) return problem;
+        var merged = FieldMask.Apply(ToResource(user), body, mask, ApiJson.Default.UserResource, Fields);
+        if (!merged.TryGet(out var wanted, out var problem)) return problem;
         var violations = new Violations();
         Check(violations, wanted);
         if (violations.Any) return violations.ToProblem();

@@ -27,7 +27,7 @@ internal enum StreamEnd
 /// at a time is held; a client that reads slowly stops the reading here, and by that the replica's writing, until its time is up.
 /// </remarks>
 internal sealed class EventRelay(
-    HttpContext context, Stream upstream, PhaseTimeout phase, GatewayOptions options, TimeProvider time, byte[] served, byte[] asked)
+    HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked)
 {
     private const int FirstBytes = 16 << 10;
 
@@ -44,7 +44,8 @@ internal sealed class EventRelay(
             {
                 if (await PassOnAsync() is { } ended) return ended;
                 if (!MakeRoom()) return StreamEnd.EventTooLarge;
-                if (!await ReadAsync()) return phase.ClientGone ? StreamEnd.ClientGone : phase.TimedOut ? StreamEnd.TooSlow : StreamEnd.BrokeOff;
+                if (await ReadAsync()) continue;
+                return phase.ClientGone ? StreamEnd.ClientGone : phase.TimedOut ? StreamEnd.TooSlow : StreamEnd.BrokeOff;
             }
         }
         finally
@@ -63,7 +64,7 @@ internal sealed class EventRelay(
             (_start, _searched) = (_start + length, 0);
             if (!context.Response.HasStarted) SendHead();
             Write(frame.Span);
-            if (!await FlushAsync()) return phase.ClientGone ? StreamEnd.ClientGone : StreamEnd.SlowReader;
+            if (!await client.FlushAsync(context)) return phase.ClientGone ? StreamEnd.ClientGone : StreamEnd.SlowReader;
             if (SseFrames.IsDone(frame.Span)) return StreamEnd.Complete;
             if (SseFrames.IsError(frame.Span)) return StreamEnd.ReplicaError;
         }
@@ -95,22 +96,6 @@ internal sealed class EventRelay(
         writer.Write(frame[..nameStart]);
         writer.Write(asked);
         writer.Write(frame[nameEnd..]);
-    }
-
-    /// <returns>False when the client is gone, or did not read for too long.</returns>
-    private async ValueTask<bool> FlushAsync()
-    {
-        var flush = context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-        if (flush.IsCompletedSuccessfully) return !flush.GetAwaiter().GetResult().IsCompleted && !phase.ClientGone;
-        try
-        {
-            var result = await flush.AsTask().WaitAsync(options.SlowReaderTimeout, time, context.RequestAborted);
-            return !result.IsCompleted && !phase.ClientGone;
-        }
-        catch (Exception error) when (error is TimeoutException or OperationCanceledException or IOException)
-        {
-            return false;
-        }
     }
 
     private bool MakeRoom()

@@ -11,9 +11,15 @@ namespace Stoker.ControlPlane.Gateway;
 internal sealed record Exchange(
     HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, string RequestId, long Arrived);
 
-/// <summary>Sends a request to a replica and passes the answer on. Every place it takes on a replica it gives back, however it ends.</summary>
+/// <summary>Sends a request to a replica and passes the answer on. Every place it takes there it gives back, however it ends.</summary>
 internal sealed partial class Forwarder(
-    ReplicaClient client, AnswerRelay answers, GatewayMetrics metrics, TimeProvider time, IOptions<GatewayOptions> options, ILogger<Forwarder> log)
+    ReplicaClient replicas,
+    ClientWriter client,
+    AnswerRelay answers,
+    GatewayMetrics metrics,
+    TimeProvider time,
+    IOptions<GatewayOptions> options,
+    ILogger<Forwarder> log)
 {
     // For the end of a stream after its last event, so that the connection can be used again.
     private static readonly TimeSpan TailTimeout = TimeSpan.FromSeconds(1);
@@ -26,7 +32,7 @@ internal sealed partial class Forwarder(
         using var lease = exchange.Route.Pick();
         if (lease is null) return RouteErrors.NotReady(exchange.Route);
         var (first, error) = await SendAsync(exchange, lease.Replica, served, phase);
-        if (first is not null) return await PassAsync(exchange, lease.Replica, first, served, phase);
+        if (first is not null) return await PassAsync(exchange, lease, first, served, phase);
         if (error is not null) return error;
 
         // Nothing was sent: one more try, on another replica.
@@ -34,7 +40,7 @@ internal sealed partial class Forwarder(
         using var secondLease = exchange.Route.Pick(except: lease.Replica);
         if (secondLease is null) return RouteErrors.Unreachable;
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
-        return second is null ? error ?? RouteErrors.Unreachable : await PassAsync(exchange, secondLease.Replica, second, served, phase);
+        return second is null ? error ?? RouteErrors.Unreachable : await PassAsync(exchange, secondLease, second, served, phase);
     }
 
     /// <returns>The head of an answer, or an error; neither when the replica could not be reached and nothing was sent.</returns>
@@ -46,7 +52,7 @@ internal sealed partial class Forwarder(
         try
         {
             var path = exchange.Surface == Surface.Chat ? "/v1/chat/completions" : "/v1/completions";
-            var answer = await client.SendAsync(replica, path, content, exchange.RequestId, phase.Token);
+            var answer = await replicas.SendAsync(replica, path, content, exchange.RequestId, phase.Token);
             metrics.FirstByte(time.GetElapsedTime(exchange.Arrived));
             return (answer, null);
         }
@@ -69,49 +75,55 @@ internal sealed partial class Forwarder(
     }
 
     private async Task<InferenceError?> PassAsync(
-        Exchange exchange, ReplicaTarget replica, HttpResponseMessage answer, byte[] served, PhaseTimeout phase)
+        Exchange exchange, ReplicaLease lease, HttpResponseMessage answer, byte[] served, PhaseTimeout phase)
     {
         using var _ = answer;
         var context = exchange.Context;
         context.Response.Headers["fireworks-deployment"] = exchange.Route.Name.ToString();
-        var error = await PassBodyAsync(exchange, answer, served, phase);
-        if (error == RouteErrors.BrokeOff) LogBrokeOff(exchange.RequestId, replica.ReplicaId, (int)answer.StatusCode);
+        var error = await PassBodyAsync(exchange, lease, answer, served, phase);
+        if (error == RouteErrors.BrokeOff) LogBrokeOff(exchange.RequestId, lease.Replica.ReplicaId, (int)answer.StatusCode);
         if (error is null || !context.Response.HasStarted) return error;
 
         // The head is out: the error is the stream's last event, and no [DONE] follows.
+        metrics.Broke(error.Code);
         error.WriteEvent(context.Response.BodyWriter);
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted).AsTask().WaitAsync(options.Value.SlowReaderTimeout, time, context.RequestAborted);
+        if (!await client.FlushAsync(context)) context.Abort();
         return null;
     }
 
-    private async Task<InferenceError?> PassBodyAsync(Exchange exchange, HttpResponseMessage answer, byte[] served, PhaseTimeout phase)
+    private async Task<InferenceError?> PassBodyAsync(
+        Exchange exchange, ReplicaLease lease, HttpResponseMessage answer, byte[] served, PhaseTimeout phase)
     {
         var asked = ModelNames.Quote(exchange.Request.Model);
         if (answer.StatusCode != HttpStatusCode.OK) return await answers.PassErrorAsync(exchange.Context, answer, phase);
         var isStream = answer.Content.Headers.ContentType?.MediaType == "text/event-stream";
         if (isStream != exchange.Request.Stream) return RouteErrors.BrokeOff;
-        return isStream
-            ? await PassStreamAsync(exchange.Context, answer, phase, served, asked)
-            : await answers.PassAnswerAsync(exchange.Context, answer, phase, asked, () => time.GetElapsedTime(exchange.Arrived));
+        if (isStream) return await PassStreamAsync(exchange.Context, answer, phase, served, asked);
+        return await answers.PassAnswerAsync(
+            exchange.Context, answer, phase, asked, () => time.GetElapsedTime(exchange.Arrived), replicaIsDone: lease.Dispose);
     }
 
     private async Task<InferenceError?> PassStreamAsync(
         HttpContext context, HttpResponseMessage answer, PhaseTimeout phase, byte[] served, byte[] asked)
     {
         await using var stream = await answer.Content.ReadAsStreamAsync(phase.Token);
-        var end = await new EventRelay(context, stream, phase, options.Value, time, served, asked).RunAsync();
-        switch (end)
+        switch (await new EventRelay(context, stream, client, phase, options.Value, served, asked).RunAsync())
         {
             case StreamEnd.Complete:
                 await context.Response.CompleteAsync();
                 await ReadTailAsync(stream, phase);
                 return null;
-            case StreamEnd.ReplicaError: return null;
             case StreamEnd.TooSlow: return RouteErrors.TooSlow;
             case StreamEnd.EventTooLarge: return RouteErrors.AnswerTooLarge;
             case StreamEnd.BrokeOff: return RouteErrors.BrokeOff;
-            case StreamEnd.SlowReader: context.Abort(); return null;
-            default: return null; // nobody is there to be told
+            case StreamEnd.ReplicaError:
+                metrics.Broke("REPLICA_ERROR");
+                return null;
+            case StreamEnd.SlowReader:
+                metrics.Broke("SLOW_READER");
+                context.Abort();
+                return null;
+            default: throw new OperationCanceledException("The client hung up", context.RequestAborted); // nobody is there to be told
         }
     }
 
@@ -135,6 +147,6 @@ internal sealed partial class Forwarder(
     [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: replica {ReplicaId} did not answer in time")]
     private partial void LogTooSlow(string requestId, string replicaId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: replica {ReplicaId} broke off, or its answer (status {Status}) was none")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: the answer of replica {ReplicaId} (status {Status}) broke off or was none")]
     private partial void LogBrokeOff(string requestId, string replicaId, int status);
 }

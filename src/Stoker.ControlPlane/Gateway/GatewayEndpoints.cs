@@ -33,7 +33,8 @@ public static class GatewayEndpoints
     /// <summary>404, or 405 for a path that exists with another method: this route catches those as well.</summary>
     private static Task UnknownPathAsync(HttpContext context)
     {
-        if (context.RequestServices.GetRequiredService<Authenticator>().Authenticate(context) is null) return InferenceError.Unauthorized.WriteAsync(context);
+        var authenticator = context.RequestServices.GetRequiredService<Authenticator>();
+        if (authenticator.Authenticate(context) is null) return InferenceError.Unauthorized.WriteAsync(context);
         var allowed = context.Request.RouteValues["path"] switch
         {
             "chat/completions" or "completions" => HttpMethods.Post,

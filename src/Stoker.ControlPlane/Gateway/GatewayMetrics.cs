@@ -9,6 +9,7 @@ internal sealed class GatewayMetrics : IDisposable
 
     private readonly UpDownCounter<long> _inFlight;
     private readonly Counter<long> _ended;
+    private readonly Counter<long> _broken;
     private readonly Histogram<double> _timeToFirstByte;
 
     public GatewayMetrics(IMeterFactory factory)
@@ -16,6 +17,8 @@ internal sealed class GatewayMetrics : IDisposable
         Meter = factory.Create(MeterName);
         _inFlight = Meter.CreateUpDownCounter<long>("stoker.gateway.requests.active", "{request}", "Inference requests under way");
         _ended = Meter.CreateCounter<long>("stoker.gateway.requests", "{request}", "Inference requests by how they ended");
+        _broken = Meter.CreateCounter<long>(
+            "stoker.gateway.streams.broken", "{stream}", "Streams that ended in an error after their head was out, by cause");
         _timeToFirstByte = Meter.CreateHistogram<double>(
             "stoker.gateway.time_to_first_byte", "s", "From a request's last byte to the head of the replica's answer");
     }
@@ -24,12 +27,15 @@ internal sealed class GatewayMetrics : IDisposable
 
     public void Began() => _inFlight.Add(1);
 
-    /// <param name="outcome">A code of <see cref="InferenceError"/> that the gateway made, a name of <see cref="StreamEnd"/>, or so.</param>
+    /// <param name="outcome"><c>answered</c>, <c>client_gone</c>, <c>internal</c>, or a code of <see cref="InferenceError"/>.</param>
     public void Ended(string outcome)
     {
         _inFlight.Add(-1);
         _ended.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
     }
+
+    /// <param name="cause">A code of <see cref="InferenceError"/>, or <c>SLOW_READER</c>.</param>
+    public void Broke(string cause) => _broken.Add(1, new KeyValuePair<string, object?>("cause", cause));
 
     public void FirstByte(TimeSpan after) => _timeToFirstByte.Record(after.TotalSeconds);
 

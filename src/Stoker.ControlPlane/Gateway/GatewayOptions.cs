@@ -8,14 +8,14 @@ public sealed class GatewayOptions
 {
     public const string Section = "Stoker:Gateway";
 
-    /// <summary>Lets top-level keys through that the surface does not know, for clients that send more; the replica may still refuse them.</summary>
+    /// <summary>Lets top-level keys through that the surface does not know; the replica may still refuse them.</summary>
     public bool RelaxUnknownFields { get; set; }
 
     /// <summary>16 MiB hold some four million tokens of text; what is longer is refused with 413.</summary>
     [Range(1_024, 1 << 30)]
     public int MaxBodyBytes { get; set; } = 16 << 20;
 
-    /// <summary>All bodies that are being held at once. Beyond it requests are refused with 503 until others end.</summary>
+    /// <summary>All bodies and whole answers that are being held at once. Beyond it requests are refused with 503 until others end.</summary>
     [Range(1 << 20, 1L << 40)]
     public long MaxHeldBodyBytes { get; set; } = 1L << 30;
 
@@ -27,9 +27,9 @@ public sealed class GatewayOptions
     [Range(4_096, 1 << 30)]
     public int MaxEventBytes { get; set; } = 4 << 20;
 
-    /// <summary>An answer that is not streamed: 128 choices of long text with log-probabilities stay below it.</summary>
+    /// <summary>An answer that is not streamed: 128 choices of 2,000 tokens with log-probabilities stay below it.</summary>
     [Range(4_096, 1 << 30)]
-    public int MaxAnswerBytes { get; set; } = 256 << 20;
+    public int MaxAnswerBytes { get; set; } = 64 << 20;
 
     /// <summary>For a client to send its whole body: 16 MiB in two minutes is a slow home line.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
@@ -46,7 +46,7 @@ public sealed class GatewayOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>From the request to the head of the answer. An answer that is not streamed has no head before its last token, hence so long.</summary>
+    /// <summary>From the request to the head of the answer, which a whole answer gets after its last token: hence so long.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan FirstByteTimeout { get; set; } = TimeSpan.FromMinutes(20);
 

@@ -79,7 +79,8 @@ internal sealed partial class InferenceHandler(
     private async Task<InferenceError?> ReadAsync(HttpContext context, RequestBody body)
     {
         var limits = options.Value;
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null; // RequestBody counts
+        // The server's own limit gives way: RequestBody counts, and answers in this surface's form.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
         {
             rate.MinDataRate = new MinDataRate(limits.MinBodyBytesPerSecond, limits.MinBodyRateGrace);

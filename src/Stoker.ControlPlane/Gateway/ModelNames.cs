@@ -7,7 +7,8 @@ namespace Stoker.ControlPlane.Gateway;
 internal static class ModelNames
 {
     /// <summary>A name as a JSON string, quotes included.</summary>
-    public static byte[] Quote(string name) => [(byte)'"', .. JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes, (byte)'"'];
+    public static byte[] Quote(string name) =>
+        [(byte)'"', .. JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes, (byte)'"'];
 
     /// <summary>Where an event or body gives <paramref name="served"/> as its <c>model</c>; a start of -1 when nowhere.</summary>
     /// <remarks>

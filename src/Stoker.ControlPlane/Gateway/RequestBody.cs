@@ -56,31 +56,19 @@ internal sealed class RequestBody(GatewayOptions options, BodyBudget budget) : I
     }
 
     private static InferenceError Compressed { get; } = new(
-        StatusCodes.Status415UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Compressed bodies are not accepted: send the body without Content-Encoding");
+        StatusCodes.Status415UnsupportedMediaType,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "Compressed bodies are not accepted: send the body without Content-Encoding");
 
-    private static InferenceError Busy { get; } = new(
-        StatusCodes.Status503ServiceUnavailable, "OVERLOADED", "The server holds as many request bodies as it may: retry shortly")
+    /// <summary>There is no memory for it now; shared with answers.</summary>
+    internal static InferenceError Busy { get; } = new(
+        StatusCodes.Status503ServiceUnavailable, "OVERLOADED", "The server holds as many bodies as it may: retry shortly")
     {
         RetryAfter = TimeSpan.FromSeconds(1),
     };
 
     private InferenceError TooLarge => new(
-        StatusCodes.Status413PayloadTooLarge, "PAYLOAD_TOO_LARGE", $"The body is larger than {options.MaxBodyBytes} bytes, the most that is accepted: send less");
-}
-
-/// <summary>Bounds the memory that all bodies take together.</summary>
-internal sealed class BodyBudget(long limitBytes)
-{
-    private long _takenBytes;
-
-    public long TakenBytes => Interlocked.Read(ref _takenBytes);
-
-    public bool TryTake(int sizeBytes)
-    {
-        if (Interlocked.Add(ref _takenBytes, sizeBytes) <= limitBytes) return true;
-        Interlocked.Add(ref _takenBytes, -sizeBytes);
-        return false;
-    }
-
-    public void Adjust(int sizeBytes) => Interlocked.Add(ref _takenBytes, sizeBytes);
+        StatusCodes.Status413PayloadTooLarge,
+        "PAYLOAD_TOO_LARGE",
+        $"The body is larger than {options.MaxBodyBytes} bytes, the most that is accepted: send less");
 }

@@ -18,13 +18,17 @@ internal static class RouteErrors
         "UPSTREAM_UNREACHABLE", "No replica of the deployment could be reached: send the request again", TimeSpan.FromSeconds(1));
 
     public static InferenceError TooSlow { get; } = new(
-        StatusCodes.Status504GatewayTimeout, "UPSTREAM_TIMEOUT", "The replica did not answer in time: send the request again, or ask for less")
+        StatusCodes.Status504GatewayTimeout,
+        "UPSTREAM_TIMEOUT",
+        "The replica did not answer in time: send the request again, or ask for less")
     {
         RetryAfter = TimeSpan.FromSeconds(5),
     };
 
     public static InferenceError AnswerTooLarge { get; } = new(
-        StatusCodes.Status502BadGateway, "ANSWER_TOO_LARGE", "The answer is larger than the gateway passes on: ask for fewer choices or log-probabilities, or stream");
+        StatusCodes.Status502BadGateway,
+        "ANSWER_TOO_LARGE",
+        "The answer is larger than the gateway passes on: ask for fewer choices or log-probabilities, or stream");
 
     /// <summary>Why no replica is ready, and when to come back.</summary>
     public static InferenceError NotReady(Route route)

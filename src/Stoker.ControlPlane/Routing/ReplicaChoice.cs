@@ -1,6 +1,6 @@
 namespace Stoker.ControlPlane.Routing;
 
-/// <summary>Which of the ready replicas takes the next request: pure, and the place where an estimate of time to first token will stand.</summary>
+/// <summary>Which ready replica takes the next request: pure, and the place for an estimate of the time to first token.</summary>
 internal static class ReplicaChoice
 {
     /// <summary>The fewest outstanding requests; among equals the one that was picked longest ago, so that idle ones share the work.</summary>

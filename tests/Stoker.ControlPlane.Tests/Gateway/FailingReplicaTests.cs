@@ -299,6 +299,22 @@ public sealed class FailingReplicaTests : IAsyncLifetime
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 
+    [Fact]
+    public async Task A_client_that_does_not_take_a_whole_answer_holds_no_place_on_the_replica_and_is_cut()
+    {
+        await using var host = await GatewayHost.StartAsync(null, "Stoker:Gateway:SlowReaderTimeout=00:00:01");
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering($$"""{"x":"{{new string('x', 32 << 20)}}"}"""));
+        host.Serve(replica.Target);
+        using var lazy = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4_096 };
+        await lazy.ConnectAsync(IPAddress.Loopback, host.Url.Port, Cancellation);
+        await lazy.SendAsync(
+            Encoding.ASCII.GetBytes(RawRequest("""{"model":"fireworks/story-3m","prompt":"x"}""", host.AdminKey)), Cancellation);
+
+        await host.RequestEndedAsync(); // and all the while the client read nothing
+
+        replica.Target.InFlight.ShouldBe(0);
+    }
+
     [Theory]
     [InlineData(Waiting.Starting, "DEPLOYMENT_SCALING_UP")]
     [InlineData(Waiting.Capacity, "DEPLOYMENT_WAITS_FOR_CAPACITY")]

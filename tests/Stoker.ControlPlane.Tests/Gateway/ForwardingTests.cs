@@ -170,7 +170,13 @@ public sealed class ForwardingTests : IAsyncLifetime
     [Fact]
     public async Task Headers_are_stripped_and_set()
     {
-        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        await using var replica = await FakeReplica.StartAsync(context =>
+        {
+            context.Response.Headers["fireworks-prefill-duration"] = "0.25";
+            context.Response.Headers["fireworks-deployment"] = "what the replica cannot know";
+            context.Response.Headers["x-secret"] = "of the replica";
+            return FakeReplica.Answering(Answer)(context);
+        });
         _host.Serve(replica.Target);
         _client.DefaultRequestHeaders.Add("x-stoker-request-id", "forged");
         _client.DefaultRequestHeaders.Add("x-stoker-cache-salt", "forged");
@@ -187,6 +193,8 @@ public sealed class ForwardingTests : IAsyncLifetime
         answer.Header("x-request-id").ShouldBe("mine-42");
         answer.Header("fireworks-prompt-tokens").ShouldBe("7");
         answer.Header("fireworks-cached-prompt-tokens").ShouldBe("3");
+        answer.Header("fireworks-prefill-duration").ShouldBe("0.25");
+        answer.Header("x-secret").ShouldBeNull();
         answer.Header("fireworks-deployment").ShouldBe(Deployment);
         double.Parse(answer.Header("fireworks-server-processing-time")!, System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(0);
     }

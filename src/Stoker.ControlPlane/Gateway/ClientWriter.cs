@@ -1,0 +1,43 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>Writes to clients, none of whom may keep a write waiting for longer than <see cref="GatewayOptions.SlowReaderTimeout"/>.</summary>
+internal sealed class ClientWriter(TimeProvider time, IOptions<GatewayOptions> options)
+{
+    // What one write hands over: a client that takes this much within the timeout is slow, not stalled.
+    private const int PieceBytes = 64 << 10;
+
+    /// <returns>False when the client is gone, or did not read for too long.</returns>
+    public async ValueTask<bool> FlushAsync(HttpContext context)
+    {
+        var flush = context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        if (flush.IsCompletedSuccessfully) return IsThere(context, flush.GetAwaiter().GetResult().IsCompleted);
+        try
+        {
+            var result = await flush.AsTask().WaitAsync(options.Value.SlowReaderTimeout, time, context.RequestAborted);
+            return IsThere(context, result.IsCompleted);
+        }
+        catch (Exception error) when (error is TimeoutException or OperationCanceledException or IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Writes in pieces, each with its own time.</summary>
+    /// <returns>False when the client is gone, or did not read for too long.</returns>
+    public async ValueTask<bool> WriteAsync(HttpContext context, ReadOnlyMemory<byte> bytes)
+    {
+        for (var at = 0; at < bytes.Length; at += PieceBytes)
+        {
+            context.Response.BodyWriter.Write(bytes.Span.Slice(at, Math.Min(PieceBytes, bytes.Length - at)));
+            if (!await FlushAsync(context)) return false;
+        }
+
+        return true;
+    }
+
+    private static bool IsThere(HttpContext context, bool isCompleted) => !isCompleted && !context.RequestAborted.IsCancellationRequested;
+}
