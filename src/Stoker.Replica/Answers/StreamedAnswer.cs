@@ -182,12 +182,12 @@ internal static class EndedEarly
     {
         if (item.Finish == FinishReason.Error)
         {
-            throw new ApiException(ApiError.Internal(item.Error?.Message ?? "The engine failed on this request; send it again."));
+            throw new ApiException(ApiError.Internal(item.Error?.Message ?? "The engine failed on this request; send it again."), item.Error);
         }
 
         if (item.Finish == FinishReason.Cancelled)
         {
-            throw new ApiException(ApiError.Unavailable(item.Error?.Message ?? "The engine ended this request; send it again.", "cancelled", 1));
+            throw new ApiException(ApiError.Unavailable(item.Error?.Message ?? "The engine ended this request; send it again.", "cancelled", 1), item.Error);
         }
     }
 }

@@ -43,6 +43,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
 
         var begun = context.Time.GetTimestamp();
         var prompts = PromptEncoder.Encode(engine, request);
+        request.ReleaseInput();
         var timings = new Timings(context.Time.GetElapsedTime(begun), context.Admission.Inside);
         await using var answer = await Answer.SubmitAsync(engine, request, prompts, id);
         var head = new AnswerHead(

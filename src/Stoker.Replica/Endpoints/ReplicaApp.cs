@@ -71,7 +71,8 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
             BadHttpRequestException bad => new(bad.StatusCode, "invalid_request_error", "The request could not be read; send it again.", null, "bad_request"),
             _ => ApiError.Internal("The replica failed on this request; send it again."),
         };
-        if (answer.Status >= StatusCodes.Status500InternalServerError) LogFailed(answer.Status, answer.Code, error);
+        if (answer.Status == StatusCodes.Status500InternalServerError) LogFailed(answer.Status, answer.Code, error);
+        else LogRefused(answer.Status, answer.Code);
         try
         {
             await WriteAsync(http, answer);
@@ -112,4 +113,8 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A request ended with {Status} {Code}")]
     private partial void LogFailed(int status, string code, Exception error);
+
+    // No parameter and no message: both may have a client's words in them.
+    [LoggerMessage(Level = LogLevel.Debug, Message = "A request was refused with {Status} {Code}")]
+    private partial void LogRefused(int status, string code);
 }

@@ -127,13 +127,14 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         }
         catch (ModelLoadException error)
         {
-            LogLoadFailed(error);
+            LogLoadFailed(error.Message, error);
             return new(ReplicaEnd.LoadFailed, error.Message);
         }
         catch (Exception error) when (!_stopLoading.IsCancellationRequested)
         {
-            LogLoadFailed(error);
-            return new(ReplicaEnd.LoadFailed, $"The model could not be loaded: {error.GetType().Name}: {error.Message}");
+            var reason = $"The model could not be loaded: {error.GetType().Name}: {error.Message}"; // no request has been here: it has nobody's words
+            LogLoadFailed(reason, error);
+            return new(ReplicaEnd.LoadFailed, reason);
         }
     }
 
@@ -208,8 +209,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "{Model} is ready after {Milliseconds:F0} ms, kernel set {KernelSet}, {Threads} threads")]
     private partial void LogReady(string model, double milliseconds, string kernelSet, int threads);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The model could not be loaded")]
-    private partial void LogLoadFailed(Exception error);
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
+    private partial void LogLoadFailed(string reason, Exception error);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Ends: {Reason}; waits for the streams inside")]
     private partial void LogEnding(string reason);

@@ -44,7 +44,8 @@ internal sealed record ApiError(int Status, string Type, string Message, string?
 
 /// <summary>Carries an <see cref="ApiError"/> out of a parser's depths to the one place that answers it.</summary>
 /// <remarks>An exception rather than a result, because a <see cref="System.Text.Json.Utf8JsonReader"/> cannot live in one and already throws its own.</remarks>
-internal sealed class ApiException(ApiError error) : Exception(error.Code)
+/// <param name="cause">What went wrong inside; its type and place reach the log, its message does not.</param>
+internal sealed class ApiException(ApiError error, Exception? cause = null) : Exception(error.Code, cause)
 {
     public ApiError Error { get; } = error;
 }

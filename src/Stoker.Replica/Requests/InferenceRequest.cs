@@ -79,5 +79,13 @@ internal sealed record InferenceRequest : IDisposable
         IgnoreEos = IgnoreEos,
     };
 
-    public void Dispose() => Messages?.Dispose();
+    /// <summary>Lets go of the prompt's text: from its token ids on nobody needs it, and an answer may take minutes.</summary>
+    public void ReleaseInput()
+    {
+        Messages?.Dispose();
+        Messages = null;
+        Prompts.Clear();
+    }
+
+    public void Dispose() => ReleaseInput();
 }
