@@ -22,7 +22,24 @@ internal sealed class ThrowingEngine(IReplicaEngine inner) : IReplicaEngine
 
     public EngineStatistics Statistics => inner.Statistics;
 
-    public int[] EncodeText(string text) => text.StartsWith(Fault, StringComparison.Ordinal) ? throw new InvalidOperationException(text) : inner.EncodeText(text);
+    /// <summary>Most calls of <see cref="EncodeText"/> that ran at once.</summary>
+    public int MostEncoding { get; private set; }
+
+    private int _encoding;
+
+    public int[] EncodeText(string text)
+    {
+        var now = Interlocked.Increment(ref _encoding);
+        lock (inner) MostEncoding = Math.Max(MostEncoding, now);
+        try
+        {
+            return text.StartsWith(Fault, StringComparison.Ordinal) ? throw new InvalidOperationException(text) : inner.EncodeText(text);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _encoding);
+        }
+    }
 
     public int[] EncodeChat(JsonElement messages, bool safeTokenization) => inner.EncodeChat(messages, safeTokenization);
 
@@ -34,7 +51,8 @@ internal sealed class ThrowingEngine(IReplicaEngine inner) : IReplicaEngine
 
     public sealed class Loader(ReplicaModelOptions options) : IEngineLoader
     {
-        public Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) =>
-            Task.FromResult<IReplicaEngine>(new ThrowingEngine(new SimulatedEngine(options, TimeProvider.System, () => { })));
+        public ThrowingEngine Engine { get; } = new(new SimulatedEngine(options, TimeProvider.System, () => { }));
+
+        public Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) => Task.FromResult<IReplicaEngine>(Engine);
     }
 }

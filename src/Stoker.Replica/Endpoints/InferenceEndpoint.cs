@@ -12,6 +12,11 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
 {
     private const int MostIdLength = 64;
 
+    // Encoding makes some MB a second: below this it is milliseconds, above it up to seconds of a core.
+    private const int LongBodyBytes = 256 << 10;
+
+    // Long prompts are encoded one after the other: side by side a few of them would hold all threads, and /health with them. Of the process, as threads are.
+    private static readonly SemaphoreSlim LongTurn = new(1);
     private readonly ILogger _log = context.Log;
 
     public async Task HandleAsync(HttpContext http, RequestKind kind)
@@ -34,7 +39,8 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         var cancellation = http.RequestAborted;
         var id = RequestId(http.Request.Headers[ReplicaProtocol.RequestIdHeader]);
         http.Response.Headers["x-request-id"] = id;
-        using var request = await ReadAsync(http.Request, kind, cancellation);
+        var (request, bodyBytes) = await ReadAsync(http.Request, kind, cancellation);
+        using var released = request;
         if (request.Model != context.ServedModelName)
         {
             throw new ApiException(ApiError.NotFound(
@@ -42,7 +48,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         }
 
         var begun = context.Time.GetTimestamp();
-        var prompts = PromptEncoder.Encode(engine, request);
+        var prompts = await EncodeAsync(engine, request, bodyBytes, cancellation);
         request.ReleaseInput();
         var timings = new Timings(context.Time.GetElapsedTime(begun), context.Admission.Inside);
         await using var answer = await Answer.SubmitAsync(engine, request, prompts, id);
@@ -63,10 +69,24 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
     }
 
     /// <summary>The body's bytes are given back before the first token is computed: a long prompt is not held twice.</summary>
-    private static async Task<InferenceRequest> ReadAsync(HttpRequest http, RequestKind kind, CancellationToken cancellation)
+    private static async Task<(InferenceRequest Request, int BodyBytes)> ReadAsync(HttpRequest http, RequestKind kind, CancellationToken cancellation)
     {
         using var body = await RequestBody.ReadAsync(http, cancellation);
-        return RequestParser.Parse(body.Span, kind);
+        return (RequestParser.Parse(body.Span, kind), body.Span.Length);
+    }
+
+    private static async Task<IReadOnlyList<int[]>> EncodeAsync(IReplicaEngine engine, InferenceRequest request, int bodyBytes, CancellationToken cancellation)
+    {
+        if (bodyBytes < LongBodyBytes) return PromptEncoder.Encode(engine, request);
+        await LongTurn.WaitAsync(cancellation);
+        try
+        {
+            return PromptEncoder.Encode(engine, request);
+        }
+        finally
+        {
+            LongTurn.Release();
+        }
     }
 
     /// <summary>The gateway's id where it is one, else one of our own: it ends up in log lines, so nothing else may.</summary>

@@ -36,6 +36,17 @@ public sealed class HostileInputTests
     }
 
     [Fact]
+    public async Task Long_prompts_are_encoded_one_after_the_other()
+    {
+        var loader = new ThrowingEngine.Loader(RunningReplica.Fast);
+        await using var replica = await (await RunningReplica.StartWithAsync(loader)).LoadedAsync();
+        var ask = "{\"model\":\"sim\",\"prompt\":\"" + new string('a', 2 << 20) + "\"}";
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => replica.PostAsync("/v1/completions", ask)));
+        answers.ShouldAllBe(answer => answer.Status == 400); // too long for the context, each of them
+        loader.Engine.MostEncoding.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_client_that_sends_half_a_body_and_leaves_costs_nothing()
     {
         await using var replica = await (await RunningReplica.StartAsync()).LoadedAsync();
