@@ -40,12 +40,18 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         var failure = StartFailure ?? (Failing.Contains(spec.Deployment) ? "it was told to fail" : null);
         _replicas[spec.Id] = new(spec, time.GetUtcNow(), failure);
         Starts++;
+        _changes.Writer.TryWrite(spec.Deployment);
         return Task.CompletedTask;
     }
 
     public Task StopAsync(ReplicaId id, CancellationToken cancellation)
     {
-        if (_replicas.TryGetValue(id, out var fake)) fake.StoppedAt ??= time.GetUtcNow();
+        if (_replicas.TryGetValue(id, out var fake))
+        {
+            fake.StoppedAt ??= time.GetUtcNow();
+            _changes.Writer.TryWrite(fake.Spec.Deployment);
+        }
+
         return Task.CompletedTask;
     }
 

@@ -1,0 +1,207 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Stoker.Api;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Storage;
+using Stoker.ControlPlane.Tests.Runtimes;
+using Stoker.ControlPlane.Tests.Storage;
+
+namespace Stoker.ControlPlane.Tests.Deployments;
+
+/// <summary>Over HTTP, with the reconciler running and replicas that are ready at once.</summary>
+public sealed class DeploymentEndpointsTests : IAsyncLifetime
+{
+    private readonly StoreFile _file = new();
+    private WebApplication _app = null!;
+    private HttpClient _client = null!;
+    private string _account = "";
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.AddInMemoryCollection([new("Stoker:Storage:DataDirectory", _file.Data.Root), new("Stoker:Capacity:Pinned", "false")]);
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.Services.AddSingleton<IReplicaRuntime>(new FakeRuntime(TimeProvider.System) { Boot = TimeSpan.Zero, Drain = TimeSpan.Zero });
+        builder.Services.AddStorage().AddAccounts().AddDeployments().AddSingleton<ModelStore>().AddSingleton<ModelNames>();
+        _app = builder.Build();
+        _app.MapDeployments();
+        var inspection = new ModelInspection(
+            ModelKind.HfBaseModel, "llama", 1024, 3_000_000, 6_000_000, false, true, false, true, [Precision.Bf16], new Dictionary<string, double>(), null, []);
+        var ready = ModelStatus.Empty(null) with { State = ModelState.Ready, Folder = "/models/story-3m", Inspection = inspection };
+        (await _app.Services.GetRequiredService<ModelStore>().Rows.CreateAsync(
+            ModelName.Parse("accounts/fireworks/models/story-3m"), new() { Kind = "HF_BASE_MODEL", Public = true }, ready, Cancellation)).Problem.ShouldBeNull();
+        await _app.StartAsync(Cancellation);
+
+        _client = new() { BaseAddress = new(_app.Urls.Single()) };
+        var key = (await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).Trim();
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        var accounts = await _app.Services.GetRequiredService<IResourceStore>().ListAsync("accounts", parent: null, Cancellation);
+        _account = accounts.Items.Select(item => item.Key.Name).Single(name => name != "accounts/fireworks");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        await _app.DisposeAsync();
+        _file.Dispose();
+    }
+
+    [Fact]
+    public async Task A_deployment_lives_over_http()
+    {
+        var created = await ReadAsync(await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m","displayName":"mine"}"""));
+        (created.Name, created.BaseModel, created.DisplayName).ShouldBe(($"{_account}/deployments/d", "accounts/fireworks/models/story-3m", "mine"));
+
+        await WhenReadyAsync("d");
+        (await ReadAsync(await SendAsync(HttpMethod.Get, "/d"))).State.ShouldBe("READY");
+        (await ReadAsync(await SendAsync(HttpMethod.Get, "/d?readMask=state"))).ShouldBe(new DeploymentResource { State = "READY" });
+
+        var updated = await ReadAsync(await SendAsync(HttpMethod.Patch, "/d?updateMask=display_name", """{"displayName":"yours","description":"not masked"}"""));
+        (updated.DisplayName, updated.Description).ShouldBe(("yours", null));
+        (await BodyAsync(await SendAsync(HttpMethod.Patch, "/d:scale", """{"replicaCount":0}"""))).ShouldBe("{}");
+
+        (await BodyAsync(await SendAsync(HttpMethod.Delete, "/d?hard=true"))).ShouldBe("{}");
+        await WhenAsync(snapshot => snapshot.Routes.Count == 0);
+    }
+
+    [Fact]
+    public async Task A_list_is_filtered_paged_and_ordered_by_creation()
+    {
+        foreach (var id in new[] { "b", "c", "a" }) await SendAsync(HttpMethod.Post, $"?deploymentId={id}", """{"baseModel":"story-3m","maxReplicaCount":0}""");
+        var first = await ListAsync("?pageSize=2");
+        first.Deployments.Select(deployment => deployment.Name).ShouldBe([$"{_account}/deployments/b", $"{_account}/deployments/c"]);
+        first.TotalSize.ShouldBe(3);
+        (await ListAsync($"?pageSize=2&pageToken={first.NextPageToken}")).Deployments.Single().Name.ShouldBe($"{_account}/deployments/a");
+        (await ListAsync($"?filter=name=\"{_account}/deployments/c\"")).Deployments.Count.ShouldBe(1);
+        (await ListAsync("?orderBy=name%20desc")).Deployments[0].Name.ShouldBe($"{_account}/deployments/c");
+    }
+
+    [Fact]
+    public async Task Deleted_deployments_show_when_asked_for_and_come_back()
+    {
+        await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m"}""");
+        await WhenReadyAsync("d");
+        await SendAsync(HttpMethod.Delete, "/d");
+        await WhenAsync(snapshot => snapshot.Routes.Count == 0);
+        (await ReadAsync(await SendAsync(HttpMethod.Get, "/d"))).State.ShouldBeOneOf("DELETING", "DELETED"); // the route goes first
+        (await SendAsync(HttpMethod.Post, "/d:undelete", "{}")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        await WhenReadyAsync("d");
+        (await ListAsync("?showDeleted=true")).TotalSize.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("POST", "", "{", 400, "not valid JSON")]
+    [InlineData("POST", "", "", 400, "body is empty")]
+    [InlineData("POST", "", """{"baseModel":7}""", 400, "base")]
+    [InlineData("POST", "", """{"baseModel":"story-3m","deploymentId":"x"}""", 400, "deploymentId")]
+    [InlineData("POST", "", """{"baseModel":"story-3m","baseModel":"story-3m"}""", 400, "aseModel")]
+    [InlineData("POST", "", """{"minReplicaCount":99999999999}""", 400, "minReplicaCount")]
+    [InlineData("POST", "?deploymentID=x", """{"baseModel":"story-3m"}""", 400, "'deploymentID' is not known here")]
+    [InlineData("POST", "?validateOnly=maybe", """{"baseModel":"story-3m"}""", 400, "validateOnly")]
+    [InlineData("POST", "?disableAutoDeploy=true", """{"baseModel":"story-3m"}""", 501, "disableAutoDeploy")]
+    [InlineData("POST", "?skipShapeValidation=true", """{"baseModel":"story-3m"}""", 501, "skipShapeValidation")]
+    [InlineData("POST", "?skipImageTagValidation=true", """{"baseModel":"story-3m"}""", 501, "skipImageTagValidation")]
+    [InlineData("POST", "?disableSpeculativeDecoding=true&validateOnly=true", """{"baseModel":"story-3m"}""", 200, "story-3m")]
+    [InlineData("POST", "", """{"baseModel":"story-3m","enableAddons":true}""", 501, "enable_addons")]
+    [InlineData("POST", "", """{"baseModel":"nobody"}""", 404, "nobody")]
+    [InlineData("GET", "/nobody", null, 404, "nobody")]
+    [InlineData("GET", "/NOT-A-NAME", null, 404, "NOT-A-NAME")]
+    [InlineData("GET", "?filter=)", null, 400, "filter")]
+    [InlineData("PATCH", "/nobody", "{}", 404, "nobody")]
+    [InlineData("PATCH", "/nobody?skipShapeValidation=true", "{}", 501, "skipShapeValidation")]
+    [InlineData("PATCH", "/nobody:scale", """{"replicaCount":1}""", 404, "nobody")]
+    [InlineData("PATCH", "/nobody:scale", """{"replicas":1}""", 400, "replicas")]
+    [InlineData("DELETE", "/nobody", null, 404, "nobody")]
+    [InlineData("DELETE", "/nobody?force=true", null, 400, "force")]
+    [InlineData("POST", "/nobody:undelete", "{}", 404, "nobody")]
+    public async Task Bad_input_is_answered_with_its_cause(string method, string path, string? body, int status, string expected)
+    {
+        var answer = await SendAsync(new(method), path, body);
+        ((int)answer.StatusCode).ShouldBe(status);
+        (await BodyAsync(answer)).ShouldContain(expected);
+    }
+
+    [Fact]
+    public async Task Anothers_deployment_is_answered_like_a_missing_one()
+    {
+        var anothers = await _client.GetAsync("/v1/accounts/theirs/deployments/d", Cancellation);
+        var missing = await SendAsync(HttpMethod.Get, "/d");
+        anothers.StatusCode.ShouldBe(missing.StatusCode);
+        (await BodyAsync(anothers)).Replace("accounts/theirs", _account, StringComparison.Ordinal).ShouldBe(await BodyAsync(missing));
+    }
+
+    [Fact]
+    public async Task Without_a_key_nothing_is_read()
+    {
+        using var stranger = new HttpClient { BaseAddress = _client.BaseAddress };
+        (await stranger.GetAsync($"/v1/{_account}/deployments", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await stranger.PostAsync($"/v1/{_account}/deployments", Body("{"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task A_violation_is_told_in_the_details_too()
+    {
+        var answer = await SendAsync(HttpMethod.Post, "", """{"baseModel":"story-3m","minReplicaCount":-1}""");
+        var body = (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ProblemBody, Cancellation)).ShouldNotBeNull();
+        body.Code.ShouldBe((int)Code.InvalidArgument);
+        body.Details.Single().FieldViolations.ShouldNotBeNull().Single().Field.ShouldBe("min_replica_count");
+    }
+
+    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? body = null) => _client.SendAsync(
+        new(method, $"/v1/{_account}/deployments{path}") { Content = body is null ? null : Body(body) }, Cancellation);
+
+    private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
+
+    private static Task<string> BodyAsync(HttpResponseMessage answer) => answer.Content.ReadAsStringAsync(Cancellation);
+
+    private static async Task<DeploymentResource> ReadAsync(HttpResponseMessage answer)
+    {
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK, await BodyAsync(answer));
+        return (await answer.Content.ReadFromJsonAsync(ApiJson.Default.DeploymentResource, Cancellation)).ShouldNotBeNull();
+    }
+
+    private async Task<ListDeploymentsResponse> ListAsync(string query)
+    {
+        var answer = await SendAsync(HttpMethod.Get, query);
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK, await BodyAsync(answer));
+        return (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ListDeploymentsResponse, Cancellation)).ShouldNotBeNull();
+    }
+
+    /// <summary>The status says READY a moment after the route is there.</summary>
+    private async Task WhenReadyAsync(string id)
+    {
+        var name = DeploymentName.Parse($"{_account}/deployments/{id}");
+        await WhenAsync(snapshot => snapshot.Routes.TryGetValue(name, out var route) && route.Ready.Count == 1);
+        var store = _app.Services.GetRequiredService<DeploymentStore>();
+        while ((await store.FindAsync(name, Cancellation))?.Deployment.Status.State != DeploymentState.Ready) await Task.Yield();
+    }
+
+    /// <summary>Waits for the directory's own signal.</summary>
+    private async Task WhenAsync(Func<ReplicaSnapshot, bool> condition)
+    {
+        var directory = _app.Services.GetRequiredService<ReplicaDirectory>();
+        while (true)
+        {
+            var changed = directory.Changed;
+            if (condition(directory.Current)) return;
+            await changed.WaitAsync(Cancellation);
+        }
+    }
+}
