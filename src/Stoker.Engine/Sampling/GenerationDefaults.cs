@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Sampling;
 
@@ -13,8 +14,8 @@ internal sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyLis
 
     public static GenerationDefaults Load(string modelFolder)
     {
-        using var generation = Read(modelFolder, File);
-        using var config = Read(modelFolder, "config.json");
+        using var generation = JsonFile.FindObject(modelFolder, File);
+        using var config = JsonFile.FindObject(modelFolder, "config.json");
         var ends = EndTokensIn(generation, File);
         if (ends.Count == 0) ends = EndTokensIn(config, "config.json");
         return new(generation is null ? SamplingOptions.Unset : SamplingIn(generation.RootElement), ends);
@@ -23,10 +24,10 @@ internal sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyLis
     private static SamplingOptions SamplingIn(JsonElement root) => new()
     {
         Temperature = Number(root, "temperature", 0, 2),
-        TopP = Number(root, "top_p", 0, 1),
-        TopK = (int?)Number(root, "top_k", 0, int.MaxValue),
+        TopP = Number(root, "top_p", 0, 1, aboveLow: true),
+        TopK = TopK(root),
         MinP = Number(root, "min_p", 0, 1),
-        RepetitionPenalty = Number(root, "repetition_penalty", 0, 2),
+        RepetitionPenalty = Number(root, "repetition_penalty", 0, 2, aboveLow: true),
     };
 
     private static List<int> EndTokensIn(JsonDocument? document, string file)
@@ -45,28 +46,23 @@ internal sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyLis
             ? id
             : throw new ModelLoadException(file, "eos_token_id", $"must be a token id or a list of them, was {value.ValueKind}");
 
-    private static double? Number(JsonElement root, string name, double low, double high)
+    private static int? TopK(JsonElement root)
     {
-        if (!root.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null) return null;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number >= low && number <= high) return number;
-        throw new ModelLoadException(File, name, FormattableString.Invariant($"must be a number from {low} to {high}"));
+        var number = Number(root, "top_k", 0, int.MaxValue);
+        if (number is { } k && k != Math.Floor(k)) throw new ModelLoadException(File, "top_k", "must be an integer");
+        return (int?)number;
     }
 
-    private static JsonDocument? Read(string modelFolder, string file)
+    // The ranges are those of a request: what passes here is never refused later.
+    private static double? Number(JsonElement root, string name, double low, double high, bool aboveLow = false)
     {
-        var path = Path.Combine(modelFolder, file);
-        if (!System.IO.File.Exists(path)) return null;
-        try
+        if (!root.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null) return null;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number)
+            && (aboveLow ? number > low : number >= low) && number <= high)
         {
-            using var stream = System.IO.File.OpenRead(path);
-            var document = JsonDocument.Parse(stream);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
-            document.Dispose();
+            return number;
         }
-        catch (JsonException error)
-        {
-            throw new ModelLoadException(file, null, $"is not JSON: {error.Message}", error);
-        }
-        throw new ModelLoadException(file, null, "must be a JSON object");
+        throw new ModelLoadException(File, name, FormattableString.Invariant(
+            $"must be a number {(aboveLow ? "above" : "from")} {low} {(aboveLow ? "and at most" : "to")} {high}"));
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Templates;
 
@@ -19,8 +20,8 @@ internal static class ChatTemplateFiles
 
     public static ChatTemplate? Load(string modelFolder)
     {
-        using var config = ReadJson(modelFolder, ConfigFile);
-        using var tokenMap = ReadJson(modelFolder, TokenMapFile);
+        using var config = JsonFile.FindObject(modelFolder, ConfigFile);
+        using var tokenMap = JsonFile.FindObject(modelFolder, TokenMapFile);
         var sources = new Dictionary<string, Source>(StringComparer.Ordinal);
         if (config is not null) AddFromConfig(config.RootElement, sources);
         if (ReadText(modelFolder, TemplateFile) is { } own) sources["default"] = new(TemplateFile, null, own);
@@ -106,28 +107,14 @@ internal static class ChatTemplateFiles
         try
         {
             var path = Path.Combine(modelFolder, file);
-            if (!File.Exists(path)) return null;
+            if (new FileInfo(path) is not { Exists: true } found) return null;
+            if (found.Length > JsonFile.SmallFileBytes)
+                throw new ModelLoadException(file, null, $"has {found.Length} bytes, at most {JsonFile.SmallFileBytes} are allowed");
             return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or DecoderFallbackException)
         {
             throw new ModelLoadException(file, null, error is DecoderFallbackException ? "is no UTF-8 text" : error.Message, error);
         }
-    }
-
-    private static JsonDocument? ReadJson(string modelFolder, string file)
-    {
-        if (ReadText(modelFolder, file) is not { } text) return null;
-        try
-        {
-            var document = JsonDocument.Parse(text);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
-            document.Dispose();
-        }
-        catch (JsonException error)
-        {
-            throw new ModelLoadException(file, null, $"is no JSON (line {error.LineNumber + 1})", error);
-        }
-        throw new ModelLoadException(file, null, "must hold a JSON object");
     }
 }

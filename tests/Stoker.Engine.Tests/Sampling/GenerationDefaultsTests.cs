@@ -44,6 +44,10 @@ public sealed class GenerationDefaultsTests : IDisposable
     [InlineData("""{"temperature": "hot"}""", "temperature")]
     [InlineData("""{"temperature": -1}""", "temperature")]
     [InlineData("""{"top_p": 1.5}""", "top_p")]
+    [InlineData("""{"top_p": 0}""", "top_p: must be a number above 0")]
+    [InlineData("""{"repetition_penalty": 0}""", "repetition_penalty: must be a number above 0")]
+    [InlineData("""{"top_k": 2.5}""", "top_k: must be an integer")]
+    [InlineData("""{"temperature": 1, "temperature": 0}""", "JSON")]
     [InlineData("[]", "object")]
     [InlineData("{", "JSON")]
     public void What_is_wrong_in_it_is_named(string json, string expected)

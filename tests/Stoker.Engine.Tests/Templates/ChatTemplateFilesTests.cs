@@ -69,9 +69,11 @@ public sealed class ChatTemplateFilesTests : IDisposable
     [InlineData("tokenizer_config.json", """{"chat_template":5}""", "must be a string or a list")]
     [InlineData("tokenizer_config.json", """{"chat_template":[{"name":"default"}]}""", "must be a string or a list")]
     [InlineData("tokenizer_config.json", """{"chat_template":[{"name":"rag","template":"x"}]}""", "lack one called 'default'")]
-    [InlineData("tokenizer_config.json", "{\n\"a\":\n", "tokenizer_config.json: is no JSON (line 3)")]
+    [InlineData("tokenizer_config.json", "{\n\"a\":\n", "tokenizer_config.json: is not valid JSON (line 3")]
     [InlineData("tokenizer_config.json", "[]", "must hold a JSON object")]
-    [InlineData("special_tokens_map.json", "nope", "special_tokens_map.json: is no JSON")]
+    [InlineData("tokenizer_config.json", """{"chat_template":"\ud800"}""", "tokenizer_config.json: holds a string that is not valid Unicode")]
+    [InlineData("tokenizer_config.json", """{"\uDFFF_token":"x"}""", "tokenizer_config.json: holds a string that is not valid Unicode")]
+    [InlineData("special_tokens_map.json", "nope", "special_tokens_map.json: is not valid JSON")]
     public void A_broken_file_is_named_with_its_line(string file, string text, string message)
     {
         if (file != "chat_template.jinja" && file != "tokenizer_config.json") Write("chat_template.jinja", "ok");
@@ -84,6 +86,15 @@ public sealed class ChatTemplateFilesTests : IDisposable
     {
         File.WriteAllBytes(Path.Combine(_folder, "chat_template.jinja"), [0x61, 0xff, 0xfe]);
         Should.Throw<ModelLoadException>(() => ChatTemplate.Load(_folder)).Message.ShouldContain("is no UTF-8 text");
+    }
+
+    [Theory]
+    [InlineData("chat_template.jinja")]
+    [InlineData("tokenizer_config.json")]
+    public void A_file_of_any_size_is_not_read(string file)
+    {
+        using (var stream = File.Create(Path.Combine(_folder, file))) stream.SetLength(1L << 40); // takes no space on disk
+        Should.Throw<ModelLoadException>(() => ChatTemplate.Load(_folder)).Message.ShouldContain("at most 16777216 are allowed");
     }
 
     private void Write(string file, string text)

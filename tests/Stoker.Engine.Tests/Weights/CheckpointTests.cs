@@ -77,6 +77,8 @@ public class CheckpointTests
     [InlineData("""{"weight_map": {}}""")]
     [InlineData("[]")]
     [InlineData("nonsense")]
+    [InlineData("""{"weight_map": {"a": "\ud800.safetensors"}}""")]
+    [InlineData("""{"weight_map": {"\udc00": "a.safetensors"}}""")]
     public void A_broken_index_is_refused(string json)
     {
         using var folder = Sharded(_ => { });

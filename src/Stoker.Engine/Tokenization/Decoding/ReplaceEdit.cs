@@ -13,7 +13,7 @@ internal sealed record ReplaceEdit(PatternMatcher Pattern, string Content) : Tok
         var text = new Utf8Buffer();
         text.Append(token.AsSpan());
         var scratch = new MatchScratch();
-        scratch.Allow(text.Length);
+        scratch.AllowToken(text.Length);
         var result = new StringBuilder();
         var segments = new Segments(text.Text, Pattern, scratch);
         while (segments.MoveNext())

@@ -7,10 +7,22 @@ namespace Stoker.Engine.Tokenization.Loading;
 /// <summary>Reads <c>added_tokens</c> and joins them to the vocabulary.</summary>
 internal static class AddedTokenReader
 {
+    /// <summary>Bytes of all added tokens: the matcher's trie takes some 200 bytes for each. Real files stay below 0.2 MB.</summary>
+    private const int MaxBytes = 1 << 20;
+
     public static List<AddedToken> Read(TokenizerFile file)
     {
         var tokens = file.Component("added_tokens");
-        return tokens.IsNull ? [] : [.. tokens.Elements().Select(ReadOne)];
+        if (tokens.IsNull) return [];
+        var (read, bytes) = (new List<AddedToken>(), 0L);
+        foreach (var token in tokens.Elements())
+        {
+            read.Add(ReadOne(token));
+            bytes += Encoding.UTF8.GetByteCount(read[^1].Content);
+            if (bytes > MaxBytes) throw tokens.Error($"the tokens have more than {MaxBytes} bytes in all");
+        }
+
+        return read;
     }
 
     /// <summary>

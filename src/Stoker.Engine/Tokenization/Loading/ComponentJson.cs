@@ -23,7 +23,18 @@ internal readonly record struct ComponentJson(JsonElement Json, string Path)
 
     public string Text(string name) => Member(name).AsText();
 
-    public string AsText() => Json.ValueKind == JsonValueKind.String ? Json.GetString()! : throw Error($"a string was expected, found {Found}");
+    public string AsText()
+    {
+        if (Json.ValueKind != JsonValueKind.String) throw Error($"a string was expected, found {Found}");
+        try
+        {
+            return Json.GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new ModelLoadException(TokenizerFile.Name, Path, "is not valid Unicode", error); // half a surrogate pair
+        }
+    }
 
     public bool Flag(string name, bool absent)
     {

@@ -11,6 +11,10 @@ namespace Stoker.Engine.Tokenization.Loading;
 internal sealed class DecoderReader
 {
     private const string Known = "Sequence, ByteLevel, ByteFallback, Metaspace, Replace, Strip, Fuse";
+
+    /// <summary>Real ones put in a space. The product of this and a token's length is made before it is looked at.</summary>
+    private const int MaxReplacement = 256;
+
     private readonly List<TokenEdit> _edits = [];
     private ByteSpelling _bytes;
     private bool _joined;
@@ -105,6 +109,10 @@ internal sealed class DecoderReader
     private static TokenEdit ReadReplace(ComponentJson decoder)
     {
         var (pattern, content) = (decoder.Member("pattern"), decoder.Text("content"));
+        if (content.Length > MaxReplacement)
+        {
+            throw decoder.Member("content").Error($"has {content.Length} characters, at most {MaxReplacement} are supported");
+        }
         return pattern.Member("String") is { IsNull: false } literal && literal.AsText().Length > 0
             ? new LiteralEdit(literal.AsText(), content)
             : new ReplaceEdit(PatternReader.Read(pattern), content);

@@ -11,6 +11,19 @@ internal static class TokenizerBuilder
 {
     public static TokenizerParts Build(TokenizerFile file)
     {
+        try
+        {
+            return BuildParts(file);
+        }
+        catch (TokenizationException error)
+        {
+            // The file's own tokens go through its patterns and decoder, which may be made to run away.
+            throw new ModelLoadException(TokenizerFile.Name, null, error.Message, error);
+        }
+    }
+
+    private static TokenizerParts BuildParts(TokenizerFile file)
+    {
         var added = AddedTokenReader.Read(file);
         var texts = AddedTokenReader.Join(file.Model, added);
         var special = new bool[texts.Size];

@@ -10,8 +10,8 @@ internal sealed class TokenizerFile
 {
     public const string Name = "tokenizer.json";
 
-    /// <summary>Real files reach some 35 MB; beyond this a file is not a tokenizer.</summary>
-    private const long MaxFileBytes = 512L * 1024 * 1024;
+    /// <summary>Real files reach some 35 MB, and reading takes about five times a file's size in memory.</summary>
+    private const long MaxFileBytes = 128L * 1024 * 1024;
 
     private static readonly JsonReaderOptions Options = new() { MaxDepth = 64 };
     private readonly Dictionary<string, ComponentJson> _components = [];

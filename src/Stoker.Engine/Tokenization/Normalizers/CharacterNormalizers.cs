@@ -26,7 +26,7 @@ internal sealed class LowercaseNormalizer : Normalizer
     }
 }
 
-/// <summary>Drops nonspacing marks. It decomposes nothing: files put NFD before it.</summary>
+/// <summary>Drops marks of every kind. It decomposes nothing: files put NFD before it.</summary>
 internal sealed class StripAccentsNormalizer : Normalizer
 {
     public override bool MayChange(ReadOnlySpan<byte> text) => !Ascii.IsValid(text);
@@ -36,7 +36,7 @@ internal sealed class StripAccentsNormalizer : Normalizer
         for (var position = 0; position < text.Length;)
         {
             var code = Utf8.ReadAt(text, position, out var length);
-            if (!CharacterClass.IsIn(code, CharacterClass.NonspacingMark)) target.Append(text.Slice(position, length));
+            if (!CharacterClass.IsIn(code, CharacterClass.Mark)) target.Append(text.Slice(position, length));
             position += length;
         }
     }

@@ -20,17 +20,25 @@ internal sealed class PrependNormalizer(byte[] prefix) : Normalizer
 {
     public override void Apply(ReadOnlySpan<byte> text, Utf8Buffer target, MatchScratch scratch)
     {
+        scratch.Spend(prefix.Length); // a text of many special tokens has as many pieces, each with the prefix
         target.Append(prefix);
         target.Append(text);
     }
 }
 
-/// <summary>Replaces every match of a pattern.</summary>
+/// <summary>
+/// Replaces every match of a pattern. What is put in counts as steps: forty replacements of a by aa, one after the
+/// other, would fill any memory.
+/// </summary>
 internal sealed class ReplaceNormalizer(PatternMatcher pattern, byte[] content) : Normalizer
 {
     public override void Apply(ReadOnlySpan<byte> text, Utf8Buffer target, MatchScratch scratch)
     {
         var segments = new Segments(text, pattern, scratch);
-        while (segments.MoveNext()) target.Append(segments.IsMatch ? content : text[segments.Current]);
+        while (segments.MoveNext())
+        {
+            if (segments.IsMatch) scratch.Spend(content.Length);
+            target.Append(segments.IsMatch ? content : text[segments.Current]);
+        }
     }
 }

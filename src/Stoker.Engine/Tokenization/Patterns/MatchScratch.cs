@@ -6,6 +6,9 @@ internal sealed class MatchScratch
     /// <summary>Entries kept between texts.</summary>
     private const int Kept = 64 * 1024;
 
+    /// <summary>Open choices come to 12 bytes each; a pattern that leaves more behind runs away.</summary>
+    private const int MaxStack = 16 * 1024 * 1024;
+
     private int[] _stack = new int[256];
 
     public int Depth { get; set; }
@@ -18,6 +21,9 @@ internal sealed class MatchScratch
     /// </summary>
     public void Allow(int textBytes) => StepsLeft = 100_000 + (300L * textBytes);
 
+    /// <summary>The same for one token of a vocabulary: a file may hold a million of them.</summary>
+    public void AllowToken(int tokenBytes) => StepsLeft = 1_000 + (100L * tokenBytes);
+
     public void Spend(long steps)
     {
         StepsLeft -= steps;
@@ -29,6 +35,7 @@ internal sealed class MatchScratch
 
     public void Push(int value)
     {
+        if (Depth == MaxStack) throw new TokenizationException("this model's pattern leaves too many choices open in the text");
         if (Depth == _stack.Length) Array.Resize(ref _stack, _stack.Length * 2);
         _stack[Depth++] = value;
     }

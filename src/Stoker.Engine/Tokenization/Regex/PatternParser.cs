@@ -10,6 +10,14 @@ internal sealed partial class PatternParser
     /// <summary>Groups in groups; real patterns have two or three.</summary>
     private const int MaxDepth = 50;
 
+    /// <summary>
+    /// Repetitions of a repetition, as <c>a{2}{3}</c>; each is a level of the tree, and trees are walked by recursion.
+    /// </summary>
+    private const int MaxStackedRepeats = 8;
+
+    /// <summary>The longest known pattern has some 400 characters.</summary>
+    private const int MaxCharacters = 10_000;
+
     private readonly int[] _pattern;
     private int _at;
     private int _depth;
@@ -20,6 +28,10 @@ internal sealed partial class PatternParser
 
     public static Node Parse(string pattern)
     {
+        if (pattern.Length > MaxCharacters)
+        {
+            throw new PatternSyntaxException($"the pattern has {pattern.Length} characters, at most {MaxCharacters} are supported");
+        }
         var parser = new PatternParser(pattern);
         var node = parser.ParseChoice();
         return parser.AtEnd ? node : throw parser.Error("a ')' has no '('");
@@ -66,9 +78,10 @@ internal sealed partial class PatternParser
 
     private Node ParseRepeats(Node node)
     {
-        while (!AtEnd)
+        for (var stacked = 0; !AtEnd; stacked++)
         {
             if (ParseCounts(out var interval) is not var (min, max)) break;
+            if (stacked == MaxStackedRepeats) throw Error($"more than {MaxStackedRepeats} repetitions of one thing are not supported");
             var kind = RepeatKind.Greedy;
             if (Accept("?")) kind = RepeatKind.Lazy;
             else if (!interval && Accept("+")) kind = RepeatKind.Possessive; // in this syntax "{1,2}+" repeats the repetition

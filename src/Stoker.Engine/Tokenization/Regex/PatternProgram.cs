@@ -35,7 +35,13 @@ internal sealed class PatternProgram
     /// <summary>Counted groups are written out; this bounds what a hostile file can make of them.</summary>
     public const int MaxInstructions = 10_000;
 
+    /// <summary>
+    /// Nodes walked while they are written out: empty groups make no instruction and still cost time, <c>((){9999}){9999}</c>.
+    /// </summary>
+    private const int MaxVisits = 10 * MaxInstructions;
+
     private readonly List<Instruction> _code = [];
+    private int _visits;
 
     private PatternProgram()
     {
@@ -61,6 +67,7 @@ internal sealed class PatternProgram
 
     private void Emit(Node node)
     {
+        if (++_visits > MaxVisits) throw new PatternSyntaxException("the pattern's repetitions are too large to write out");
         switch (node)
         {
             case SetNode set:

@@ -67,6 +67,8 @@ public sealed class TokenizerFileTests
     [InlineData("{" + Model + ",\"decoder\":{\"type\":\"WordPiece\"}}", "'WordPiece' is not supported")]
     [InlineData("{" + Model + ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"b\"}]}}", "Replace after ByteLevel, ByteFallback or Fuse")]
     [InlineData("{" + Model + ",\"decoder\":{\"type\":\"Strip\",\"content\":\"ab\",\"start\":1,\"stop\":0}}", "one character")]
+    [InlineData("{" + Model + ",\"normalizer\":{\"type\":\"\\ud800\"}}", "normalizer.type: is not valid Unicode")]
+    [InlineData("{" + Model + ",\"added_tokens\":[{\"id\":3,\"content\":\"\\udc00\"}]}", "added_tokens[0].content: is not valid Unicode")]
     public void Broken_files_are_errors_that_say_where_and_why(string json, string expected)
     {
         var error = Should.Throw<ModelLoadException>(() => Tokenizer.Parse(Encoding.UTF8.GetBytes(json)));
@@ -91,6 +93,32 @@ public sealed class TokenizerFileTests
     [Fact]
     public void Deep_nesting_is_an_error() =>
         Should.Throw<ModelLoadException>(() => Tokenizer.Parse(Encoding.UTF8.GetBytes("{\"x\":" + new string('[', 100_000)))).Message.ShouldContain("JSON");
+
+    [Fact]
+    public void Added_tokens_of_any_length_are_an_error_and_fill_no_memory()
+    {
+        var file = TokenizerJson.Bytes().Added(300, new string('x', 1 << 20)).Added(301, "y");
+        Should.Throw<ModelLoadException>(() => file.Load()).Message.ShouldContain("added_tokens: the tokens have more than 1048576 bytes");
+    }
+
+    [Theory]
+    [InlineData("normalizer", "normalizers")]
+    [InlineData("decoder", "decoders")]
+    public void Replacements_that_double_a_text_again_and_again_are_an_error(string part, string items)
+    {
+        const string Doubling = """{"type":"Replace","pattern":{"String":"a"},"content":"aa"}""";
+        var chain = string.Join(',', Enumerable.Repeat(Doubling, 40));
+        var file = TokenizerJson.Bytes().Part(part, $$"""{"type":"Sequence","{{items}}":[{{chain}}]}""").Added(300, "a-token", "normalized");
+        Should.Throw<ModelLoadException>(() => file.Load()).File.ShouldBe("tokenizer.json");
+    }
+
+    [Fact]
+    public void A_decoder_whose_pattern_runs_away_is_an_error()
+    {
+        var file = TokenizerJson.Bytes().Added(300, new string('a', 60))
+            .Part("decoder", """{"type":"Replace","pattern":{"Regex":"(?:a|a|b)+c"},"content":""}""");
+        Should.Throw<ModelLoadException>(() => file.Load()).Message.ShouldContain("steps");
+    }
 
     [Fact]
     public void A_folder_without_the_file_is_an_error() =>

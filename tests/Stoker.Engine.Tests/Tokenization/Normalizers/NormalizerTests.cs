@@ -12,6 +12,7 @@ public sealed class NormalizerTests
     [InlineData("""{"type":"NFKD"}""", "\u00E9\uFB01", "e\u0301fi")]
     [InlineData("""{"type":"Lowercase"}""", "ÀB\u0130Σ", "àbi\u0307σ")]
     [InlineData("""{"type":"StripAccents"}""", "e\u0301\u00E9", "e\u00E9")] // decomposes nothing itself
+    [InlineData("""{"type":"StripAccents"}""", "\u0915\u093Ea\u20DD\u0E49", "\u0915a")] // spacing and enclosing marks too
     [InlineData("""{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"}]}""", "\u00E9a\u0308", "ea")]
     [InlineData("""{"type":"Strip","strip_left":true,"strip_right":false}""", "\u3000 a ", "a ")]
     [InlineData("""{"type":"Strip","strip_left":false,"strip_right":true}""", " a\u00A0\n", " a")]

@@ -96,7 +96,23 @@ public sealed class PatternEngineTests
 
     [Fact]
     public void Deep_nesting_is_an_error() =>
-        Should.Throw<PatternSyntaxException>(() => PatternEngine.Compile(new string('(', 10_000) + new string(')', 10_000))).Message.ShouldContain("nested");
+        Should.Throw<PatternSyntaxException>(() => PatternEngine.Compile(new string('(', 4_000) + new string(')', 4_000))).Message.ShouldContain("nested");
+
+    [Theory]
+    [InlineData("{1}")]
+    [InlineData("??+")]
+    public void Repetitions_stacked_on_each_other_are_an_error_and_not_the_end_of_the_stack(string repeat)
+    {
+        foreach (var count in (int[])[20, 3_000, 1_000_000])
+        {
+            var pattern = "a" + string.Concat(Enumerable.Repeat(repeat, count));
+            Should.Throw<PatternSyntaxException>(() => PatternEngine.Compile(pattern));
+        }
+    }
+
+    [Fact]
+    public void Empty_groups_repeated_in_each_other_are_an_error_in_no_time() =>
+        Should.Throw<PatternSyntaxException>(() => PatternEngine.Compile("(((((){9999}){9999}){9999}){9999})")).Message.ShouldContain("too large");
 
     [Fact]
     public void A_pattern_that_explodes_ends_in_an_error_within_its_budget()
