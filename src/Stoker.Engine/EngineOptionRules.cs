@@ -5,13 +5,19 @@ namespace Stoker.Engine;
 /// <summary>The rules of <see cref="EngineOptions"/>. A value outside its range stops the engine from opening; none is corrected in silence.</summary>
 internal static class EngineOptionRules
 {
+    private const int MostThreads = 1024; // more than any machine's CPUs; each has a stack
+    private const int MostSequences = 4096; // each has a row of logits
+    private const int MostStepTokens = 16_384; // rows x the widest layer must fit an array
+
     /// <exception cref="ArgumentException">Names the option, the value and the range.</exception>
     public static void Check(EngineOptions options)
     {
-        Require(options.Threads >= 0, nameof(options.Threads), options.Threads, "at least 0");
-        Require(options.MaxSequences >= 1, nameof(options.MaxSequences), options.MaxSequences, "at least 1");
+        Require(options.Threads is >= 0 and <= MostThreads, nameof(options.Threads), options.Threads, $"from 0 to {MostThreads}");
+        Require(
+            options.MaxSequences is >= 1 and <= MostSequences, nameof(options.MaxSequences), options.MaxSequences, $"from 1 to {MostSequences}");
         Require(options.StepTokens >= options.MaxSequences, nameof(options.StepTokens), options.StepTokens,
             $"at least {nameof(options.MaxSequences)} ({options.MaxSequences}), so that every running sequence gets a row");
+        Require(options.StepTokens <= MostStepTokens, nameof(options.StepTokens), options.StepTokens, $"at most {MostStepTokens}");
         Require(options.MaxQueuedRequests >= 1, nameof(options.MaxQueuedRequests), options.MaxQueuedRequests, "at least 1");
         Require(options.MaxUnreadEvents >= 1, nameof(options.MaxUnreadEvents), options.MaxUnreadEvents, "at least 1");
         Require(options.WatchdogSteps >= 1, nameof(options.WatchdogSteps), options.WatchdogSteps, "at least 1");

@@ -10,7 +10,7 @@ public sealed record EngineOptions
     public int? ContextLength { get; init; }
 
     /// <summary>Bytes for weights, KV cache and step buffers together; null takes what <see cref="MaxSequences"/> full contexts need,
-    /// but at most half of the memory that weights leave free.</summary>
+    /// but at most half of the memory that weights and step buffers leave of the machine (or cgroup).</summary>
     public long? MemoryBudgetBytes { get; init; }
 
     /// <summary>Sequences that may run in one step. 32 keeps a CPU in the range where batching is nearly free.</summary>

@@ -133,7 +133,10 @@ public sealed class InferenceEngineTests
     public void Options_out_of_range_stop_the_opening_by_name()
     {
         Refused(new() { Threads = -1 }, "Threads");
+        Refused(new() { Threads = 1025 }, "Threads");
         Refused(new() { MaxSequences = 0 }, "MaxSequences");
+        Refused(new() { MaxSequences = 4097 }, "MaxSequences");
+        Refused(new() { StepTokens = int.MaxValue }, "StepTokens");
         Refused(new() { MaxSequences = 8, StepTokens = 7 }, "StepTokens");
         Refused(new() { MaxQueuedRequests = 0 }, "MaxQueuedRequests");
         Refused(new() { MaxUnreadEvents = 0 }, "MaxUnreadEvents");
@@ -144,13 +147,13 @@ public sealed class InferenceEngineTests
         Refused(new() { DefaultSampling = new() { TopP = 7 } }, "DefaultSampling");
 
         static void Refused(EngineOptions options, string name) =>
-            Should.Throw<ArgumentException>(() => StoryEngine.Open(options with { Threads = options.Threads < 0 ? -1 : 1 })).Message.ShouldContain(name);
+            Should.Throw<ArgumentException>(() => StoryEngine.Open(options with { Threads = options.Threads == 0 ? 1 : options.Threads })).Message.ShouldContain(name);
     }
 
     [Fact]
     public async Task A_small_budget_gives_a_small_cache_and_long_requests_are_refused_at_the_door()
     {
-        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 8_000_000 });
+        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 10_000_000 });
         engine.Statistics.KvBlocksTotal.ShouldBeInRange(1, 31);
         var refusal = Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 511 }));
         refusal.Kind.ShouldBe(RefusalKind.NeverFits);

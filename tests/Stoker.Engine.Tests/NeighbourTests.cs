@@ -30,7 +30,7 @@ public sealed class NeighbourTests : IAsyncLifetime
     [InlineData(2, 11)]
     public Task Under_preemption(int threads, int stepTokens) =>
         // Weights, a step's buffers, and blocks for about two of the eight requests.
-        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 11) }, preempts: true);
+        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 11, stepTokens) }, preempts: true);
 
     private async Task Check(EngineOptions options, bool preempts)
     {
@@ -50,10 +50,11 @@ public sealed class NeighbourTests : IAsyncLifetime
         engine.Statistics.KvBlocksUsed.ShouldBe(0);
     }
 
-    private static long Budget(int blocks)
+    private static long Budget(int blocks, int stepTokens)
     {
         using var parts = EngineParts.Load(Stoker.Testing.TestData.Model("story-3m"), new() { Threads = 1 });
         var stepBytes = ((4L * (8 + 32)) + 20) * parts.Model.Shape.VocabularySize;
+        stepBytes += stepTokens * parts.Model.Shape.WorkspaceBytesPerRow;
         return parts.WeightBytes + stepBytes + (blocks * 16 * parts.Model.Shape.KvBytesPerToken);
     }
 

@@ -1,15 +1,17 @@
 namespace Stoker.Engine.KvCache;
 
 /// <summary>The blocks of one sequence, in the order of its positions.</summary>
-/// <param name="maxBlocks">The most it will ever have; the array is made once.</param>
+/// <param name="maxBlocks">The most it will ever have; the array is made with the first of them.</param>
 internal sealed class BlockTable(BlockPool pool, int maxBlocks)
 {
+    private int[]? _array; // none while a sequence waits
+
     /// <summary>For the forward pass: entry i holds positions i*BlockSize and on; entries from <see cref="Count"/> on mean nothing.</summary>
-    public int[] Array { get; } = new int[maxBlocks];
+    public int[] Array => _array ??= new int[maxBlocks];
 
     public int Count { get; private set; }
 
-    public ReadOnlySpan<int> BlockSpan => Array.AsSpan(0, Count);
+    public ReadOnlySpan<int> BlockSpan => _array.AsSpan(0, Count);
 
     public IEnumerable<int> Blocks => Array.Take(Count);
 
@@ -48,5 +50,6 @@ internal sealed class BlockTable(BlockPool pool, int maxBlocks)
     public void Free()
     {
         while (Count > 0) pool.Release(Array[--Count]);
+        _array = null;
     }
 }

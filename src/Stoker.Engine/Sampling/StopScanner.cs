@@ -7,9 +7,8 @@ namespace Stoker.Engine.Sampling;
 /// "First" is the one that is complete first, the longest on ties: that does not depend on where the pieces are cut. Each stop
 /// string has a Knuth-Morris-Pratt state, which is the length of the longest held end that is a beginning of it.
 /// </remarks>
-internal sealed class StopScanner(IReadOnlyList<string> stops, bool includeStop)
+internal sealed class StopScanner(StopStrings stops, bool includeStop)
 {
-    private readonly int[][] _failures = [.. stops.Select(Failures)];
     private readonly int[] _matched = new int[stops.Count];
     private readonly StringBuilder _held = new();
 
@@ -46,25 +45,13 @@ internal sealed class StopScanner(IReadOnlyList<string> stops, bool includeStop)
         var longest = 0;
         for (var index = 0; index < stops.Count; index++)
         {
-            var (stop, matched) = (stops[index], _matched[index]);
-            while (matched > 0 && stop[matched] != unit) matched = _failures[index][matched - 1];
+            var (stop, failures) = stops[index];
+            var matched = _matched[index];
+            while (matched > 0 && stop[matched] != unit) matched = failures[matched - 1];
             if (stop[matched] == unit) matched++;
             _matched[index] = matched;
             if (matched == stop.Length) longest = Math.Max(longest, matched);
         }
         return longest;
-    }
-
-    // At i: the length of the longest proper beginning of stop[..i+1] that is also its end.
-    private static int[] Failures(string stop)
-    {
-        var failures = new int[stop.Length];
-        for (int index = 1, matched = 0; index < stop.Length; index++)
-        {
-            while (matched > 0 && stop[matched] != stop[index]) matched = failures[matched - 1];
-            if (stop[matched] == stop[index]) matched++;
-            failures[index] = matched;
-        }
-        return failures;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
@@ -10,16 +11,18 @@ internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner sto
     private int _offset; // of the next token's text, in code points
 
     /// <summary>The echoed end of the prompt; stop strings in it do not count.</summary>
-    public GenerationEvent Echo(IReadOnlyList<GeneratedToken> prompt)
+    /// <remarks>Each choice decodes it, because its own text goes on from there; text and tokens are one for all.</remarks>
+    public GenerationEvent Echo(PromptEcho echo)
     {
-        var tokens = new GeneratedToken[prompt.Count];
-        var text = "";
-        for (var index = 0; index < tokens.Length; index++)
+        var offsets = new int[echo.Tokens.Count];
+        var text = new StringBuilder();
+        for (var index = 0; index < offsets.Length; index++)
         {
-            tokens[index] = prompt[index] with { TextOffset = _offset };
-            text += Decode(prompt[index].Id);
+            offsets[index] = _offset;
+            text.Append(Decode(echo.Tokens[index].Id));
         }
-        return new(choice, text, tokens) { IsPrompt = true };
+        if (!echo.IsSent) echo.Complete(text.ToString(), offsets);
+        return new(choice, echo.Text!, echo.Tokens) { IsPrompt = true };
     }
 
     /// <summary>Takes the next token. True: a stop string ended the text.</summary>

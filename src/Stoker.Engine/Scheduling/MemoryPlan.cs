@@ -3,7 +3,7 @@ using Stoker.Engine.Models;
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>Where the engine's memory goes. Made once, at load; nothing grows afterwards.</summary>
-/// <param name="StepBytes">Rows of logits and the memory of sampling.</param>
+/// <param name="StepBytes">The forward pass's intermediate values, rows of logits and the memory of sampling.</param>
 internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes)
 {
     /// <param name="contextLength">Positions of one sequence at most.</param>
@@ -12,20 +12,38 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
     public static MemoryPlan For(
         EngineOptions options, StepLimits limits, ModelShape shape, int contextLength, long weightBytes, long availableBytes)
     {
-        // A row of logits in float32; for sampling, a copy, ids, a heap and weights of one row.
-        var stepBytes = ((4L * limits.LogitRows) + 4 + 4 + 4 + 8) * shape.VocabularySize;
+        if ((long)limits.LogitRows * shape.VocabularySize > Array.MaxLength)
+        {
+            throw new ArgumentException(
+                $"{nameof(options.MaxSequences)} is {options.MaxSequences}: a step's logits, {limits.LogitRows} rows of {shape.VocabularySize}, "
+                + $"would be more than one array holds ({Array.MaxLength}). State fewer sequences.", nameof(options));
+        }
+        var stepBytes = StepBytesOf(limits, shape);
         var blockBytes = shape.KvBytesPerToken * limits.BlockSize;
         var useful = (long)limits.MaxSequences * limits.BlocksFor(contextLength); // more could never be held at once
         var kvBytes = options.MemoryBudgetBytes is { } budget
             ? budget - weightBytes - stepBytes
-            : Math.Max((availableBytes - weightBytes - stepBytes) / 2, blockBytes * limits.BlocksFor(contextLength));
+            : (availableBytes - weightBytes - stepBytes) / 2;
         var blocks = Math.Min(kvBytes / blockBytes, useful);
-        if (blocks < 1)
-        {
-            throw new ArgumentException(
-                $"{nameof(EngineOptions.MemoryBudgetBytes)} is {options.MemoryBudgetBytes}, but weights take {weightBytes} bytes, a step's buffers "
-                + $"{stepBytes} and one KV block {blockBytes}: state at least {weightBytes + stepBytes + blockBytes}.", nameof(options));
-        }
+        if (blocks < 1) throw TooSmall(options.MemoryBudgetBytes, availableBytes, weightBytes, stepBytes, blockBytes);
         return new(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes);
+    }
+
+    private static long StepBytesOf(StepLimits limits, ModelShape shape)
+    {
+        // A row of logits in float32; for sampling, a copy, ids, a heap and weights of one row.
+        var logitBytes = ((4L * limits.LogitRows) + 4 + 4 + 4 + 8) * shape.VocabularySize;
+        return logitBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
+    }
+
+    private static ArgumentException TooSmall(long? budget, long availableBytes, long weightBytes, long stepBytes, long blockBytes)
+    {
+        const string Name = nameof(EngineOptions.MemoryBudgetBytes);
+        var given = budget is { } stated
+            ? $"{Name} is {stated}"
+            : $"{Name} is not stated and half of what weights and buffers leave of {availableBytes} bytes is too little";
+        return new(
+            $"{given}: weights take {weightBytes} bytes, a step's buffers {stepBytes} and one KV block {blockBytes}: "
+            + $"state at least {weightBytes + stepBytes + blockBytes}.");
     }
 }

@@ -16,7 +16,7 @@ internal sealed class RequestState
     {
         _leaveQueue = leaveQueue;
         (Source, Settings, Group, SubmittedAt) = (source, admitted.Settings, group, submittedAt);
-        (Prompt, Stops, MaxTokens) = (admitted.Prompt, admitted.Stops, admitted.MaxTokens);
+        (Prompt, Stops, MaxTokens) = (admitted.Prompt, new(admitted.Stops), admitted.MaxTokens);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
         (Events, Unfinished) = (new(maxUnreadEvents, source.Choices), source.Choices);
     }
@@ -29,7 +29,7 @@ internal sealed class RequestState
 
     public int[] Prompt { get; }
 
-    public IReadOnlyList<string> Stops { get; }
+    public StopStrings Stops { get; }
 
     public int MaxTokens { get; }
 

@@ -7,14 +7,14 @@ namespace Stoker.Engine.Scheduling;
 /// <summary>One choice of a request while it is generated.</summary>
 internal sealed class Sequence : SequenceState
 {
-    private readonly List<int> _tokens;
+    // Made when it first runs and let go with its end: hundreds of choices may wait on one long prompt.
+    private List<int>? _tokens;
+    private TokenSampler? _sampler;
 
     public Sequence(RequestState request, int choice, long arrival, BlockTable table, ITextStream text)
         : base(arrival, request.Group, request.Prompt.Length, request.Prompt.Length + request.MaxTokens, table)
     {
         (Request, Choice) = (request, choice);
-        _tokens = [.. request.Prompt];
-        Sampler = new(request.Settings, choice, request.Prompt);
         Text = new(choice, text, new(request.Stops, request.Source.IncludeStopText));
         if (request.Echo is { } echo) PromptLogitsFrom = echo.LogitsFrom;
     }
@@ -23,11 +23,11 @@ internal sealed class Sequence : SequenceState
 
     public int Choice { get; }
 
-    public TokenSampler Sampler { get; }
+    public TokenSampler Sampler => _sampler ??= new(Request.Settings, Choice, Request.Prompt);
 
     public ChoiceText Text { get; }
 
-    public int Generated => _tokens.Count - PromptLength;
+    public int Generated => TokenCount - PromptLength;
 
     /// <summary>The echo, if there is one, was sent.</summary>
     public bool PromptSent { get; set; }
@@ -36,13 +36,21 @@ internal sealed class Sequence : SequenceState
 
     public long LastTokenAt { get; set; }
 
-    public FinishReason? Finish { get; set; }
+    public FinishReason? Finish { get; private set; }
 
-    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(TokenList);
+
+    private List<int> TokenList => _tokens ??= [.. Request.Prompt];
 
     public void Append(int token)
     {
-        _tokens.Add(token);
-        TokenCount = _tokens.Count;
+        TokenList.Add(token);
+        TokenCount++;
+    }
+
+    public void End(FinishReason reason)
+    {
+        Finish = reason;
+        (_tokens, _sampler) = (null, null);
     }
 }

@@ -35,10 +35,10 @@ internal sealed partial class StepLoop
     private void Finish(Sequence sequence, GenerationEvent last)
     {
         var request = sequence.Request;
-        sequence.Finish = last.Finish;
+        sequence.End(last.Finish!.Value);
         _scheduler.Remove(sequence);
         request.Unfinished--;
-        _counters.ChoiceEnded(last.Finish!.Value, sequence.Generated < 2
+        _counters.ChoiceEnded(sequence.Finish!.Value, sequence.Generated < 2
             ? null
             : _time.GetElapsedTime(sequence.FirstTokenAt, sequence.LastTokenAt) / (sequence.Generated - 1));
         Close(request, last);

@@ -11,8 +11,12 @@ internal sealed partial class StepLoop
         if (rows.Logits == WantedLogits.All) TakeEcho(sequence.Request, rows, firstLogitRow);
         if (sequence.Gap > 0) return false;
         SendEcho(sequence);
-        if (sequence.Request.MaxTokens == 0) Complete(sequence, FinishReason.Length);
-        if (sequence.Finish is not null) return true;
+        if (sequence.Finish is not null) return true; // the echo was too much for a slow reader
+        if (sequence.Request.MaxTokens == 0)
+        {
+            Complete(sequence, FinishReason.Length);
+            return true;
+        }
 
         var lastRow = rows.Logits == WantedLogits.All ? firstLogitRow + rows.Count - 1 : firstLogitRow;
         AdvanceByToken(sequence, Draw(sequence, LogitRow(lastRow)));
@@ -22,6 +26,7 @@ internal sealed partial class StepLoop
     private void TakeEcho(RequestState request, PlannedRows rows, int firstLogitRow)
     {
         var echo = request.Echo!;
+        if (echo.IsSent) return; // a sibling that began beside the first choice computes the same values
         for (var index = 0; index < rows.Count; index++)
         {
             if (!echo.Wants(rows.FirstPosition + index)) continue;
@@ -38,7 +43,7 @@ internal sealed partial class StepLoop
         sequence.PromptSent = true;
         if (sequence.Request.Echo is not { } echo) return;
         foreach (var sibling in sequence.Request.Choices) sibling.PromptLogitsFrom = int.MaxValue; // the values are there
-        Send(sequence.Request, sequence.Text.Echo(echo.Tokens));
+        Send(sequence.Request, sequence.Text.Echo(echo));
     }
 
     private GeneratedToken Draw(Sequence sequence, Span<float> logits)

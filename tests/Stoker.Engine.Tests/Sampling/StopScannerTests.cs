@@ -18,7 +18,7 @@ public sealed class StopScannerTests
     [Fact]
     public void Only_what_may_become_a_stop_string_is_held_back()
     {
-        var scanner = new StopScanner(["abc"], includeStop: false);
+        var scanner = new StopScanner(new(["abc"]), includeStop: false);
         Push(scanner, "xxab").ShouldBe("xx");
         Push(scanner, "a").ShouldBe("ab");
         Push(scanner, "x").ShouldBe("ax");
@@ -70,7 +70,7 @@ public sealed class StopScannerTests
 
     private static (string, bool) Scan(string[] stops, bool includeStop, params string[] pieces)
     {
-        var scanner = new StopScanner(stops, includeStop);
+        var scanner = new StopScanner(new(stops), includeStop);
         var text = new StringBuilder();
         foreach (var piece in pieces)
         {

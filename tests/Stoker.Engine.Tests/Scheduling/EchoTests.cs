@@ -63,5 +63,31 @@ public sealed class EchoTests
         new LoopRig().Complete(Echo("ab", maxTokens: 1)).Choices[0].PromptTokens.ShouldAllBe(token => token.Logprob == null);
     }
 
+    [Fact]
+    public void All_choices_share_the_tokens_of_the_echo()
+    {
+        var rig = new LoopRig();
+        var state = rig.Submit(Echo("hello", maxTokens: 1) with { Choices = 3, Logprobs = 1 });
+        rig.Run();
+        var echoes = LoopRig.Events(state).Where(item => item.IsPrompt).ToList();
+        echoes.Count.ShouldBe(3);
+        echoes.ShouldAllBe(item => ReferenceEquals(item.Tokens, echoes[0].Tokens) && ReferenceEquals(item.Text, echoes[0].Text));
+        echoes[0].Tokens.Skip(1).ShouldAllBe(token => token.Logprob != null);
+    }
+
+    [Fact]
+    public void A_reader_too_slow_for_the_echo_itself_is_cancelled_and_ends_once()
+    {
+        // Room for two unread events: the first choice's echo and end take it.
+        var rig = new LoopRig(options: new() { MaxUnreadEvents = 1 });
+        var state = rig.Submit(Echo("hello", maxTokens: 0) with { Choices = 2 });
+        rig.Run();
+        var events = LoopRig.Events(state);
+        events.Select(item => item.Finish).ShouldBe([null, FinishReason.Length, FinishReason.Cancelled]);
+        rig.Statistics.Finished.Values.Sum().ShouldBe(2);
+        state.Events.Ended.IsCompletedSuccessfully.ShouldBeTrue();
+        state.Unfinished.ShouldBe(0);
+    }
+
     private static GenerationRequest Echo(string prompt, int maxTokens) => StepLoopTests.Ask(prompt, maxTokens) with { Echo = true };
 }

@@ -29,7 +29,26 @@ public sealed class MemoryPlanTests
     {
         Plan(null, available: 1L << 40).KvBlocks.ShouldBe(40);
         Plan(null, available: Weights + Step + (2 * 30 * 1024)).KvBlocks.ShouldBe(30);
-        Plan(null, available: Weights).KvBlocks.ShouldBe(10); // one whole context at least
+        Plan(null, available: Weights + Step + (2 * 1024)).KvBlocks.ShouldBe(1); // less than a context: the door says so
+        Should.Throw<ArgumentException>(() => Plan(null, available: Weights)).Message
+            .ShouldContain($"MemoryBudgetBytes is not stated and half of what weights and buffers leave of {Weights} bytes is too little");
+    }
+
+    [Fact]
+    public void The_intermediate_values_of_the_forward_pass_are_part_of_it()
+    {
+        var shape = Shape with { WorkspaceBytesPerRow = 1000 };
+        var options = new EngineOptions { MemoryBudgetBytes = Weights + Step + (32 * 1000) + (3 * 1024) };
+        MemoryPlan.For(options, Limits, shape, 160, Weights, 0).ShouldBe(new(Weights, Step + (32 * 1000), 3, 3 * 1024));
+    }
+
+    [Fact]
+    public void More_logits_than_an_array_holds_are_an_error_that_names_the_sequences()
+    {
+        var limits = Limits with { MaxSequences = 4096 };
+        var shape = Shape with { VocabularySize = 1 << 20 };
+        Should.Throw<ArgumentException>(() => MemoryPlan.For(new() { MaxSequences = 4096 }, limits, shape, 160, Weights, 1L << 50))
+            .Message.ShouldContain("MaxSequences is 4096");
     }
 
     [Fact]

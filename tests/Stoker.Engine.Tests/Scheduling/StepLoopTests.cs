@@ -14,6 +14,23 @@ public sealed class StepLoopTests
         Ask("abc", maxTokens) with { Sampling = new() { Temperature = 0, LogitBias = new Dictionary<int, double> { [token] = 100 } } };
 
     [Fact]
+    public void Choices_that_wait_hold_no_copy_of_their_prompt()
+    {
+        const int Length = 50_000;
+        var rig = new LoopRig(blocks: 4000, maxSequences: 2, model: new(contextLength: 60_000));
+        var request = Ask("a", maxTokens: 1) with
+        {
+            PromptTokens = new int[Length],
+            Choices = 128,
+            Stop = [new string('x', 1000)],
+            Sampling = new() { RepetitionPenalty = 1.1 },
+        };
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        rig.Submit(request);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(5 * sizeof(int) * Length);
+    }
+
+    [Fact]
     public void Deltas_joined_are_the_text_and_tokens_joined_are_what_was_generated()
     {
         var rig = new LoopRig();
