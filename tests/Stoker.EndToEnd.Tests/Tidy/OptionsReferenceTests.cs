@@ -72,7 +72,7 @@ public partial class OptionsReferenceTests
         var parts = summary.Nodes().Select(node => node switch
         {
             XText text => text.Value,
-            XElement { Name.LocalName: "see" } see => $"`{see.Attribute("cref")!.Value.Split('.')[^1]}`",
+            XElement { Name.LocalName: "see" } see => $"`{(see.Attribute("cref") ?? see.FirstAttribute)?.Value.Split('.')[^1]}`",
             XElement { Name.LocalName: "c" } code => $"`{code.Value}`",
             XElement other => other.Value,
             _ => "",
