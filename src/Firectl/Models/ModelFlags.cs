@@ -20,7 +20,7 @@ internal sealed class ModelFlags
         _draft = Add(new Option<string?>("--default-draft-model") { Description = "The model that drafts for it by default" }, "default_draft_model");
         _draftTokens = Add(new Option<int>("--default-draft-token-count") { Description = "Tokens drafted at a time" }, "default_draft_token_count");
         _context = Add(new Option<int>("--context-length") { Description = "The longest context it is served with" }, "context_length");
-        _public = Add(new Option<bool>("--public") { Description = "Visible to every account" }, "public");
+        _public = Add(new Option<bool>("--public") { Description = "Seen by every account; for models of the library alone" }, "public");
         _images = Add(new Option<bool>("--supports-image-input") { Description = "It takes images" }, "supports_image_input");
         _tools = Add(new Option<bool>("--supports-tools") { Description = "It was trained to call tools" }, "supports_tools");
     }

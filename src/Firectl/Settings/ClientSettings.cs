@@ -73,10 +73,12 @@ internal sealed record ClientSettings(Uri BaseUrl, string ApiKey, string? Accoun
             throw new ProblemException(Problem.NotFound($"there is no profile '{asked}' in {AuthFile(home)} or {SettingsFile(home)}"));
         }
 
-        // Without --profile the hosted tool's older form, keys before any section, is read too.
-        string? Find(string key) => auth.Get(section, key) ?? settings.Get(section, key)
-            ?? (asked is null ? auth.Get("", key) ?? settings.Get("", key) : null);
+        // Without --profile the hosted tool's older form, keys before any section, is read too; but never the key of one section
+        // with the address of another.
+        if (asked is null && Find("base_url") is null && Find("api_key") is null) section = "";
         return (Find("base_url"), Find("api_key"), Find("account_id"), $"profile [{section}] of {AuthFile(home)}");
+
+        string? Find(string key) => auth.Get(section, key) ?? settings.Get(section, key);
     }
 
     private static LocalEndpoint? LocalServer(string home) =>

@@ -63,10 +63,13 @@ internal sealed partial class KeyRingSource(
         where TName : class, IParsable<TName>
         where TSpec : notnull
     {
+        var expired = false;
         while (!stopping.IsCancellationRequested)
         {
             try
             {
+                if (expired) await ReloadAsync(stopping);
+                expired = false;
                 await foreach (var change in rows.WatchAsync(revision(Volatile.Read(ref _seen)), stopping))
                 {
                     // What this process wrote itself is in the ring already.
@@ -79,7 +82,7 @@ internal sealed partial class KeyRingSource(
             }
             catch (WatchExpiredException)
             {
-                await ReloadAsync(stopping);
+                expired = true;
             }
             catch (Exception error)
             {

@@ -28,6 +28,7 @@ public static class DeploymentEndpoints
     public static void MapDeployments(this IEndpointRouteBuilder routes)
     {
         var group = routes.MapGroup("/v1/accounts/{account}/deployments").WithTags("Deployments").RequireAccess();
+        group.AddEndpointFilter(Failures.Answer);
         group.MapPost("/", Create);
         group.MapGet("/", List);
         group.MapGet("/{deployment}", Get);

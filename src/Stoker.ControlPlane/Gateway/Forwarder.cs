@@ -58,6 +58,7 @@ internal sealed partial class Forwarder(
         }
         catch (HttpRequestException error)
         {
+            if (phase.TimedOut) return (null, RouteErrors.TooSlow);
             phase.Token.ThrowIfCancellationRequested();
             LogFailed(exchange.RequestId, replica.ReplicaId, error.HttpRequestError, content.Started);
             return (null, content.Started ? RouteErrors.BrokeOff : null);

@@ -8,8 +8,9 @@ namespace Stoker.ControlPlane.Models;
 public interface IModelInspector
 {
     /// <summary>Describes the files without loading the weights.</summary>
+    /// <param name="baseFolder">For an addon: its base's files, which its tensors are held against; null for other kinds.</param>
     /// <returns>A problem of INVALID_ARGUMENT naming file, item and reason when the folder holds no usable model.</returns>
-    Task<Result<ModelInspection>> InspectAsync(string folder, CancellationToken cancellation);
+    Task<Result<ModelInspection>> InspectAsync(string folder, string? baseFolder, CancellationToken cancellation);
 }
 
 /// <summary>What the files of a model say about it.</summary>

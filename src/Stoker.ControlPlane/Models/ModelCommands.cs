@@ -29,6 +29,7 @@ internal sealed partial class ModelCommands(
         var checkedSpec = ModelSpec.From(request.Model! with { Name = null });
         if (!checkedSpec.TryGet(out var spec, out var problem)) return problem;
         var name = account.Model(id!);
+        if (PublicElsewhere(name, spec) is { } refused) return refused;
         var linked = await LinkAsync(name, spec, cancellation);
         if (!linked.TryGet(out spec, out problem)) return problem;
         var created = await CreateAsync(name, spec.Resource with { CreatedBy = by.ToString() }, cancellation);
@@ -54,7 +55,7 @@ internal sealed partial class ModelCommands(
             row.Spec, patch, mask, WireJson.Context.ModelResource, ModelSpec.Updatable, ModelView.Of(row));
         if (!merged.TryGet(out var resource, out var problem)) return problem;
         if (!ModelSpec.From(resource with { CreatedBy = null }).TryGet(out var spec, out problem)) return problem;
-        if (Misfit(row, spec) is { } misfit) return misfit;
+        if ((PublicElsewhere(name, spec) ?? Misfit(row, spec)) is { } refused) return refused;
         if (!(await LinkAsync(name, spec, cancellation)).TryGet(out spec, out problem)) return problem;
         var written = await _rows.UpdateSpecAsync(row, spec.Resource with { CreatedBy = row.Spec.CreatedBy }, cancellation);
         return written.TryGet(out row, out problem) ? ModelView.Of(row) : problem;
@@ -82,6 +83,14 @@ internal sealed partial class ModelCommands(
         if (catalogue.Find(name) is { } entry) await CreateEntryAsync(name, entry); // the library shows it as not filled again
         LogDeleted(name);
         return new EmptyResponse();
+    }
+
+    /// <summary>Models are shared through the library alone; to accept the wish and share nothing would be a lie.</summary>
+    private static Problem? PublicElsewhere(ModelName name, ModelSpec spec)
+    {
+        if (spec.Resource.Public != true || name.Parent == AccountName.Library) return null;
+        const string Field = "public", Why = "can be true in the library's account alone in this version: leave it out, or ask an operator to upload the model there";
+        return new Problem(Code.Unimplemented, $"{Field} {Why}", [new(Field, Why)]);
     }
 
     /// <summary>A ready model's files are known, and what is set anew must agree with them.</summary>

@@ -97,7 +97,7 @@ public static class ModelEndpoints
 
     /// <summary>The library's private models are for its operators alone.</summary>
     internal static bool IsVisible(ModelName name, ModelResource spec, Principal caller) =>
-        spec.Public == true || name.Parent == caller.Account || caller.IsOperator;
+        caller.IsOperator || ModelNames.IsVisible(name, spec.Public ?? false, caller.Account);
 
     /// <summary>A name of the path; one that cannot be a name is answered as one that is not there.</summary>
     internal static Result<ModelName> NameOf(string account, string model) =>

@@ -38,7 +38,7 @@ internal sealed partial class ModelLibrary(
     {
         var status = entry.Folder is null
             ? ModelStatus.Empty(ModelCatalogue.NotFilled(name))
-            : await DescribeAsync(name, Path.Combine(Path.GetFullPath(options.Value.LibraryPath), entry.Folder), row, cancellation);
+            : await DescribeAsync(name, entry, FolderOf(entry.Folder), row, cancellation);
         if (status is null) return;
         var written = row is null
             ? await _rows.CreateAsync(name, entry.Spec, status, cancellation)
@@ -50,17 +50,25 @@ internal sealed partial class ModelLibrary(
 
     /// <summary>The status that a built-in model should have; null when it has it.</summary>
     private async Task<ModelStatus?> DescribeAsync(
-        ModelName name, string folder, Stored<ModelName, ModelResource, ModelStatus>? row, CancellationToken cancellation)
+        ModelName name, CatalogueEntry entry, string folder, Stored<ModelName, ModelResource, ModelStatus>? row, CancellationToken cancellation)
     {
         if (!Directory.Exists(folder)) return Missing(name, folder, row);
         var digest = ModelFiles.Digest(folder);
         if (row?.Status is { State: ModelState.Ready } status && status.FilesDigest == digest && status.Folder == folder) return null;
-        var inspected = await Task.Run(() => inspector.InspectAsync(folder, cancellation), cancellation);
+        var inspected = await Task.Run(() => inspector.InspectAsync(folder, BaseFolderOf(entry), cancellation), cancellation);
         var empty = ModelStatus.Empty(null) with { Folder = folder, FilesDigest = digest };
         if (inspected.TryGet(out var seen, out var problem)) return empty with { State = ModelState.Ready, Inspection = seen };
         LogNotSeeded(name, problem.Message);
         return empty with { Detail = new StatusResource(problem.Code.Row().WireName, problem.Message) };
     }
+
+    private string FolderOf(string folder) => Path.Combine(Path.GetFullPath(options.Value.LibraryPath), folder);
+
+    /// <summary>A built-in addon's base is built in too.</summary>
+    private string? BaseFolderOf(CatalogueEntry addon) =>
+        ModelName.TryParse(addon.Spec.PeftDetails?.BaseModel, out var name) && catalogue.Entries.GetValueOrDefault(name) is { Folder: { } folder }
+            ? FolderOf(folder)
+            : null;
 
     private ModelStatus? Missing(ModelName name, string folder, Stored<ModelName, ModelResource, ModelStatus>? row)
     {

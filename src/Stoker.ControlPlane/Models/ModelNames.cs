@@ -30,13 +30,14 @@ public sealed class ModelNames(ModelStore store)
             : await FindVisibleAsync(caller, AccountName.Library.Model(id), cancellation) is { } library ? library : NotFound(text);
     }
 
-    /// <summary>One's own models and those that their owner made public, the library's above all.</summary>
-    public static bool IsVisible(Model model, AccountName caller) => model.Name.Parent == caller || model.Public;
+    /// <summary>The one rule of who sees a model: its own account, and everybody the library's public ones.</summary>
+    public static bool IsVisible(ModelName name, bool isPublic, AccountName caller) =>
+        name.Parent == caller || (isPublic && name.Parent == AccountName.Library);
 
     /// <summary>Made of the asked name alone, so that it tells nothing about what is there.</summary>
     public static Problem NotFound(string asked) =>
         ModelName.TryParse(asked, out _) ? MissingResource.Problem(asked) : Problem.NotFound($"model \"{asked}\" not found");
 
     private async Task<Model?> FindVisibleAsync(AccountName caller, ModelName name, CancellationToken cancellation) =>
-        await store.FindAsync(name, cancellation) is { } model && IsVisible(model, caller) ? model : null;
+        await store.FindAsync(name, cancellation) is { } model && IsVisible(model.Name, model.Public, caller) ? model : null;
 }

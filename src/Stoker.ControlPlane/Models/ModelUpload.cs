@@ -15,7 +15,13 @@ internal sealed record UploadPlan(IReadOnlyCollection<string> Files, IReadOnlyCo
 /// breaks off before can be taken up again.
 /// </summary>
 internal sealed partial class ModelUpload(
-    ModelStore store, ModelFiles files, ModelGates gates, IModelInspector inspector, IOptions<ModelOptions> options, ILogger<ModelUpload> logger)
+    ModelStore store,
+    ModelNames names,
+    ModelFiles files,
+    ModelGates gates,
+    IModelInspector inspector,
+    IOptions<ModelOptions> options,
+    ILogger<ModelUpload> logger)
 {
     private const long SmallFileBytes = 16 << 20;
 
@@ -107,10 +113,23 @@ internal sealed partial class ModelUpload(
         }
 
         files.KeepOnly(name, row.Status.Upload);
-        if (!(await inspector.InspectAsync(files.FolderOf(name), cancellation)).TryGet(out var seen, out var problem)) return problem;
-        if (!ModelSpec.From(row.Spec with { CreatedBy = null }).TryGet(out var spec, out problem)) return problem;
+        if (!ModelSpec.From(row.Spec with { CreatedBy = null }).TryGet(out var spec, out var problem)) return problem;
+        if (!(await BaseFolderAsync(name, spec, cancellation)).TryGet(out var place, out problem)) return problem;
+        if (!(await inspector.InspectAsync(files.FolderOf(name), place.Folder, cancellation)).TryGet(out var seen, out problem)) return problem;
         if (ModelFit.Check(spec, seen) is { } misfit) return misfit;
         return ModelFit.Warning(row.Spec, seen) is { } warning ? seen with { Warnings = [.. seen.Warnings, warning] } : seen;
+    }
+
+    /// <summary>Where the files of an addon's base are: an addon that was never held against its base would fail at its first load.</summary>
+    private async Task<Result<BasePlace>> BaseFolderAsync(ModelName name, ModelSpec spec, CancellationToken cancellation)
+    {
+        if (spec.Kind != ModelKind.HfPeftAddon) return new BasePlace(null);
+        if (!(await names.ResolveAsync(name.Parent, spec.BaseModel!, cancellation)).TryGet(out var model, out var problem)) return problem;
+        return model.IsReady
+            ? new BasePlace(model.Folder)
+            : Problem.FailedPrecondition(
+                $"The files of \"{name}\" are checked against its base model, and {model.Name} has none yet: "
+                + $"upload those first (firectl upload model {model.Name} PATH), then validate again");
     }
 
     /// <summary>
@@ -139,6 +158,9 @@ internal sealed partial class ModelUpload(
             ? Problem.InvalidArgument($"Content-Length is required: {file} was announced with {size} bytes")
             : length == size ? null : Problem.InvalidArgument($"{file} was announced with {size} bytes, Content-Length is {length}");
     }
+
+    /// <param name="Folder">Null for models that have no base.</param>
+    private sealed record BasePlace(string? Folder);
 
     private static Problem AlreadyReady(ModelName name) => Problem.FailedPrecondition(
         $"model \"{name}\" is READY, and the files of a ready model do not change: create another model, or delete this one first");

@@ -31,9 +31,14 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
             {
                 await HoldAsync(lease, work, cancellation);
             }
+            catch (StorageException error) when (IsPassing(error))
+            {
+                LogStoreTrouble(error);
+                await Task.Delay(Retry, time, cancellation);
+            }
             finally
             {
-                await store.ReleaseAsync(lease, CancellationToken.None); // also on the way out: the next one need not wait
+                await ReleaseAsync(lease); // also on the way out: the next one need not wait
             }
         }
     }
@@ -42,15 +47,37 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
     {
         while (true)
         {
-            if (await store.TryAcquireAsync(Name, _self.ToString(), Length, cancellation) is { } lease) return lease;
-            if (await store.FindAsync(Name, cancellation) is { } other && HolderIdentity.Parse(other.Holder) is { } holder && holder.IsDead(_self))
+            try
             {
-                LogTakeOver(other.Holder);
-                await store.ReleaseAsync(other, cancellation);
-                continue;
+                if (await store.TryAcquireAsync(Name, _self.ToString(), Length, cancellation) is { } lease) return lease;
+                if (await store.FindAsync(Name, cancellation) is { } other && HolderIdentity.Parse(other.Holder) is { } holder && holder.IsDead(_self))
+                {
+                    LogTakeOver(other.Holder);
+                    await store.ReleaseAsync(other, cancellation);
+                    continue;
+                }
+            }
+            catch (StorageException error) when (IsPassing(error))
+            {
+                LogStoreTrouble(error);
             }
 
             await Task.Delay(Retry, time, cancellation);
+        }
+    }
+
+    /// <summary>A full disk or a locked file stops the controllers until it is over, not the server: its replicas serve on.</summary>
+    private static bool IsPassing(StorageException error) => error.Fault != StorageFault.Unusable;
+
+    private async Task ReleaseAsync(Lease lease)
+    {
+        try
+        {
+            await store.ReleaseAsync(lease, CancellationToken.None);
+        }
+        catch (StorageException error) when (IsPassing(error))
+        {
+            LogStoreTrouble(error); // it runs out by itself
         }
     }
 
@@ -85,9 +112,10 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
                 if (await store.RenewAsync(lease, Length, cancellation) is null) return;
                 renewedAt = time.GetTimestamp();
             }
-            catch (StorageException error) when (time.GetElapsedTime(renewedAt) + Renewal < Length)
+            catch (StorageException error) when (IsPassing(error))
             {
-                LogNotRenewed(error); // still ours for a while: try again
+                LogStoreTrouble(error);
+                if (time.GetElapsedTime(renewedAt) + Renewal >= Length) return;
             }
         }
     }
@@ -101,8 +129,8 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
     [LoggerMessage(LogLevel.Warning, "The controllers' lease was lost: waiting for it again")]
     private partial void LogLost();
 
-    [LoggerMessage(LogLevel.Warning, "The controllers' lease could not be renewed")]
-    private partial void LogNotRenewed(Exception error);
+    [LoggerMessage(LogLevel.Warning, "The store fails the controllers; they try again")]
+    private partial void LogStoreTrouble(Exception error);
 
     /// <summary>A holder's text: process, start, boot, process-id namespace, and a number that tells two holders of one process apart.</summary>
     private sealed record HolderIdentity(ProcessIdentity Process, string Boot, string Namespace, string Nonce)

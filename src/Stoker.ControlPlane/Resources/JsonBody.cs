@@ -42,6 +42,10 @@ public static class JsonBody
         {
             return Malformed(error);
         }
+        catch (InvalidOperationException)
+        {
+            return Problem.InvalidArgument("The body holds half of a surrogate pair (such as \\ud800 alone), which is no text");
+        }
     }
 
     /// <summary>The serializer's own message may quote the value or name our types: position and path are enough.</summary>

@@ -15,6 +15,9 @@ public sealed partial class LocalReplicaRuntime(
     IOptions<LocalRuntimeOptions> options, DataDirectory data, TimeProvider time, ILogger<LocalReplicaRuntime> logger)
     : IReplicaRuntime, IDisposable
 {
+    /// <summary>What a replica's process is recognised by, with its directory.</summary>
+    internal const string DirectoryOption = "--directory";
+
     private readonly LocalRuntimeOptions _options = options.Value;
     private readonly SocketDirectory _sockets = new(data.Root);
     private readonly ConcurrentDictionary<ReplicaId, LocalReplica> _replicas = new();
@@ -27,7 +30,7 @@ public sealed partial class LocalReplicaRuntime(
     {
         DataDirectory.CreateDirectory(data.Replicas);
         var folders = Directory.EnumerateDirectories(data.Replicas).Select(path => new ReplicaFolder(path)).ToList();
-        var running = ProcessIdentity.FindByArgument(folders.Select(folder => folder.Path).ToHashSet());
+        var running = ProcessIdentity.FindByOption(DirectoryOption, folders.Select(folder => folder.Path).ToHashSet());
         foreach (var folder in folders)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -153,7 +156,7 @@ public sealed partial class LocalReplicaRuntime(
     {
         List<string> arguments =
         [
-            "replica", "--id", spec.Id.ToString(), "--directory", folder.Path, "--model", spec.ModelFolder,
+            "replica", "--id", spec.Id.ToString(), DirectoryOption, folder.Path, "--model", spec.ModelFolder,
             "--served-model-name", spec.ServedModelName, "--listen", $"unix:{socket}", "--engine", _options.Engine,
             "--threads", Text(spec.Slots.Count), "--context-length", Text(spec.ContextLength), "--memory-bytes", Text(spec.MemoryBytes),
             "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--detach",

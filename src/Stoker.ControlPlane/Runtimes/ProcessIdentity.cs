@@ -32,16 +32,20 @@ public sealed record ProcessIdentity(int Pid, long StartTicks)
         }
     }
 
-    /// <summary>The living processes that have an argument which is exactly one of the given texts, by that text.</summary>
-    public static IReadOnlyDictionary<string, ProcessIdentity> FindByArgument(IReadOnlySet<string> arguments)
+    /// <summary>The living processes that have an option whose value is one of the given texts, by that text.</summary>
+    /// <remarks>The value alone is not enough: somebody's editor or pager has it too, and what is found here may be signalled.</remarks>
+    public static IReadOnlyDictionary<string, ProcessIdentity> FindByOption(string option, IReadOnlySet<string> values)
     {
         var found = new Dictionary<string, ProcessIdentity>();
-        if (arguments.Count == 0 || !Directory.Exists("/proc")) return found;
+        if (values.Count == 0 || !Directory.Exists("/proc")) return found;
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
             if (!int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var pid)) continue;
-            if (ReadArguments(pid).FirstOrDefault(arguments.Contains) is not { } argument) continue;
-            if (Find(pid) is { } process) found[argument] = process;
+            var arguments = ReadArguments(pid);
+            if (arguments.Zip(arguments.Skip(1)).FirstOrDefault(pair => pair.First == option && values.Contains(pair.Second)).Second is not { } value) continue;
+            if (Find(pid) is not { } process) continue;
+            // A child has its parent's arguments until it has its own: the elder is the one that was started.
+            if (!found.TryGetValue(value, out var other) || process.StartTicks < other.StartTicks) found[value] = process;
         }
 
         return found;

@@ -36,6 +36,7 @@ internal static class EagleDraft
         {
             Kind = ModelKind.EagleDraft,
             Architecture = name,
+            ModelType = config.Text("model_type"),
             ParameterCount = checkpoint.ParameterCount,
             WeightBytes = checkpoint.SizeBytes,
             StoredType = ModelFolder.StoredType(checkpoint),

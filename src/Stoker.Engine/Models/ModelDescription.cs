@@ -21,6 +21,9 @@ public sealed record ModelDescription
     /// <summary>Such as <c>LlamaForCausalLM</c>; <c>LORA</c> for an addon.</summary>
     public required string Architecture { get; init; }
 
+    /// <summary>What config.json calls its family, such as <c>llama</c>; null for an addon, and where it does not say.</summary>
+    public string? ModelType { get; init; }
+
     /// <summary>Elements of all tensors.</summary>
     public required long ParameterCount { get; init; }
 

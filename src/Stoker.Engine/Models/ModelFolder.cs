@@ -68,6 +68,7 @@ public static class ModelFolder
         {
             Kind = ModelKind.Base,
             Architecture = spec.Architecture,
+            ModelType = config.Text("model_type"),
             ParameterCount = checkpoint.ParameterCount,
             WeightBytes = checkpoint.SizeBytes,
             StoredType = StoredType(checkpoint),

@@ -10,14 +10,16 @@ namespace Stoker.Server.Serving;
 internal sealed class ModelInspector : IModelInspector
 {
     // Only headers are read, some 10 ms even for large models, but from a disk: not on the caller's thread.
-    public Task<Result<ModelInspection>> InspectAsync(string folder, CancellationToken cancellation) =>
-        Task.Run(() => Inspect(folder), cancellation);
+    public Task<Result<ModelInspection>> InspectAsync(string folder, string? baseFolder, CancellationToken cancellation) =>
+        Task.Run(() => Inspect(folder, baseFolder), cancellation);
 
-    private static Result<ModelInspection> Inspect(string folder)
+    private static Result<ModelInspection> Inspect(string folder, string? baseFolder)
     {
         try
         {
-            return Translate(ModelFolder.Inspect(folder));
+            var seen = ModelFolder.Inspect(folder);
+            var isAddon = seen.Kind == Engine.Models.ModelKind.PeftAddon;
+            return Translate(isAddon && baseFolder is not null ? ModelFolder.InspectAddon(folder, baseFolder) : seen);
         }
         catch (ModelLoadException refused)
         {
@@ -27,7 +29,7 @@ internal sealed class ModelInspector : IModelInspector
 
     private static ModelInspection Translate(ModelDescription model) => new(
         KindOf(model.Kind),
-        model.Kind == Engine.Models.ModelKind.PeftAddon ? null : model.Architecture,
+        model.ModelType,
         model.ContextLength,
         model.ParameterCount,
         model.WeightBytes,

@@ -85,6 +85,22 @@ public class ClientSettingsTests
     }
 
     [Fact]
+    public async Task A_key_before_all_sections_does_not_go_to_the_address_of_a_section()
+    {
+        using var run = Prepared();
+        run.Environment.Clear();
+        run.WriteFile(".fireworks/auth.ini", "api_key = fw_hosted\n");
+        run.WriteFile(".fireworks/settings.ini", "[fireworks]\nbase_url = http://team.test\n");
+        (await run.RunAsync("whoami")).ShouldBe(5);
+        run.Sent.ShouldBeEmpty();
+
+        run.WriteFile(".fireworks/auth.ini", "api_key = fw_plain\nbase_url = http://plain.test\n");
+        run.WriteFile(".fireworks/settings.ini", "");
+        (await run.RunAsync("whoami")).ShouldBe(0);
+        run.Sent.ShouldHaveSingleItem().Key.ShouldBe("fw_plain");
+    }
+
+    [Fact]
     public async Task A_stale_endpoint_file_is_no_server()
     {
         using var run = Prepared();

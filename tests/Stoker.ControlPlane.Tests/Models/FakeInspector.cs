@@ -11,12 +11,12 @@ internal sealed class FakeInspector : IModelInspector
 
     public int Calls => _calls;
 
-    public Task<Result<ModelInspection>> InspectAsync(string folder, CancellationToken cancellation)
+    public Task<Result<ModelInspection>> InspectAsync(string folder, string? baseFolder, CancellationToken cancellation)
     {
         Interlocked.Increment(ref _calls);
         try
         {
-            return Task.FromResult(Inspect(folder));
+            return Task.FromResult(Inspect(folder, baseFolder));
         }
         catch (JsonException)
         {
@@ -24,12 +24,18 @@ internal sealed class FakeInspector : IModelInspector
         }
     }
 
-    private static Result<ModelInspection> Inspect(string folder)
+    private static Result<ModelInspection> Inspect(string folder, string? baseFolder)
     {
         var weights = Directory.GetFiles(folder, "*.safetensors").Sum(file => new FileInfo(file).Length);
         if (weights == 0) return Problem.InvalidArgument("model.safetensors: is not there");
         if (Read(folder, "adapter_config.json") is { } adapter)
         {
+            if (adapter.TryGetProperty("hidden_size", out var own)
+                && Read(baseFolder!, "config.json")!.Value.GetProperty("hidden_size").GetInt32() != own.GetInt32())
+            {
+                return Problem.InvalidArgument("adapter_model.safetensors: is for another base");
+            }
+
             var peft = new PeftInspection(
                 adapter.GetProperty("r").GetInt32(), [.. adapter.GetProperty("target_modules").EnumerateArray().Select(item => item.GetString()!)], null);
             return Described(ModelKind.HfPeftAddon, null, null, weights, false, peft);

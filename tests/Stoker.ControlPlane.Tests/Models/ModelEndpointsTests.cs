@@ -208,9 +208,19 @@ public sealed class ModelEndpointsTests(ModelsHost host) : IClassFixture<ModelsH
     {
         await host.Tenant.Post(Acme, Body("masked", """ "displayName": "old", "description": "kept" """));
 
-        var updated = (await host.Tenant.Patch($"{Acme}/masked?updateMask=display_name,public", """{"displayName": "new", "public": true, "description": "lost"}""")).ShouldBe(200).Json;
+        var updated = (await host.Tenant.Patch($"{Acme}/masked?updateMask=display_name,supports_tools", """{"displayName": "new", "supportsTools": true, "description": "lost"}""")).ShouldBe(200).Json;
 
-        ((string?)updated["displayName"], (string?)updated["description"], (bool?)updated["public"]).ShouldBe(("new", "kept", true));
+        ((string?)updated["displayName"], (string?)updated["description"], (bool?)updated["supportsTools"]).ShouldBe(("new", "kept", true));
+    }
+
+    [Fact]
+    public async Task Only_the_librarys_models_can_be_public()
+    {
+        (await host.Tenant.Post(Acme, Body("shared", """ "public": true """))).ShouldBe(501).Message.ShouldContain("public can be true in the library's account alone");
+        (await host.Tenant.Post(Acme, Body("shared", """ "public": false """))).ShouldBe(200);
+        (await host.Tenant.Patch($"{Acme}/shared", """{"public": true}""")).ShouldBe(501).Message.ShouldContain("public");
+        (await host.Operator.Post(Library, Body("given", """ "public": true """))).ShouldBe(200);
+        (await host.Tenant.Get($"{Library}/given")).ShouldBe(200);
     }
 
     [Fact]

@@ -209,6 +209,7 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
     [Theory]
     [InlineData("""{"r": 8, "target_modules": ["q_proj", "v_proj"]}""", "r is 4, but adapter_config.json says 8")]
     [InlineData("""{"r": 4, "target_modules": ["q_proj"]}""", "target_modules is q_proj, v_proj, but adapter_config.json says q_proj")]
+    [InlineData("""{"r": 4, "target_modules": ["q_proj", "v_proj"], "hidden_size": 64}""", "is for another base")]
     public async Task An_addon_must_be_what_it_was_announced_as(string adapter, string reason)
     {
         var id = $"misfit-{adapter.Length}";
@@ -217,6 +218,24 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
         foreach (var (file, url) in await Begin(id, files)) await host.Nobody.Put(url, files[file]);
 
         (await host.Tenant.Get($"{Acme}/{id}:validateUpload")).ShouldBe(400).Message.ShouldContain(reason);
+    }
+
+    [Fact]
+    public async Task An_addon_is_checked_against_its_base_which_must_be_there()
+    {
+        await host.Tenant.Post(Acme, ModelEndpointsTests.Body("late-base"));
+        await host.Tenant.Post(Acme, ModelEndpointsTests.Addon("early", "late-base"));
+        var adapter = Encoding.UTF8.GetBytes("""{"r": 4, "target_modules": ["q_proj", "v_proj"], "hidden_size": 192}""");
+        await Send("early", Files(("adapter_config.json", adapter), ("adapter_model.safetensors", new byte[100])));
+
+        (await host.Tenant.Get($"{Acme}/early:validateUpload")).ShouldBe(400).Message
+            .ShouldContain("accounts/acme/models/late-base has none yet: upload those first (firectl upload model accounts/acme/models/late-base PATH)");
+
+        var config = Encoding.UTF8.GetBytes(
+            """{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "max_position_embeddings": 2048, "hidden_size": 192}""");
+        await Send("late-base", Files(("config.json", config), ("model.safetensors", new byte[100])));
+        (await host.Tenant.Get($"{Acme}/late-base:validateUpload")).ShouldBe(200);
+        (await host.Tenant.Get($"{Acme}/early:validateUpload")).ShouldBe(200);
     }
 
     [Fact]
@@ -301,6 +320,11 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
 
     private Task<Answer> Announce(string id, Dictionary<string, byte[]> files, bool resume) =>
         host.Tenant.Post($"{Acme}/{id}:getUploadEndpoint", Manifest(files, resume));
+
+    private async Task Send(string id, Dictionary<string, byte[]> files)
+    {
+        foreach (var (file, url) in await Begin(id, files)) (await host.Nobody.Put(url, files[file])).ShouldBe(200);
+    }
 
     private async Task<Dictionary<string, string>> Begin(string id, Dictionary<string, byte[]> files, bool resume = true)
     {

@@ -68,6 +68,14 @@ public class JsonBodyTests
     public void Bad_utf8_is_refused() =>
         JsonBody.Parse([.. "{\"displayName\": \""u8, 0xC3, 0x28, .. "\"}"u8], WireJson.Context.ModelResource).Problem!.Message.ShouldContain("UTF-8");
 
+    [Theory]
+    [InlineData("{\"\\ud800\": 1}")]
+    [InlineData("{\"displayName\": \"\\ud800\"}")]
+    [InlineData("{\"createTime\": \"\\udc00\"}")]
+    [InlineData("{\"defaultSamplingParams\": {\"\\ud800\": 1}}")]
+    [InlineData("{\"baseModelDetails\": {\"parameterCount\": \"\\ud800\"}}")]
+    public void Half_a_surrogate_pair_is_refused_wherever_it_stands(string body) => Parse(body).Problem!.Code.ShouldBe(Code.InvalidArgument);
+
     [Fact]
     public void Deep_nesting_is_refused_and_not_followed() =>
         Parse($$"""{"nosuch": {{new string('[', 100_000)}}""").Problem!.Code.ShouldBe(Code.InvalidArgument);

@@ -179,7 +179,7 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
 
         foreach (var folder in Directory.Exists(_data.Replicas) ? Directory.GetDirectories(_data.Replicas) : [])
         {
-            if (ProcessIdentity.FindByArgument(new HashSet<string> { folder }).TryGetValue(folder, out var left)) left.Signal(ProcessIdentity.SigKill);
+            if (ProcessIdentity.FindByOption(LocalReplicaRuntime.DirectoryOption, new HashSet<string> { folder }).TryGetValue(folder, out var left)) left.Signal(ProcessIdentity.SigKill);
         }
 
         Directory.Delete(_data.Root, recursive: true);
@@ -227,7 +227,7 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
     private ProcessIdentity? ProcessOf(ReplicaSpec spec)
     {
         var folder = Path.Combine(_data.Replicas, spec.Id.ToString());
-        return ProcessIdentity.FindByArgument(new HashSet<string> { folder }).GetValueOrDefault(folder);
+        return ProcessIdentity.FindByOption(LocalReplicaRuntime.DirectoryOption, new HashSet<string> { folder }).GetValueOrDefault(folder);
     }
 
     private static async Task<ReplicaEnd> EndOfAsync(LocalReplicaRuntime runtime, ReplicaSpec spec)

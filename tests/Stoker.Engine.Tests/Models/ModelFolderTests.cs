@@ -12,6 +12,7 @@ public class ModelFolderTests
         var model = ModelFolder.Inspect(TestData.Model("story-3m"));
         model.Kind.ShouldBe(ModelKind.Base);
         model.Architecture.ShouldBe("LlamaForCausalLM");
+        model.ModelType.ShouldBe("llama");
         model.ParameterCount.ShouldBe(3_148_608);
         (model.StoredType, model.ContextLength, model.VocabularySize).ShouldBe(("BF16", 512, 2048));
         model.HasChatTemplate.ShouldBeTrue();

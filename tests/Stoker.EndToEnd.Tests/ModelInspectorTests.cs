@@ -1,0 +1,35 @@
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Models;
+using Stoker.Server.Serving;
+using Stoker.Testing;
+
+namespace Stoker.EndToEnd.Tests;
+
+/// <summary>The engine behind the control plane's question what a folder holds.</summary>
+public sealed class ModelInspectorTests
+{
+    [Theory]
+    [InlineData("story-3m", ModelKind.HfBaseModel, "llama")]
+    [InlineData("story-3m-eagle", ModelKind.DraftAddon, "llama")]
+    [InlineData("story-3m-lora-zog", ModelKind.HfPeftAddon, null)]
+    public async Task A_models_type_is_what_its_config_calls_it(string model, ModelKind kind, string? type)
+    {
+        var seen = (await Inspect(model, baseModel: null)).Value;
+
+        (seen.Kind, seen.ModelType).ShouldBe((kind, type));
+    }
+
+    [Fact]
+    public async Task An_addon_is_held_against_its_base()
+    {
+        (await Inspect("story-3m-lora-zog", "story-3m")).Problem.ShouldBeNull();
+
+        var problem = (await Inspect("story-3m-lora-zog", "story-draft-400k")).Problem!;
+        problem.Code.ShouldBe(Code.InvalidArgument);
+        problem.Message.ShouldContain("adapter_model.safetensors");
+        problem.Message.ShouldContain("base model");
+    }
+
+    private static Task<Result<ModelInspection>> Inspect(string model, string? baseModel) => new ModelInspector().InspectAsync(
+        TestData.Model(model), baseModel is null ? null : TestData.Model(baseModel), TestContext.Current.CancellationToken);
+}
