@@ -159,7 +159,7 @@ public sealed partial class LocalReplicaRuntime(
             "replica", "--id", spec.Id.ToString(), DirectoryOption, folder.Path, "--model", spec.ModelFolder,
             "--served-model-name", spec.ServedModelName, "--listen", $"unix:{socket}", "--engine", _options.Engine,
             "--threads", Text(spec.Slots.Count), "--context-length", Text(spec.ContextLength), "--memory-bytes", Text(spec.MemoryBytes),
-            "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--detach",
+            "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--log-level", _options.LogLevel, "--detach",
         ];
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
         return arguments;

@@ -13,6 +13,10 @@ public sealed class LocalRuntimeOptions
     [Required, AllowedValues("stoker", "simulated")]
     public string Engine { get; set; } = "stoker";
 
+    /// <summary>The least severe line that replicas write to their logs: <c>debug</c>, <c>information</c> or <c>warning</c>.</summary>
+    [Required, AllowedValues("debug", "information", "warning")]
+    public string LogLevel { get; set; } = "information";
+
     /// <summary>The command of a replica before its <c>replica ...</c> arguments; empty means this program itself.</summary>
     public IList<string> Command { get; } = [];
 

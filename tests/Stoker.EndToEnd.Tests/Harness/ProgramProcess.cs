@@ -10,13 +10,14 @@ internal sealed partial class ProgramProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly Lock _lock = new();
     private readonly StringBuilder _output = new();
+    private readonly StringBuilder _standardOutput = new();
     private readonly List<(string Text, TaskCompletionSource<string> Seen)> _awaited = [];
 
     private ProgramProcess(ProcessStartInfo start)
     {
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
-        _process.OutputDataReceived += (_, line) => Append(line.Data);
-        _process.ErrorDataReceived += (_, line) => Append(line.Data);
+        _process.OutputDataReceived += (_, line) => Append(line.Data, isStandard: true);
+        _process.ErrorDataReceived += (_, line) => Append(line.Data, isStandard: false);
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -28,6 +29,12 @@ internal sealed partial class ProgramProcess : IAsyncDisposable
     public string Output
     {
         get { lock (_lock) return _output.ToString(); }
+    }
+
+    /// <summary>Standard output alone: what a script reads.</summary>
+    public string StandardOutput
+    {
+        get { lock (_lock) return _standardOutput.ToString(); }
     }
 
     /// <param name="program">stoker or firectl, found beside the tests.</param>
@@ -103,11 +110,12 @@ internal sealed partial class ProgramProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private void Append(string? line)
+    private void Append(string? line, bool isStandard)
     {
         if (line is null) return;
         lock (_lock)
         {
+            if (isStandard) _standardOutput.Append(line).Append('\n');
             _output.Append(line).Append('\n');
             foreach (var (_, seen) in _awaited.Where(item => line.Contains(item.Text))) seen.TrySetResult(line);
             _awaited.RemoveAll(item => line.Contains(item.Text));

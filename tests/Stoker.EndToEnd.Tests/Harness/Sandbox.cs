@@ -24,9 +24,11 @@ internal sealed class Sandbox : IDisposable
 
     public string AdminKeyFile => Path.Combine(Data, "admin.key");
 
-    /// <summary>Every file below, whole; the programs are expected to be gone.</summary>
+    /// <summary>Every file below, whole; the programs are expected to be gone. Sockets and pipes that a killed one left have no content, and no length.</summary>
     public IEnumerable<(string Path, byte[] Content)> AllFiles() =>
-        Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Select(path => (path, File.ReadAllBytes(path)));
+        new DirectoryInfo(Root).EnumerateFiles("*", SearchOption.AllDirectories)
+            .Where(file => file.Length > 0)
+            .Select(file => (file.FullName, File.ReadAllBytes(file.FullName)));
 
     public void Dispose()
     {
