@@ -10,7 +10,9 @@ internal static class StokerCommands
     public static Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Replica() };
-        return root.Parse(args).InvokeAsync();
+        // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the streams that it waits for.
+        // How long a server takes at most is Stoker:Runtime:ShutdownBound.
+        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
     }
 
     private static Command Serve()

@@ -15,6 +15,10 @@ namespace Stoker.ControlPlane.Deployments;
 internal sealed class DeploymentFields(DeploymentResource asked, Violations violations)
 {
     private const int MaxRegions = 64;
+
+    // Each wanted replica is a row in memory, also while it waits for capacity.
+    private const int MostReplicas = 1_000;
+
     private static readonly string[] LoadTargetKeys =
         ["default", "tokens_generated_per_second", "prompt_tokens_per_second", "requests_per_second", "concurrent_requests"];
     private static readonly string[] DirectRouteTypes = ["INTERNET", "GCP_PRIVATE_SERVICE_CONNECT", "AWS_PRIVATELINK"];
@@ -29,8 +33,8 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
 
     public (int Min, int Max) ReplicaCounts()
     {
-        var min = AtLeastZero("min_replica_count", asked.MinReplicaCount);
-        var max = asked.MaxReplicaCount is null ? Math.Max(min, 1) : AtLeastZero("max_replica_count", asked.MaxReplicaCount);
+        var min = Replicas("min_replica_count", asked.MinReplicaCount);
+        var max = asked.MaxReplicaCount is null ? Math.Max(min, 1) : Replicas("max_replica_count", asked.MaxReplicaCount);
         if (asked.MaxReplicaCount is >= 0 && max < min)
         {
             violations.Add("max_replica_count", max == 0
@@ -39,6 +43,12 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         }
 
         return (min, max);
+    }
+
+    private int Replicas(string field, int? count)
+    {
+        violations.Require(count is null or <= MostReplicas, field, $"must be at most {MostReplicas}, was {count}");
+        return Math.Min(AtLeastZero(field, count), MostReplicas);
     }
 
     public ScalingPolicy Scaling(int min)

@@ -6,16 +6,17 @@ using Stoker.Api.Problems;
 namespace Stoker.ControlPlane.Resources;
 
 /// <summary>A problem as the management API answers it: the status of the code's row, and the gRPC-style body.</summary>
-public sealed class ProblemResult(Problem problem) : IResult, IStatusCodeHttpResult
+/// <param name="status">Another status than the code's, where HTTP tells apart what the codes do not: 405, 413.</param>
+public sealed class ProblemResult(Problem problem, int? status = null) : IResult, IStatusCodeHttpResult
 {
     public Problem Problem { get; } = problem;
 
-    public int? StatusCode => Problem.Code.Row().HttpStatus;
+    public int? StatusCode { get; } = status ?? problem.Code.Row().HttpStatus;
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        response.StatusCode = Problem.Code.Row().HttpStatus;
+        response.StatusCode = StatusCode!.Value;
         response.ContentType = "application/json";
         if (Problem.Code == Code.Unauthenticated) response.Headers.WWWAuthenticate = "Bearer";
         if (Problem.RetryAfter is { } retryAfter)

@@ -39,8 +39,8 @@ internal sealed partial class ErrorBoundary(RequestDelegate next, ILogger<ErrorB
         var status = context.Response.StatusCode;
         var message = status switch
         {
-            StatusCodes.Status404NotFound => $"no route {context.Request.Path}; see docs/api.md for those there are",
-            StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not allowed on {context.Request.Path}; allowed: {context.Response.Headers.Allow}",
+            StatusCodes.Status404NotFound => $"no route {Shown(context.Request.Path)}; see docs/api.md for those there are",
+            StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not allowed on {Shown(context.Request.Path)}; allowed: {context.Response.Headers.Allow}",
             _ => null,
         };
         return message is null ? Task.CompletedTask : WriteAsync(context, new Problem(CodeTable.FromHttpStatus(status), message), status);
@@ -60,7 +60,7 @@ internal sealed partial class ErrorBoundary(RequestDelegate next, ILogger<ErrorB
         context.Response.StatusCode = status;
         if (!IsInference(context.Request.Path))
         {
-            await new ProblemResult(problem).ExecuteAsync(context);
+            await new ProblemResult(problem, status).ExecuteAsync(context);
             return;
         }
 
@@ -69,13 +69,14 @@ internal sealed partial class ErrorBoundary(RequestDelegate next, ILogger<ErrorB
         writer.WriteStartObject();
         writer.WriteStartObject("error");
         writer.WriteString("message", problem.Message);
+        writer.WriteString("code", status == StatusCodes.Status405MethodNotAllowed ? "METHOD_NOT_ALLOWED" : problem.Code.Row().WireName);
         writer.WriteString("type", "error");
-        writer.WriteNull("param");
-        writer.WriteString("code", problem.Code.Row().WireName);
         writer.WriteEndObject();
         writer.WriteEndObject();
         await writer.FlushAsync();
     }
+
+    private static string Shown(PathString path) => path.Value is { Length: > 100 } text ? text[..100] + "..." : path.Value ?? "";
 
     private static bool IsInference(PathString path) =>
         path.StartsWithSegments("/inference") || (path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1/accounts") && !path.StartsWithSegments("/v1/whoami"));

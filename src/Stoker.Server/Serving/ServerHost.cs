@@ -15,8 +15,10 @@ internal static class ServerHost
     public static WebApplication Build(ServerOptions options)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "stoker" });
-        if (options.ConfigFile is { } file) builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false);
+        var file = options.ConfigFile is { } path ? new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(path), optional: false).Build() : null;
+        if (file is not null) builder.Configuration.AddConfiguration(file);
         builder.Configuration.AddEnvironmentVariables();
+        KnownSettings.Check(builder.Configuration, file);
         builder.Configuration.AddInMemoryCollection(Settings(options)); // last: the command line wins
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseUrls(options.Url.GetLeftPart(UriPartial.Authority));

@@ -12,6 +12,7 @@ internal sealed class StartException(string message, Exception? inner = null) : 
         StartException known => known,
         OptionsValidationException invalid => new($"a setting is wrong: {string.Join("; ", invalid.Failures)}", error),
         StorageException storage => new(storage.Message, error),
+        InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } unread => new($"a setting is wrong: {unread.Message}", error),
         InvalidDataException data => new(data.Message, error),
         UnauthorizedAccessException denied => new($"{denied.Message}; choose a data directory of your own with --data (now {options.DataDirectory})", error),
         IOException io => new($"{io.Message} (data directory {options.DataDirectory}, address {options.Url})", error),
