@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Globalization;
+using Stoker.Engine;
+
+namespace Stoker.Benchmarks.Generate;
+
+/// <summary>
+/// The whole engine on the built-in story-3m, through its public face: opening, time to first token, prefill, and decode
+/// of one and of eight sequences. Medians of five runs after three to warm up.
+/// </summary>
+internal static class GenerateBench
+{
+    private const int WarmUps = 3; // the runtime compiles the hot paths anew after some 30 calls
+    private const int Runs = 5;
+    private const int LongPrompt = 384; // of a context of 512
+    private const int Generated = 256;
+
+    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "models", "story-3m");
+
+    public static async Task RunAsync()
+    {
+        var all = Environment.ProcessorCount;
+        int[] threads = all == 1 ? [1] : [1, all];
+        foreach (var count in threads) await MeasureAsync(count);
+    }
+
+    private static async Task MeasureAsync(int threads)
+    {
+        var options = new EngineOptions { Threads = threads };
+        var opening = await MedianAsync(async () =>
+        {
+            var start = Stopwatch.GetTimestamp();
+            await using var opened = InferenceEngine.Open(Folder, options);
+            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        });
+        await using var engine = InferenceEngine.Open(Folder, options);
+        var shortPrompt = engine.Tokenizer.Encode("Once upon a time", addSpecialTokens: true);
+        int[] longPrompt = [.. Enumerable.Range(0, LongPrompt).Select(index => shortPrompt[index % shortPrompt.Length])];
+
+        Console.WriteLine($"story-3m, kernel set {engine.Statistics.KernelSet}, threads {threads}");
+        Print("open", opening, "ms");
+        Print("time to first token", await MedianAsync(() => FirstTokenAsync(engine, shortPrompt)) * 1e3, "ms");
+        Print($"prefill of {LongPrompt} tokens", LongPrompt / await MedianAsync(() => FirstTokenAsync(engine, longPrompt)), "tokens/s");
+        Print("decode x1", await MedianAsync(() => DecodeAsync(engine, shortPrompt, 1)), "tokens/s");
+        Print("decode x8 (sum)", await MedianAsync(() => DecodeAsync(engine, shortPrompt, 8)), "tokens/s");
+    }
+
+    /// <summary>Seconds from submission to the first token.</summary>
+    private static async Task<double> FirstTokenAsync(InferenceEngine engine, int[] prompt)
+    {
+        await using var generation = engine.Submit(Greedy(prompt, maxTokens: 1));
+        return (await generation.CompleteAsync()).Usage.TimeToFirstToken!.Value.TotalSeconds;
+    }
+
+    /// <summary>Tokens a second of all requests together, from the first token of the first to the last of the last.</summary>
+    private static async Task<double> DecodeAsync(InferenceEngine engine, int[] prompt, int requests)
+    {
+        var running = Enumerable.Range(0, requests).Select(_ => engine.Submit(Greedy(prompt, Generated)).CompleteAsync()).ToList();
+        var usages = (await Task.WhenAll(running)).Select(result => result.Usage).ToList();
+        var seconds = usages.Max(usage => usage.Duration.TotalSeconds) - usages.Min(usage => usage.TimeToFirstToken!.Value.TotalSeconds);
+        return (usages.Sum(usage => usage.CompletionTokens) - requests) / seconds;
+    }
+
+    private static GenerationRequest Greedy(int[] prompt, int maxTokens) => new()
+    {
+        PromptTokens = prompt,
+        MaxTokens = maxTokens,
+        IgnoreEos = true,
+        Sampling = new() { Temperature = 0 },
+    };
+
+    private static async Task<double> MedianAsync(Func<Task<double>> measure)
+    {
+        for (var run = 0; run < WarmUps; run++) await measure();
+        var values = new List<double>();
+        for (var run = 0; run < Runs; run++) values.Add(await measure());
+        values.Sort();
+        return values[Runs / 2];
+    }
+
+    private static void Print(string what, double value, string unit) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {what,-24} {value,10:F1} {unit}"));
+}
