@@ -62,6 +62,7 @@ internal static class BraceFormat
         }
         else
         {
+            context.Step(arguments.Named.Count);
             var given = arguments.Named.Where(argument => argument.Key == head).ToList();
             value = given.Count > 0 ? given[0].Value : throw context.Error($"the format string names '{head}', which is not given");
         }
@@ -75,6 +76,7 @@ internal static class BraceFormat
     {
         while (steps.Length > 0)
         {
+            context.ChargeText(steps.Length); // what is left is copied at every step
             var isIndex = steps[0] == '[';
             var end = isIndex ? steps.IndexOf(']', StringComparison.Ordinal) : steps.AsSpan(1).IndexOfAny('.', '[') + 1;
             if (end <= 0) end = isIndex ? throw context.Error("a malformed field in a format string") : steps.Length;

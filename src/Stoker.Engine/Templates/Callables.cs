@@ -39,6 +39,7 @@ internal sealed class Macro(string name, MacroSignature signature, IReadOnlyList
 
     public object? Call(Renderer renderer, Arguments arguments)
     {
+        renderer.Context.Step(signature.Names.Count);
         var scope = new Scope(definedIn);
         var named = arguments.Named.ToDictionary(argument => argument.Key, argument => argument.Value, StringComparer.Ordinal);
         for (var i = 0; i < signature.Names.Count; i++)

@@ -55,6 +55,7 @@ internal static partial class Filters
     {
         var missing = arguments.Bind(r.Context, "default").Value(0, 0.0);
         if (value is Undefined undefined) throw r.Context.Error(undefined.Reason);
+        if (value is Text given) r.Context.ChargeText(given.Length);
         return PythonOperators.AsDouble(value) ?? (value is Text text ? ParseFloat(text.Value) : null) ?? missing;
     }
 

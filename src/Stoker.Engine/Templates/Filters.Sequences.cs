@@ -66,7 +66,7 @@ internal static partial class Filters
     }
 
     /// <summary>Python's stable sort; in reverse, equal items keep their order too.</summary>
-    private static List<object?> Sorted(RenderContext context, IReadOnlyList<object?> items, bool reverse, Func<object?, object?> key)
+    public static List<object?> Sorted(RenderContext context, IReadOnlyList<object?> items, bool reverse, Func<object?, object?> key)
     {
         var keyed = items.Select((item, index) => (Item: item, Key: key(item), Index: index)).ToList();
         var comparison = Comparer<(object? Item, object? Key, int Index)>.Create((a, b) =>

@@ -88,10 +88,7 @@ internal sealed class JsonWriter
         if (map.Count == 0) { _result.Append("{}"); return; }
         _result.Append("{");
         var first = true;
-        IEnumerable<KeyValuePair<object?, object?>> entries = map;
-        if (_style.SortKeys)
-            entries = map.Order(Comparer<KeyValuePair<object?, object?>>.Create((a, b) => PythonOperators.Compare(_context, a.Key, b.Key, "<")));
-        foreach (var (key, value) in entries)
+        foreach (var (key, value) in _style.SortKeys ? ByKey(map) : map)
         {
             AppendBreak(!first, depth + 1);
             first = false;
@@ -106,6 +103,10 @@ internal sealed class JsonWriter
         }
         AppendEnd(depth, "}");
     }
+
+    private IEnumerable<KeyValuePair<object?, object?>> ByKey(TemplateMap map) =>
+        Filters.Sorted(_context, map.Keys.ToList(), reverse: false, key => key)
+            .Select(key => KeyValuePair.Create(key, map.TryGet(key, out var value) ? value : null));
 
     private void AppendBreak(bool separated, int depth)
     {

@@ -44,7 +44,10 @@ internal sealed class PercentFormat
         _context.Step();
         var keyed = Peek() == '(' ? Keyed() : BoundArguments.Missing;
         var flags = "";
-        while (Peek() is '-' or '+' or ' ' or '0' or '#') flags += _format.Value[_at++];
+        for (; Peek() is '-' or '+' or ' ' or '0' or '#'; _at++)
+        {
+            if (!flags.Contains(Peek())) flags += Peek(); // each counts once, however long the row of them
+        }
         var width = Number() ?? 0;
         if (width < 0) (flags, width) = (flags + "-", -width);
         int? precision = null;

@@ -3,6 +3,9 @@ namespace Stoker.Engine.Templates;
 /// <summary>What follows an operand: attributes, subscripts, calls, filters and tests.</summary>
 internal sealed partial class TemplateParser
 {
+    /// <summary>Of a macro, and named arguments of a call. Each is compared with those before it.</summary>
+    private const int MaxParameters = 256;
+
     private Expression ParsePostfix(Expression node)
     {
         while (Current.Kind == TokenKind.Operator)
@@ -106,6 +109,7 @@ internal sealed partial class TemplateParser
 
     private (string Name, Expression Value) ParseNamed(List<(string Name, Expression Value)> named)
     {
+        if (named.Count == MaxParameters) throw Error($"a call has more than {MaxParameters} named arguments");
         var name = Advance();
         Advance();
         if (named.Any(other => other.Name == name.Text)) throw Error($"the argument '{name.Text}' is given twice", name.Line);

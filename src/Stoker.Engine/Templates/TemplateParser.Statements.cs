@@ -165,6 +165,7 @@ internal sealed partial class TemplateParser
         while (!SkipOperator(")"))
         {
             if (names.Count > 0) ExpectOperator(",");
+            if (names.Count == MaxParameters) throw Error($"a macro has more than {MaxParameters} parameters");
             var name = Expect(TokenKind.Name, "an argument's name");
             if (names.Contains(name.Text)) throw Error($"the argument '{name.Text}' is named twice", name.Line);
             names.Add(name.Text);

@@ -38,12 +38,24 @@ internal sealed class Text : IEquatable<Text>
         var value = Value.Substring(start, length);
         if (!HasUserData) return new(value, []);
         var spans = new List<UserSpan>();
-        foreach (var span in _userSpans)
+        for (var i = FirstSpanBehind(start); i < _userSpans.Length && _userSpans[i].Start < start + length; i++)
         {
-            var (from, to) = (Math.Max(span.Start - start, 0), Math.Min(span.End - start, length));
-            if (from < to) spans.Add(new(from, to));
+            spans.Add(new(Math.Max(_userSpans[i].Start - start, 0), Math.Min(_userSpans[i].End - start, length)));
         }
         return new(value, [.. spans]);
+    }
+
+    /// <summary>The first span that ends behind the position. A search by halves: a text may be cut into as many parts as it has spans.</summary>
+    private int FirstSpanBehind(int position)
+    {
+        var (low, high) = (0, _userSpans.Length);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (_userSpans[middle].End > position) high = middle;
+            else low = middle + 1;
+        }
+        return low;
     }
 
     public Text Slice(int start) => Slice(start, Length - start);

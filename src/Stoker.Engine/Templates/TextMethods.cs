@@ -124,8 +124,8 @@ internal static partial class TextMethods
         var bound = arguments.Bind(context, "sub", "start", "end");
         var sub = bound.Text(0).Value;
         var part = Part(context, text, bound.Value(1), bound.Value(2)).Value;
-        if (sub.Length == 0) return (long)PythonText.PointCount(part) + 1;
         context.ChargeSearch(part.Length, sub.Length);
+        if (sub.Length == 0) return (long)PythonText.PointCount(part) + 1;
         var count = 0L;
         for (var at = part.IndexOf(sub, StringComparison.Ordinal); at >= 0; at = part.IndexOf(sub, at + sub.Length, StringComparison.Ordinal)) count++;
         return count;
@@ -141,6 +141,7 @@ internal static partial class TextMethods
 
     public static Text Pad(RenderContext context, Text text, long width, char fill, Side side)
     {
+        context.ChargeText(text.Length);
         var missing = width - PythonText.PointCount(text.Value);
         if (missing <= 0) return text;
         context.CheckLength(missing);

@@ -59,6 +59,11 @@ public class TemplateLimitsTests
     [InlineData("{% set x = 'x' * 9000 %}{{ ('x' * 4000 ~ 'y') in x }}", "worked through more than")]
     [InlineData("{% set x = 'x' * 9000 %}{% for i in range(900) %}{% set y = {x: 1} %}{% endfor %}", "worked through more than")]
     [InlineData("{% set x = 'x' * 9000 %}{% for i in range(900) %}{% set y = x.removeprefix('x') %}{% endfor %}", "worked through more than")]
+    [InlineData("{% set x = 'x' * 9000 %}{% for i in range(900) %}{% set y = x.zfill(1) %}{% endfor %}", "worked through more than")]
+    [InlineData("{% set x = 'x' * 9000 %}{% for i in range(900) %}{% set y = x.count('') %}{% endfor %}", "worked through more than")]
+    [InlineData("{% set x = '1' * 9000 %}{% for i in range(900) %}{% set y = x|float %}{% endfor %}", "worked through more than")]
+    [InlineData("{% set ns = namespace() %}{% set ns.x = ns %}{% set y = ('{0' ~ '.x' * 3000 ~ '}').format(ns) %}", "worked through more than")]
+    [InlineData("{{ {'a': 1, 2: 3}|tojson(sort_keys=true) }}", "'<' is not supported between")]
     [InlineData("{% set x = 'x' * 9000 %}{% set y = [1] * 900 %}{{ y|map(attribute=x)|list|length }}", "worked through more than")]
     [InlineData("{% set x = 'x' * 9000 %}{% set y = [x] * 900 %}{{ y|sort|length }}", "worked through more than")]
     [InlineData("{% set x = 'x' * 900 %}{% for i in range(900) %}{{ x }}{% endfor %}", "longer than 10000 characters")]
@@ -77,6 +82,21 @@ public class TemplateLimitsTests
         error.Message.ShouldContain(message);
         error.IsUserRaised.ShouldBeFalse();
     }
+
+    [Fact]
+    public void Parameters_are_bounded_and_each_is_a_step_of_the_call()
+    {
+        string Names(int count) => string.Join(", ", Enumerable.Range(0, count).Select(i => $"a{i}"));
+        string Values(int count) => string.Join(", ", Enumerable.Range(0, count).Select(i => $"a{i}=1"));
+        Should.Throw<TemplateException>(() => ChatTemplate.Parse($"{{% macro m({Names(257)}) %}}{{% endmacro %}}")).Message.ShouldContain("256");
+        Should.Throw<TemplateException>(() => ChatTemplate.Parse($"{{{{ f({Values(257)}) }}}}")).Message.ShouldContain("256");
+        var calls = $"{{% macro m({Names(256)}) %}}{{% endmacro %}}{{% for i in range(900) %}}{{{{ m() }}}}{{% endfor %}}";
+        Should.Throw<TemplateException>(() => Render(ChatTemplate.Parse(calls, null, Small))).Message.ShouldContain("more than 20000 steps");
+    }
+
+    [Fact]
+    public void A_row_of_flags_counts_each_of_them_once() =>
+        Render(ChatTemplate.Parse("{{ ('%' ~ '-+' * 4000 ~ '5d') % 1 }}|", null, Small)).ShouldBe("+1   |");
 
     [Theory]
     [InlineData("(", "1", ")")]
