@@ -14,6 +14,8 @@ namespace Stoker.ControlPlane.Accounts;
 /// </remarks>
 internal sealed class FirstStart(AccountStore store, DataDirectory data, IOptions<AccountOptions> options)
 {
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
     private static readonly ResourceId Admin = ResourceId.Parse("admin");
 
     public async Task RunAsync(CancellationToken cancellation)
@@ -50,18 +52,11 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
     /// <exception cref="InvalidDataException">There is a file, and it holds no key: it is somebody's, so it is not overwritten.</exception>
     private static string ReadOrCreateKeyFile(string path)
     {
-        const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if (File.Exists(path))
-        {
-            var found = File.ReadAllText(path).Trim();
-            if (!ApiKey.HasForm(found)) throw new InvalidDataException($"{path} holds no API key: move it away, then start again");
-            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, OwnerOnly);
-            return found;
-        }
+        if (File.Exists(path)) return ReadKeyFile(path);
 
         // The mode is there before the first byte; the name only when all bytes are on the disk.
         var key = ApiKey.Create();
-        var temporary = $"{path}.new";
+        var temporary = $"{path}.{Environment.ProcessId}.new"; // of two first starts at once neither touches the other's
         File.Delete(temporary);
         var file = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows()) file.UnixCreateMode = OwnerOnly;
@@ -71,8 +66,24 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
             stream.Flush(flushToDisk: true);
         }
 
-        File.Move(temporary, path);
-        return key;
+        try
+        {
+            File.Move(temporary, path, overwrite: false);
+            return key;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            File.Delete(temporary); // the other one was faster: its key is the key
+            return ReadKeyFile(path);
+        }
+    }
+
+    private static string ReadKeyFile(string path)
+    {
+        var found = File.ReadAllText(path).Trim();
+        if (!ApiKey.HasForm(found)) throw new InvalidDataException($"{path} holds no API key: move it away, then start again");
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, OwnerOnly);
+        return found;
     }
 
     private static void ThrowUnlessThere(Problem? problem)

@@ -14,7 +14,14 @@ public sealed partial class DeploymentReconciler
         _known.Clear();
         _routes.Clear();
         var (revision, items) = await store.ListAsync(account: null, cancellation);
-        foreach (var item in items) _known[item.Deployment.Name] = item.Deployment;
+        var observed = runtime.List();
+        foreach (var deployment in items.Select(item => item.Deployment))
+        {
+            _known[deployment.Name] = deployment;
+            _routes[deployment.Name] = RouteOf(deployment, [.. observed.Where(replica => replica.Spec.Deployment == deployment.Name.ToString())]);
+        }
+
+        Publish(); // all at once: a deployment that waits for its first look must not be called missing
         foreach (var item in items.OrderBy(item => item.Deployment.CreateTime)) queue.Add(item.Deployment.Name);
         return revision;
     }

@@ -202,17 +202,22 @@ public sealed partial class DeploymentReconciler(
 
     private void Publish(Deployment deployment, IReadOnlyList<ObservedReplica> own)
     {
+        var route = RouteOf(deployment, own);
+        if (_routes.TryGetValue(deployment.Name, out var before) && before with { Ready = route.Ready } == route && before.Ready.SequenceEqual(route.Ready)) return;
+        _routes[deployment.Name] = route;
+        Publish();
+    }
+
+    private static DeploymentRoute RouteOf(Deployment deployment, IReadOnlyList<ObservedReplica> own)
+    {
         var ready = deployment.Status.Replicas.Where(replica => replica.State == ReplicaState.Ready).Select(replica => replica.Id).ToHashSet();
-        var route = new DeploymentRoute(
+        return new(
             deployment.Name,
             deployment.Spec.BaseModel,
             deployment.Status.State.WireName(),
             deployment.DesiredReplicas,
             [.. own.Where(replica => ready.Contains(replica.Id)).Select(replica => replica.Endpoint).OfType<ReplicaEndpoint>().OrderBy(endpoint => endpoint.Id.ToString(), StringComparer.Ordinal)],
             deployment.CreateTime);
-        if (_routes.TryGetValue(deployment.Name, out var before) && before with { Ready = route.Ready } == route && before.Ready.SequenceEqual(route.Ready)) return;
-        _routes[deployment.Name] = route;
-        Publish();
     }
 
     private void Publish() => directory.Publish(new(

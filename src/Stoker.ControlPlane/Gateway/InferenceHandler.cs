@@ -68,7 +68,9 @@ internal sealed partial class InferenceHandler(
         if (RequestScan.Run(body.Bytes.Span, surface, options.Value, out var request) is { } unsound) return unsound;
 
         // 4
-        var route = ModelReference.Parse(request!.Model) is { } reference ? routing.Current.Find(caller.Account, reference) : null;
+        var table = routing.Current;
+        if (!table.IsKnown) return RouteErrors.NothingKnown;
+        var route = ModelReference.Parse(request!.Model) is { } reference ? table.Find(caller.Account, reference) : null;
         if (route is null) return InferenceError.ModelNotFound;
 
         // 5

@@ -26,8 +26,15 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
             return;
         }
 
+        var table = routing.Current;
+        if (!table.IsKnown)
+        {
+            await RouteErrors.NothingKnown.WriteAsync(context);
+            return;
+        }
+
         var body = new ArrayBufferWriter<byte>();
-        Write(body, routing.Current, caller.Account);
+        Write(body, table, caller.Account);
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.WrittenCount;
         await context.Response.BodyWriter.WriteAsync(body.WrittenMemory, context.RequestAborted);

@@ -13,6 +13,12 @@ internal static class RouteErrors
         RetryAfter = TimeSpan.FromSeconds(1),
     };
 
+    /// <summary>No deployment is known yet, so none can be called missing.</summary>
+    public static InferenceError NothingKnown { get; } = Unavailable(
+        "SERVER_STARTING",
+        "This server does not know its deployments yet: it has just started, or another server runs them from the same data directory. Retry shortly",
+        TimeSpan.FromSeconds(1));
+
     /// <summary>Nothing of the request was sent.</summary>
     public static InferenceError Unreachable { get; } = Unavailable(
         "UPSTREAM_UNREACHABLE", "No replica of the deployment could be reached: send the request again", TimeSpan.FromSeconds(1));

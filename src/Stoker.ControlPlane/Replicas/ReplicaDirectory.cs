@@ -20,13 +20,14 @@ public sealed record DeploymentRoute(
 /// <summary>All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.</summary>
 public sealed record ReplicaSnapshot(FrozenDictionary<DeploymentName, DeploymentRoute> Routes)
 {
-    public static ReplicaSnapshot Empty { get; } = new(FrozenDictionary<DeploymentName, DeploymentRoute>.Empty);
+    /// <summary>Nobody has looked yet: what is not in it may be there all the same.</summary>
+    public static ReplicaSnapshot Unknown { get; } = new(FrozenDictionary<DeploymentName, DeploymentRoute>.Empty);
 }
 
 /// <summary>Where ready replicas are. The deployments' reconciler alone writes it; the gateway reads snapshots.</summary>
 public sealed class ReplicaDirectory
 {
-    private volatile ReplicaSnapshot _current = ReplicaSnapshot.Empty;
+    private volatile ReplicaSnapshot _current = ReplicaSnapshot.Unknown;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ReplicaSnapshot Current => _current;

@@ -54,7 +54,9 @@ internal sealed partial class RoutingFeed(
 
     private async Task PublishAsync(CancellationToken cancellation)
     {
-        var known = replicas.Current.Routes;
+        var snapshot = replicas.Current;
+        if (ReferenceEquals(snapshot, ReplicaSnapshot.Unknown)) return;
+        var known = snapshot.Routes;
         var (routes, cards) = (new List<Route>(known.Count), new Dictionary<ModelName, ModelCard>());
         foreach (var deployment in known.Values)
         {

@@ -6,7 +6,7 @@ namespace Stoker.ControlPlane.Routing;
 public sealed class RoutingSource
 {
     private readonly ChangeSignal _changed = new();
-    private volatile RoutingTable _current = RoutingTable.Empty;
+    private volatile RoutingTable _current = RoutingTable.Unknown;
 
     public RoutingTable Current => _current;
 

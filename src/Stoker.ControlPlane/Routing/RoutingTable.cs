@@ -21,7 +21,10 @@ public sealed class RoutingTable
         }
     }
 
-    public static RoutingTable Empty { get; } = new([]);
+    /// <summary>Before the first look at the deployments: a name that it lacks may name something all the same.</summary>
+    public static RoutingTable Unknown { get; } = new([]);
+
+    public bool IsKnown => !ReferenceEquals(this, Unknown);
 
     /// <summary>The deployments of an account, oldest first.</summary>
     public IReadOnlyList<Route> Of(AccountName account) => _byAccount.TryGetValue(account, out var routes) ? routes : [];

@@ -164,6 +164,22 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         body.Details.Single().FieldViolations.ShouldNotBeNull().Single().Field.ShouldBe("min_replica_count");
     }
 
+    [Fact]
+    public async Task A_full_disk_is_told_and_is_no_bug()
+    {
+        var database = _app.Services.GetRequiredService<SqliteDatabase>();
+        var pages = await database.WriteAsync(session => session.Scalar("PRAGMA page_count"), Cancellation);
+        await database.WriteAsync(session => session.Scalar($"PRAGMA max_page_count = {pages}"), Cancellation);
+
+        HttpResponseMessage answer;
+        var made = 0; // what is free in the last pages takes a few
+        do answer = await SendAsync(HttpMethod.Post, $"?deploymentId=d{made}", """{"baseModel":"story-3m","maxReplicaCount":0}""");
+        while (answer.IsSuccessStatusCode && made++ < 100);
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+        (await BodyAsync(answer)).ShouldContain("disk of the data directory is full");
+    }
+
     private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? body = null) => _client.SendAsync(
         new(method, $"/v1/{_account}/deployments{path}") { Content = body is null ? null : Body(body) }, Cancellation);
 

@@ -335,6 +335,17 @@ public sealed class DeploymentLifeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_restarted_server_knows_all_deployments_before_it_looked_at_the_first()
+    {
+        await ReadyAsync("d");
+        await _world.CreateAsync("e");
+        _world.Directory.Publish(ReplicaSnapshot.Unknown);
+        await _world.RestartServerAsync();
+        _world.Directory.Current.ShouldNotBe(ReplicaSnapshot.Unknown);
+        _world.Directory.Current.Routes.Keys.ShouldBe([DeploymentWorld.Name("d"), DeploymentWorld.Name("e")], ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task A_replica_that_died_while_no_server_was_there_is_replaced()
     {
         await ReadyAsync("d");

@@ -53,6 +53,8 @@ public class DeploymentSpecTests
         { "long description", Least with { Description = new string('x', 1000) }, "description", "fewer than 1000 characters, has 1000" },
         { "negative min", Least with { MinReplicaCount = -1 }, "min_replica_count", "at least 0, was -1" },
         { "negative max", Least with { MaxReplicaCount = -2 }, "max_replica_count", "at least 0, was -2" },
+        { "absurd min", Least with { MinReplicaCount = int.MaxValue }, "min_replica_count", "at most 1000, was 2147483647" },
+        { "absurd max", Least with { MaxReplicaCount = 1001 }, "max_replica_count", "at most 1000, was 1001" },
         { "min above max", Least with { MinReplicaCount = 3, MaxReplicaCount = 2 }, "max_replica_count", "at least min_replica_count, which is 3, was 2" },
         { "parked with min", Least with { MinReplicaCount = 1, MaxReplicaCount = 0 }, "max_replica_count", "parks the deployment" },
         { "up too long", Windows(up: "1h1s"), "autoscaling_policy.scale_up_window", "at most 1h0m0s, was 1h0m1s" },

@@ -81,6 +81,7 @@ public sealed class GatewayHost : IAsyncDisposable
         app.MapAccounts();
         app.MapGateway();
         await app.StartAsync();
+        app.Services.GetRequiredService<RoutingSource>().Publish(new([])); // known, and nothing there
         return new(store, app, log, (await File.ReadAllTextAsync(store.Data.AdminKey)).Trim());
     }
 

@@ -63,6 +63,15 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Until_somebody_looked_the_table_claims_nothing()
+    {
+        await _feed.StartAsync(Cancellation);
+        _routing.Current.IsKnown.ShouldBeFalse();
+
+        await PublishedAsync(_ => _routing.Current.IsKnown);
+    }
+
+    [Fact]
     public async Task The_table_follows_the_models()
     {
         await _feed.StartAsync(Cancellation);
