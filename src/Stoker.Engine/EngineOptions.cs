@@ -3,7 +3,7 @@ namespace Stoker.Engine;
 /// <summary>How one engine is set up. Everything is fixed at <see cref="InferenceEngine.Open"/>; nothing grows afterwards.</summary>
 public sealed record EngineOptions
 {
-    /// <summary>Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow.</summary>
+    /// <summary>Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow. At most 1024.</summary>
     public int Threads { get; init; }
 
     /// <summary>Positions a sequence may have, prompt and answer together; null takes what the model states.</summary>
@@ -13,10 +13,10 @@ public sealed record EngineOptions
     /// but at most half of the memory that weights and step buffers leave of the machine (or cgroup).</summary>
     public long? MemoryBudgetBytes { get; init; }
 
-    /// <summary>Sequences that may run in one step. 32 keeps a CPU in the range where batching is nearly free.</summary>
+    /// <summary>Sequences that may run in one step, 1 to 4096. 32 keeps a CPU in the range where batching is nearly free.</summary>
     public int MaxSequences { get; init; } = 32;
 
-    /// <summary>Rows (tokens computed) in one step, decodes and prefill chunks together; at least <see cref="MaxSequences"/>.
+    /// <summary>Rows (tokens computed) in one step, decodes and prefill chunks together; at least <see cref="MaxSequences"/>, at most 16,384.
     /// 256 is enough to fill the matrix kernels and short enough that running streams do not stutter.</summary>
     public int StepTokens { get; init; } = 256;
 

@@ -31,6 +31,11 @@ internal static class TokenizerBuilder
         var splitting = PreTokenizerReader.Read(file.Component("pre_tokenizer"));
         var rules = DecoderReader.Read(file.Component("decoder"));
         var (before, after) = PostProcessorReader.Read(file.Component("post_processor"));
+        foreach (var id in (int[])[.. before, .. after])
+        {
+            if (!texts.Has(id)) throw file.Component("post_processor").Error($"adds the id {id}, which no token has");
+        }
+
         var normalizers = NormalizerReader.Read(file.Component("normalizer"));
         var steps = splitting.Build(new ModelStep(BuildModel(file.Model, texts, special, splitting.BytesLast)));
         return new TokenizerParts

@@ -64,6 +64,7 @@ public sealed class TokenizerFileTests
     [InlineData("{" + Model + ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}}", "no place for the sequence A")]
     [InlineData("{" + Model + ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}}", "exactly one sequence, A")]
     [InlineData("{" + Model + ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}}", "special_tokens")]
+    [InlineData("{" + Model + ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"x\":{\"ids\":[9]}}}}", "post_processor: adds the id 9, which no token has")]
     [InlineData("{" + Model + ",\"decoder\":{\"type\":\"WordPiece\"}}", "'WordPiece' is not supported")]
     [InlineData("{" + Model + ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"b\"}]}}", "Replace after ByteLevel, ByteFallback or Fuse")]
     [InlineData("{" + Model + ",\"decoder\":{\"type\":\"Strip\",\"content\":\"ab\",\"start\":1,\"stop\":0}}", "one character")]
