@@ -23,6 +23,9 @@ public static class ReplicaProtocol
     /// <summary>The server-made id of a request, for the replica's log and answers.</summary>
     public const string RequestIdHeader = "x-stoker-request-id";
 
+    /// <summary><c>1</c>: top-level fields of the body that the replica does not know are passed over instead of refused.</summary>
+    public const string RelaxedHeader = "x-stoker-relaxed";
+
     /// <summary>Files in a replica's directory.</summary>
     public const string SpecFile = "spec.json";
     public const string LogFile = "log.txt";

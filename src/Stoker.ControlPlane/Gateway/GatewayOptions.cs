@@ -8,7 +8,7 @@ public sealed class GatewayOptions
 {
     public const string Section = "Stoker:Gateway";
 
-    /// <summary>Lets top-level keys through that the surface does not know; the replica may still refuse them.</summary>
+    /// <summary>Top-level keys that the surface does not know are passed over instead of refused; engines of other makers may still refuse them.</summary>
     public bool RelaxUnknownFields { get; set; }
 
     /// <summary>16 MiB hold some four million tokens of text; what is longer is refused with 413.</summary>

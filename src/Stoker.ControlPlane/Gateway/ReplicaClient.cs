@@ -15,6 +15,7 @@ internal sealed class ReplicaClient : IDisposable
     private static readonly HttpRequestOptionsKey<ReplicaTarget> Target = new("stoker.replica");
 
     private readonly HttpMessageInvoker _http;
+    private readonly bool _relaxed;
 
     public ReplicaClient(IOptions<GatewayOptions> options)
     {
@@ -32,6 +33,7 @@ internal sealed class ReplicaClient : IDisposable
             UseProxy = false,
         };
         _http = new(handler, disposeHandler: true);
+        _relaxed = options.Value.RelaxUnknownFields;
     }
 
     /// <summary>Sends a request and answers when the head of the answer is there.</summary>
@@ -46,6 +48,7 @@ internal sealed class ReplicaClient : IDisposable
         };
         request.Options.Set(Target, replica);
         request.Headers.TryAddWithoutValidation(ReplicaProtocol.RequestIdHeader, requestId);
+        if (_relaxed) request.Headers.TryAddWithoutValidation(ReplicaProtocol.RelaxedHeader, "1");
         return await _http.SendAsync(request, cancellation);
     }
 

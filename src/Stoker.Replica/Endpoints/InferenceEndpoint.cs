@@ -72,7 +72,8 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
     private static async Task<(InferenceRequest Request, int BodyBytes)> ReadAsync(HttpRequest http, RequestKind kind, CancellationToken cancellation)
     {
         using var body = await RequestBody.ReadAsync(http, cancellation);
-        return (RequestParser.Parse(body.Span, kind), body.Span.Length);
+        var relaxed = http.Headers[ReplicaProtocol.RelaxedHeader] == "1";
+        return (RequestParser.Parse(body.Span, kind, relaxed), body.Span.Length);
     }
 
     private static async Task<IReadOnlyList<int[]>> EncodeAsync(IReplicaEngine engine, InferenceRequest request, int bodyBytes, CancellationToken cancellation)

@@ -9,14 +9,15 @@ internal static partial class RequestParser
     // Deep enough for any request of the surface; the reader refuses more before it costs anything.
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 32 };
 
+    /// <param name="relaxed">Top-level fields that nobody knows are passed over; known ones that do not work are refused all the same.</param>
     /// <exception cref="ApiException">The body breaks a rule; the error names the field.</exception>
-    public static InferenceRequest Parse(ReadOnlySpan<byte> body, RequestKind kind)
+    public static InferenceRequest Parse(ReadOnlySpan<byte> body, RequestKind kind, bool relaxed = false)
     {
         if (!Utf8.IsValid(body)) throw new ApiException(ApiError.Invalid(null, "The body is not valid UTF-8.", "invalid_json"));
         var request = new InferenceRequest { Kind = kind };
         try
         {
-            Read(body, request);
+            Read(body, request, relaxed);
             return request;
         }
         catch (JsonException error)
@@ -34,7 +35,7 @@ internal static partial class RequestParser
         }
     }
 
-    private static void Read(ReadOnlySpan<byte> body, InferenceRequest request)
+    private static void Read(ReadOnlySpan<byte> body, InferenceRequest request, bool relaxed)
     {
         var reader = new Utf8JsonReader(body, ReaderOptions);
         reader.Read();
@@ -50,14 +51,14 @@ internal static partial class RequestParser
             var name = Field.Name(ref reader, "body");
             if (!seen.Add(name)) throw Field.Repeated(Field.Shown(name));
             reader.Read();
-            ReadField(ref reader, name, draft);
+            ReadField(ref reader, name, draft, relaxed);
         }
 
         reader.Read(); // anything after the object is malformed and throws here
         draft.Finish();
     }
 
-    private static void ReadField(ref Utf8JsonReader reader, string name, Draft draft)
+    private static void ReadField(ref Utf8JsonReader reader, string name, Draft draft, bool relaxed)
     {
         if (RefusedParameters.Reason(name) is { } reason)
         {
@@ -66,7 +67,8 @@ internal static partial class RequestParser
         else if (!ReadSampling(ref reader, name, draft) && !ReadAnswer(ref reader, name, draft.Request, draft)
             && !ReadInput(ref reader, name, draft.Request) && !ReadHarmless(ref reader, name))
         {
-            throw Field.Unknown(Field.Shown(name));
+            if (!relaxed) throw Field.Unknown(Field.Shown(name));
+            reader.Skip();
         }
     }
 

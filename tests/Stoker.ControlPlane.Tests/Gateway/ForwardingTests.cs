@@ -168,6 +168,20 @@ public sealed class ForwardingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Relaxed_the_replica_is_told_to_pass_over_unknown_fields_too()
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        await using var host = await GatewayHost.StartAsync(null, "Stoker:Gateway:RelaxUnknownFields=true");
+        using var client = host.Admin();
+        host.Serve(replica.Target);
+
+        using var answer = await client.CompleteAsync($$"""{"model":"{{Model}}","prompt":"x","brand_new":1}""");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await replica.Received).Headers[ReplicaProtocol.RelaxedHeader].ShouldBe("1");
+    }
+
+    [Fact]
     public async Task Headers_are_stripped_and_set()
     {
         await using var replica = await FakeReplica.StartAsync(context =>
@@ -180,6 +194,7 @@ public sealed class ForwardingTests : IAsyncLifetime
         _host.Serve(replica.Target);
         _client.DefaultRequestHeaders.Add("x-stoker-request-id", "forged");
         _client.DefaultRequestHeaders.Add("x-stoker-cache-salt", "forged");
+        _client.DefaultRequestHeaders.Add(ReplicaProtocol.RelaxedHeader, "1");
         _client.DefaultRequestHeaders.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         _client.DefaultRequestHeaders.Add("x-request-id", "mine-42");
 

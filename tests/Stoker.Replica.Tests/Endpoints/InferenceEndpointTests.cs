@@ -28,6 +28,15 @@ public sealed class InferenceEndpointTests : IAsyncLifetime
             """{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":0}}""");
     }
 
+    [Fact]
+    public async Task The_owner_may_let_unknown_fields_through()
+    {
+        const string Ask = """{"model":"sim","prompt":"Once","max_tokens":1,"brand_new":true}""";
+        (await _replica.PostAsync(Text, Ask)).Status.ShouldBe(400);
+        _replica.Client.DefaultRequestHeaders.Add(Stoker.Api.Replicas.ReplicaProtocol.RelaxedHeader, "1");
+        (await _replica.PostAsync(Text, Ask)).Status.ShouldBe(200);
+    }
+
     [Theory]
     [InlineData("\"seed\":3")]
     [InlineData("\"seed\":3,\"max_tokens\":7")]

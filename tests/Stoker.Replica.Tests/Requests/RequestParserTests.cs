@@ -156,6 +156,15 @@ public sealed class RequestParserTests
     }
 
     [Fact]
+    public void Unknown_fields_are_passed_over_where_that_is_allowed_and_what_does_not_work_is_refused_all_the_same()
+    {
+        using var request = RequestParser.Parse("""{"model":"m","new":{"a":[1]},"prompt":"x","newer":1}"""u8, RequestKind.Text, relaxed: true);
+        request.Model.ShouldBe("m");
+        Should.Throw<ApiException>(() => RequestParser.Parse("""{"model":"m","prompt":"x","tools":[{}]}"""u8, RequestKind.Text, relaxed: true));
+        Should.Throw<ApiException>(() => RequestParser.Parse("""{"model":"m","prompt":"x","new":1,"new":2}"""u8, RequestKind.Text, relaxed: true));
+    }
+
+    [Fact]
     public void Invalid_UTF8_deep_nesting_and_doubled_fields_are_refused()
     {
         byte[] body = [.. """{"model":"m","user":"ab"""u8, 0xC3, 0x28, .. "\"}"u8];
