@@ -34,8 +34,10 @@ internal static class SessionVerbs
                 ?? throw new ProblemException(Problem.InvalidArgument("which server is the key for? Give --base-url URL"));
 
             var (file, section) = (IniFile.Read(ClientSettings.AuthFile(context.Home)), invocation.Value(GlobalOptions.Profile) ?? ClientSettings.DefaultProfile);
+            var address = ClientSettings.ParseUrl(url, "--base-url").GetLeftPart(UriPartial.Path);
+            if (file.Get(section, "base_url") != address) file.Remove(section, "account_id"); // it was an account of another server
             file.Set(section, "api_key", typed);
-            file.Set(section, "base_url", ClientSettings.ParseUrl(url, "--base-url").GetLeftPart(UriPartial.Path));
+            file.Set(section, "base_url", address);
             if (invocation.Value(GlobalOptions.Account) is { } account) file.Set(section, "account_id", account);
             file.WritePrivate(ClientSettings.AuthFile(context.Home));
             await context.Errors.WriteLineAsync($"Stored for {url} in [{section}] of {ClientSettings.AuthFile(context.Home)}");

@@ -49,6 +49,16 @@ internal sealed class IniFile
         _lines.Insert(end, text);
     }
 
+    public void Remove(string section, string key)
+    {
+        var current = "";
+        for (var i = 0; i < _lines.Count; i++)
+        {
+            if (SectionOf(_lines[i]) is { } name) current = name;
+            if (current == section && PairOf(_lines[i])?.Key == key) _lines.RemoveAt(i--);
+        }
+    }
+
     /// <summary>Writes the file readable by its owner alone, by a rename, so that a key is never lost or seen by others half-way.</summary>
     public void WritePrivate(string path)
     {

@@ -139,6 +139,22 @@ public class ClientSettingsTests
     }
 
     [Fact]
+    public async Task The_account_of_another_server_does_not_stay_with_a_new_address()
+    {
+        using var run = Prepared();
+        run.Environment.Clear();
+        run.WriteFile(".fireworks/auth.ini", "[fireworks]\napi_key = fw_hosted\naccount_id = them\n[other]\naccount_id = kept\n");
+        var file = Path.Combine(run.Home, ".fireworks", "auth.ini");
+        (await run.RunAsync("set-api-key fw_new --base-url http://stoker.test")).ShouldBe(0);
+        (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).ShouldNotContain("them");
+        (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).ShouldContain("account_id = kept");
+
+        (await run.RunAsync("set-api-key fw_new --base-url http://stoker.test -a team")).ShouldBe(0);
+        (await run.RunAsync("set-api-key fw_newer --base-url http://stoker.test")).ShouldBe(0);
+        (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).ShouldContain("account_id = team");
+    }
+
+    [Fact]
     public async Task Set_api_key_needs_an_address()
     {
         using var run = Prepared();
