@@ -32,7 +32,13 @@ public static class Failures
         }
         catch (Exception exception) when (ToProblem(exception) is { } problem && !context.HttpContext.Response.HasStarted)
         {
-            return new ProblemResult(problem);
+            return new ProblemResult(problem, StatusOf(exception));
         }
     }
+
+    /// <summary>The client's own fault, which the codes cannot tell from the server's slowness.</summary>
+    private static int? StatusOf(Exception exception) =>
+        exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout or StatusCodes.Status413PayloadTooLarge } error
+            ? error.StatusCode
+            : null;
 }

@@ -66,6 +66,8 @@ internal static class ServerHost
         // The framework's own lines name addresses and headers of requests; what an operator asks about is in ours.
         logging.AddFilter("Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning);
         logging.AddFilter("System.Net.Http", LogLevel.Warning);
+        // Of a failed start it logs the stack, where the command says the cause in a sentence. A background service that fails is critical.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;

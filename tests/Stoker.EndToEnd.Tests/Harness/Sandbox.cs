@@ -30,6 +30,9 @@ internal sealed class Sandbox : IDisposable
             .Where(file => file.Length > 0)
             .Select(file => (file.FullName, File.ReadAllBytes(file.FullName)));
 
+    public static UnixFileMode ModeOf(string path) =>
+        OperatingSystem.IsWindows() ? throw new PlatformNotSupportedException() : File.GetUnixFileMode(path);
+
     public void Dispose()
     {
         foreach (var process in ReplicaProcesses.Under(Root)) process.Kill();
