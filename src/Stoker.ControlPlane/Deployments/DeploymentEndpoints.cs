@@ -25,6 +25,9 @@ public static class DeploymentEndpoints
         ("skipImageTagValidation", "cannot be true: there are no image tags yet"),
     ];
 
+    /// <summary>Resources around deployments that are not there yet: refused by name, so that nobody takes them for a misspelt path.</summary>
+    private static readonly string[] InactiveCollections = ["routers", "deploymentShapes", "deployedModels"];
+
     public static void MapDeployments(this IEndpointRouteBuilder routes)
     {
         var group = routes.MapGroup("/v1/accounts/{account}/deployments").WithTags("Deployments").RequireAccess();
@@ -36,6 +39,12 @@ public static class DeploymentEndpoints
         group.MapDelete("/{deployment}", Delete);
         group.MapPatch("/{deployment}:scale", Scale);
         group.MapPost("/{deployment}:undelete", Undelete);
+
+        foreach (var collection in InactiveCollections)
+        {
+            var refusal = new ProblemResult(Problem.Unimplemented($"{collection} are not available in this version"));
+            routes.Map($"/v1/accounts/{{account}}/{collection}/{{**rest}}", refusal.ExecuteAsync).RequireAccess();
+        }
     }
 
     /// <summary>Records the wish and answers at once; replicas start in the background.</summary>

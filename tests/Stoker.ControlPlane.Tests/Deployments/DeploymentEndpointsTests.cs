@@ -164,6 +164,22 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         body.Details.Single().FieldViolations.ShouldNotBeNull().Single().Field.ShouldBe("min_replica_count");
     }
 
+    [Theory]
+    [InlineData("GET", "routers")]
+    [InlineData("POST", "routers?routerId=r")]
+    [InlineData("GET", "deploymentShapes/fast/versions/latest")]
+    [InlineData("POST", "deployedModels")]
+    public async Task What_is_not_active_yet_is_refused_by_name(string method, string path)
+    {
+        using var request = new HttpRequestMessage(new(method), $"/v1/{_account}/{path}");
+        var answer = await _client.SendAsync(request, Cancellation);
+        answer.StatusCode.ShouldBe(HttpStatusCode.NotImplemented);
+        (await BodyAsync(answer)).ShouldContain($"{path.Split('/', '?')[0]} are not available");
+
+        using var foreign = new HttpRequestMessage(new(method), $"/v1/accounts/nobody/{path}");
+        (await _client.SendAsync(foreign, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+    }
+
     [Fact]
     public async Task A_full_disk_is_told_and_is_no_bug()
     {
