@@ -26,8 +26,9 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
             var health = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReplicaHealth, either.Token);
             return health?.ReplicaId == id.ToString() ? health : null;
         }
-        catch (Exception error) when (IsNoAnswer(error) && !cancellation.IsCancellationRequested)
+        catch (Exception error) when (IsNoAnswer(error))
         {
+            cancellation.ThrowIfCancellationRequested(); // also when the replica failed in the same moment: the caller expects this alone
             return null;
         }
     }
@@ -50,8 +51,9 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
             using var response = await _client.PostAsync(path, content, either.Token);
             return response.IsSuccessStatusCode;
         }
-        catch (Exception error) when (IsNoAnswer(error) && !cancellation.IsCancellationRequested)
+        catch (Exception error) when (IsNoAnswer(error))
         {
+            cancellation.ThrowIfCancellationRequested(); // also when the replica failed in the same moment: the caller expects this alone
             return false;
         }
     }
