@@ -36,10 +36,14 @@ public sealed partial class DeploymentReconciler(
     private readonly Dictionary<DeploymentName, Deployment> _known = [];
     private readonly Dictionary<DeploymentName, DeploymentRoute> _routes = [];
 
+    private volatile bool _controls;
+
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        // Without the lease the replicas are another server's by now: they are let go of, not stopped.
+        var controls = _controls;
         await base.StopAsync(cancellationToken);
-        await runtime.ReleaseAsync(runtimeOptions.Value.LeaveReplicas, cancellationToken);
+        await runtime.ReleaseAsync(runtimeOptions.Value.LeaveReplicas || !controls, cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -50,6 +54,19 @@ public sealed partial class DeploymentReconciler(
 
     /// <summary>The loop while this process holds the lease.</summary>
     private async Task RunAsync(CancellationToken held)
+    {
+        _controls = true;
+        try
+        {
+            await ControlAsync(held);
+        }
+        finally
+        {
+            _controls = false;
+        }
+    }
+
+    private async Task ControlAsync(CancellationToken held)
     {
         using var queue = new WorkQueue<DeploymentName>(time);
         using var running = CancellationTokenSource.CreateLinkedTokenSource(held);

@@ -6,8 +6,8 @@ namespace Stoker.Replica.Requests;
 /// <summary>Bytes to <see cref="InferenceRequest"/>: one pass, every field known and in range, nothing twice.</summary>
 internal static partial class RequestParser
 {
-    // Deep enough for any request of the surface; the reader refuses more before it costs anything.
-    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 32 };
+    // The gateway's limit too: what it lets through is not called malformed here.
+    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 64 };
 
     /// <param name="relaxed">Top-level fields that nobody knows are passed over; known ones that do not work are refused all the same.</param>
     /// <exception cref="ApiException">The body breaks a rule; the error names the field.</exception>

@@ -145,6 +145,10 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         await Reconciler.LoadAsync(_queue, default);
     }
 
+    /// <summary>Another living server runs the controllers.</summary>
+    public async Task LoseLeaseToAnotherAsync() =>
+        (await new SqliteLeaseStore(_database).TryAcquireAsync(ControllerLease.Name, "another", TimeSpan.FromDays(1), default)).ShouldNotBeNull();
+
     public async ValueTask DisposeAsync()
     {
         Reconciler.Dispose();
