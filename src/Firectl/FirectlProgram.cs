@@ -15,7 +15,7 @@ internal static class FirectlProgram
         var parsed = Tree(context).Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors) await context.Errors.WriteLineAsync($"Error: {error.Message}");
+            foreach (var error in Worded(parsed)) await context.Errors.WriteLineAsync($"Error: {error}");
             await context.Errors.WriteLineAsync($"See: {CommandPath(parsed.CommandResult)} --help");
             return Code.InvalidArgument.Row().ExitStatus;
         }
@@ -39,11 +39,20 @@ internal static class FirectlProgram
         {
             return 130; // as a shell reports Ctrl-C
         }
-        catch (IOException failure) // a file that cannot be read, a pipe whose reader left
+        // A file that cannot be read, a pipe whose reader left, an output that is closed.
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             await context.Errors.WriteLineAsync($"Error: {failure.Message}");
             return Code.Unknown.Row().ExitStatus;
         }
+    }
+
+    /// <summary>The parser's messages for people: no .NET types, and no "a command is missing" beside the word that is none.</summary>
+    private static List<string> Worded(ParseResult parsed)
+    {
+        var messages = parsed.Errors.Select(error => error.Message.Replace(" as expected type 'System.Int32'", " as a whole number", StringComparison.Ordinal)).ToList();
+        if (messages.Count > 1) messages.RemoveAll(message => message.StartsWith("Required command", StringComparison.Ordinal));
+        return messages;
     }
 
     private static async Task WriteAsync(FirectlContext context, Problem problem)
@@ -75,7 +84,7 @@ internal static class FirectlProgram
     {
         var names = new List<string>();
         for (; result is System.CommandLine.Parsing.CommandResult command; result = result.Parent) names.Insert(0, command.Command.Name);
-        return names.Count == 0 ? "firectl" : "firectl " + string.Join(' ', names.Skip(1));
+        return string.Join(' ', names.Skip(1).Prepend("firectl"));
     }
 }
 

@@ -23,8 +23,8 @@ internal static class StokerCommands
             DefaultValueFactory = _ => ServerOptions.DefaultUrl,
             CustomParser = result =>
             {
-                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var parsed)) return parsed;
-                result.AddError($"--url takes an address such as {ServerOptions.DefaultUrl}, was '{result.Tokens[0].Value}'");
+                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var parsed) && parsed.PathAndQuery == "/") return parsed;
+                result.AddError($"--url takes an address without a path, such as {ServerOptions.DefaultUrl.GetLeftPart(UriPartial.Authority)}, was '{result.Tokens[0].Value}'");
                 return null;
             },
         };

@@ -51,6 +51,17 @@ public class ErrorsTests
         run.Errors.ShouldContain("http://stoker.test/ (from FIREWORKS_BASE_URL) cannot be reached");
     }
 
+    [Theory]
+    [InlineData("list models --page-size many", "Error: Cannot parse argument 'many' for option '--page-size' as a whole number.\nSee: firectl list model --help\n")]
+    [InlineData("get nothing", "Error: Unrecognized command or argument 'nothing'.\nSee: firectl get --help\n")]
+    [InlineData("", "Error: Required command was not provided.\nSee: firectl --help\n")]
+    public async Task A_wrong_command_line_is_explained_in_words_of_the_user(string commandLine, string said)
+    {
+        using var run = new FirectlRun();
+        (await run.RunAsync(commandLine)).ShouldBe(2);
+        run.Errors.ShouldBe(said.ReplaceLineEndings());
+    }
+
     [Fact]
     public async Task Help_is_no_error()
     {

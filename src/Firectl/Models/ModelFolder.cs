@@ -8,11 +8,11 @@ internal sealed class ModelFolder
 {
     private static readonly string[] Needed = ["config.json", "adapter_config.json"];
 
-    private ModelFolder(IReadOnlyList<FileInfo> files, IReadOnlyList<string> leftOut, bool isAddon) =>
+    private ModelFolder(IReadOnlyList<ModelFile> files, IReadOnlyList<string> leftOut, bool isAddon) =>
         (Files, LeftOut, IsAddon) = (files, leftOut, isAddon);
 
     /// <summary>The files to upload, by name.</summary>
-    public IReadOnlyList<FileInfo> Files { get; }
+    public IReadOnlyList<ModelFile> Files { get; }
 
     /// <summary>Names of files that no engine reads: documentation, other formats.</summary>
     public IReadOnlyList<string> LeftOut { get; }
@@ -34,15 +34,15 @@ internal sealed class ModelFolder
             throw new ProblemException(Problem.InvalidArgument($"'{path}' is no model folder: it has neither config.json nor adapter_config.json"));
         }
 
-        var files = all.Where(file => IsRead(file.Name)).ToList();
-        if (!files.Exists(file => file.Extension == ".safetensors"))
+        var read = all.Where(file => IsRead(file.Name)).ToList();
+        if (!read.Exists(file => file.Extension == ".safetensors"))
         {
             var pickled = all.Exists(file => file.Extension is ".bin" or ".pt" or ".pth");
             throw new ProblemException(Problem.InvalidArgument(
                 $"'{path}' has no .safetensors file" + (pickled ? "; pickled weights (.bin) can run code when they are read and are refused: convert them to safetensors" : "")));
         }
 
-        return new ModelFolder(files, [.. all.Except(files).Select(file => file.Name)], all.Exists(file => file.Name == "adapter_config.json"));
+        return new ModelFolder([.. read.Select(ModelFile.Of)], [.. all.Except(read).Select(file => file.Name)], all.Exists(file => file.Name == "adapter_config.json"));
     }
 
     /// <summary>Rank and target modules from <c>adapter_config.json</c>.</summary>
@@ -50,7 +50,7 @@ internal sealed class ModelFolder
     {
         try
         {
-            using var config = JsonDocument.Parse(File.ReadAllBytes(Files.First(file => file.Name == "adapter_config.json").FullName));
+            using var config = JsonDocument.Parse(File.ReadAllBytes(Files.First(file => file.Name == "adapter_config.json").Content.FullName));
             var rank = config.RootElement.TryGetProperty("r", out var r) && r.TryGetInt32(out var value) ? value : (int?)null;
             var modules = config.RootElement.TryGetProperty("target_modules", out var targets) && targets.ValueKind == JsonValueKind.Array
                 ? targets.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!).ToList()
@@ -68,4 +68,18 @@ internal sealed class ModelFolder
         || (name.EndsWith(".json", StringComparison.Ordinal) && name is not "train_log.json" and not "golden.json")
         || name.EndsWith(".jinja", StringComparison.Ordinal)
         || name is "tokenizer.model" or "merges.txt" or "vocab.txt";
+}
+
+/// <summary>A file to upload: its name in the folder, and where its bytes lie. They differ in a Hugging Face cache, whose folders hold links.</summary>
+internal sealed record ModelFile(string Name, FileInfo Content)
+{
+    public long Length => Content.Length;
+
+    public static ModelFile Of(FileInfo file)
+    {
+        var content = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+        return content.Exists
+            ? new(file.Name, content)
+            : throw new ProblemException(Problem.InvalidArgument($"{file.FullName} is a link to {content.FullName}, and there is no file there"));
+    }
 }

@@ -30,7 +30,7 @@ internal sealed class ModelUpload(Invocation invocation, ModelName model, bool q
         if (missing.Count < folder.Files.Count) await bar.NoteAsync($"{folder.Files.Count - missing.Count} files are there already");
         foreach (var file in missing)
         {
-            await using var stream = file.OpenRead();
+            await using var stream = file.Content.OpenRead();
             using var content = new StreamContent(new CountingStream(stream, bar));
             content.Headers.ContentLength = file.Length;
             content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");

@@ -33,6 +33,7 @@ internal static class TextOutput
         foreach (var letter in camel)
         {
             if (text.Length == 0) text.Append(char.ToUpperInvariant(letter));
+            else if (letter == '_') text.Append(' '); // top_p, as OpenAI spells it
             else if (char.IsAsciiLetterUpper(letter)) text.Append(' ').Append(letter);
             else text.Append(letter);
         }

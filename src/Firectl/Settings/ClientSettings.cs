@@ -41,6 +41,11 @@ internal sealed record ClientSettings(Uri BaseUrl, string ApiKey, string? Accoun
             ?? (SameAddress(local?.Url, address) ? ReadKey(local!.KeyFile) : null)
             ?? throw new ProblemException(new Problem(Code.Unauthenticated, WhyNoKey(address, keyVariable, profile)));
 
+        if (keyFlag is null && keyVariable is not null && source is not ("--base-url" or "FIREWORKS_BASE_URL"))
+        {
+            context.Errors.WriteLine($"Note: the key in FIREWORKS_API_KEY is not used for {source}: set FIREWORKS_BASE_URL beside it if it belongs there");
+        }
+
         var account = accountFlag ?? Variable(context, "FIREWORKS_ACCOUNT_ID") ?? (SameAddress(profile.Url, address) ? profile.Account : null);
         return new ClientSettings(address, key, account, source);
     }

@@ -24,7 +24,7 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
         var account = new AccountName(ResourceId.Parse(options.Value.FirstAccount));
         if (account == AccountName.Library)
         {
-            throw new InvalidOperationException($"{AccountOptions.Section}:FirstAccount cannot be the library's account");
+            throw new InvalidDataException($"{AccountOptions.Section}:FirstAccount cannot be the library's account: choose another");
         }
 
         var key = ReadOrCreateKeyFile(data.AdminKey);

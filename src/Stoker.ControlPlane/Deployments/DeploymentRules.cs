@@ -120,9 +120,11 @@ public static class DeploymentRules
     {
         if (!model.IsReady)
         {
-            var reason = model.Status?.Message is { Length: > 0 } message ? $" ({message.TrimEnd('.')})" : "";
-            return Problem.FailedPrecondition(
-                $"{model.Name} has no weights here yet{reason}: upload its files with `firectl upload model {model.Name} PATH` and try again");
+            var command = $"firectl upload model {model.Name} PATH";
+            var status = model.Status?.Message?.TrimEnd('.') ?? "";
+            return Problem.FailedPrecondition(status.Contains(command, StringComparison.Ordinal)
+                ? $"{model.Name} has no weights here yet: it is {status}"
+                : $"{model.Name} has no weights here yet{(status.Length == 0 ? "" : $" ({status})")}: upload its files with `{command}` and try again");
         }
 
         return IsAsStored(spec.Precision) || model.SupportedPrecisions.Contains(spec.Precision)

@@ -4,25 +4,59 @@ using Stoker.Api;
 namespace Stoker.Server.Serving;
 
 /// <summary>
-/// Tells programs of the same user where this server is, while it runs: <c>~/.stoker/endpoint.json</c>. The newest server wins; a server
-/// removes the file only if it is still its own.
+/// Tells programs of the same user where this server is, while it runs: <c>~/.stoker/endpoint.json</c>. The newest server wins; one that
+/// ends puts back the server it displaced, if that still runs, and leaves a file alone that is not its own any more.
 /// </summary>
-internal static class EndpointFile
+internal sealed partial class EndpointFile
 {
-    public static void Write(Uri url, string keyFile) =>
-        new LocalEndpoint(url.GetLeftPart(UriPartial.Authority), Environment.ProcessId, keyFile).Write(ServerOptions.Home);
+    private readonly LocalEndpoint? _displaced;
 
-    public static void RemoveOwn()
+    private EndpointFile(LocalEndpoint? displaced) => _displaced = displaced;
+
+    /// <returns>The file, or null where it cannot be written: the server works without it, and firectl then needs flags.</returns>
+    public static EndpointFile? Write(Uri url, string keyFile, ILogger log)
+    {
+        try
+        {
+            var file = new EndpointFile(LocalEndpoint.Read(ServerOptions.Home));
+            new LocalEndpoint(url.GetLeftPart(UriPartial.Authority), Environment.ProcessId, keyFile).Write(ServerOptions.Home);
+            return file;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogUnwritable(log, LocalEndpoint.PathIn(ServerOptions.Home), error.Message);
+            return null;
+        }
+    }
+
+    public void Remove()
     {
         if (LocalEndpoint.Read(ServerOptions.Home)?.Pid != Environment.ProcessId) return;
         try
         {
-            File.Delete(LocalEndpoint.PathIn(ServerOptions.Home));
+            if (_displaced is not null && _displaced.Pid != Environment.ProcessId && IsAlive(_displaced.Pid)) _displaced.Write(ServerOptions.Home);
+            else File.Delete(LocalEndpoint.PathIn(ServerOptions.Home));
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // A stale file does no harm: readers look whether its process lives.
             Debug.WriteLine(error.Message);
         }
     }
+
+    private static bool IsAlive(int pid)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be written, so firectl does not find this server by itself and needs --base-url and --api-key: {Reason}")]
+    private static partial void LogUnwritable(ILogger log, string path, string reason);
 }

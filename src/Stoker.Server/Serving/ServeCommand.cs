@@ -13,7 +13,7 @@ internal static class ServeCommand
                 Stoker listens on {server.Url.GetLeftPart(UriPartial.Authority)}
                 Data:      {options.DataDirectory}
                 Account:   {server.Account}
-                Admin key: in {server.KeyFile}
+                Admin key: {(File.Exists(server.KeyFile) ? "in" : "was removed from")} {server.KeyFile}
                 Try:       firectl whoami
                            curl {server.Url}inference/v1/models -H "Authorization: Bearer $(cat {server.KeyFile})"
                 """);

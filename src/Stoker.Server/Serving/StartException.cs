@@ -11,12 +11,14 @@ internal sealed class StartException(string message, Exception? inner = null) : 
     {
         StartException known => known,
         OptionsValidationException invalid => new($"a setting is wrong: {string.Join("; ", invalid.Failures)}", error),
-        StorageException storage => new(storage.Message, error),
+        StorageException storage when storage.Message.Contains(options.DataDirectory, StringComparison.Ordinal) => new(storage.Message, error),
+        StorageException storage => new($"{storage.Message.TrimEnd('.')}: can {options.DataDirectory} be written, and has its disk room?", error),
         InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } unread => new($"a setting is wrong: {unread.Message}", error),
+        InvalidDataException { InnerException: { } inner } file when options.ConfigFile is not null => new($"{file.Message.TrimEnd('.')}: {inner.Message}", file),
         InvalidDataException data => new(data.Message, error),
         UnauthorizedAccessException denied => new($"{denied.Message}; choose a data directory of your own with --data (now {options.DataDirectory})", error),
         IOException io => new($"{io.Message} (data directory {options.DataDirectory}, address {options.Url})", error),
-        FormatException format when options.ConfigFile is not null => new($"{options.ConfigFile}: {format.Message}", error),
+        FormatException format => new($"a setting is wrong: {format.Message}", error),
         _ => null,
     };
 }

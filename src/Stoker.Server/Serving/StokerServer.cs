@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Storage;
 
@@ -7,12 +8,13 @@ namespace Stoker.Server.Serving;
 internal sealed class StokerServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private EndpointFile? _endpoint;
 
     private StokerServer(WebApplication app, Uri url)
     {
         (_app, Url) = (app, url);
         KeyFile = app.Services.GetRequiredService<DataDirectory>().AdminKey;
-        Account = $"accounts/{app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<AccountOptions>>().Value.FirstAccount}";
+        Account = $"accounts/{app.Services.GetRequiredService<IOptions<AccountOptions>>().Value.FirstAccount}";
     }
 
     /// <summary>Where it listens, with the port it really got.</summary>
@@ -23,7 +25,10 @@ internal sealed class StokerServer : IAsyncDisposable
     /// <summary>The first account's name.</summary>
     public string Account { get; }
 
-    public string AdminKey => File.ReadAllText(KeyFile).Trim();
+    /// <exception cref="StartException">The file is not there any more: its owner may have put the key elsewhere.</exception>
+    public string AdminKey => File.Exists(KeyFile)
+        ? File.ReadAllText(KeyFile).Trim()
+        : throw new StartException($"{KeyFile} is gone, and this needs the key in it: put it back, or choose another --data");
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
 
@@ -35,9 +40,10 @@ internal sealed class StokerServer : IAsyncDisposable
         try
         {
             app = ServerHost.Build(options);
+            Prepare(app.Services);
             await app.StartAsync(cancellation);
             var server = new StokerServer(app, new Uri(app.Urls.First()));
-            EndpointFile.Write(server.Url, server.KeyFile);
+            server._endpoint = EndpointFile.Write(server.Url, server.KeyFile, app.Services.GetRequiredService<ILogger<StokerServer>>());
             return server;
         }
         catch (Exception error) when (StartException.Explain(error, options) is { } explained)
@@ -47,12 +53,19 @@ internal sealed class StokerServer : IAsyncDisposable
         }
     }
 
+    /// <summary>What a user can get wrong, before the host: it would log a failure of its own with a stack beside the sentence that explains it.</summary>
+    private static void Prepare(IServiceProvider services)
+    {
+        services.GetService<IStartupValidator>()?.Validate();
+        services.GetRequiredService<IResourceStore>();
+    }
+
     /// <summary>Until SIGINT, SIGTERM or the token ask it to stop, and it has.</summary>
     public Task WaitForShutdownAsync(CancellationToken cancellation) => _app.WaitForShutdownAsync(cancellation);
 
     public async ValueTask DisposeAsync()
     {
-        EndpointFile.RemoveOwn();
+        _endpoint?.Remove();
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
     }

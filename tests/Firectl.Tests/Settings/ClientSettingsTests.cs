@@ -56,6 +56,7 @@ public class ClientSettingsTests
         LocalServer(run);
         (await run.RunAsync("whoami")).ShouldBe(0);
         run.Sent.ShouldHaveSingleItem().Key.ShouldBe("fw_local");
+        run.Errors.ShouldContain("Note: the key in FIREWORKS_API_KEY is not used for the server on this machine");
     }
 
     [Fact]
