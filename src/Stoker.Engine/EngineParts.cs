@@ -30,6 +30,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     /// <exception cref="ModelLoadException">The folder cannot be used.</exception>
     public static EngineParts Load(string modelFolder, EngineOptions options)
     {
+        if (!Directory.Exists(modelFolder)) throw new ModelLoadException(modelFolder, null, "there is no such folder");
         var kernels = KernelSets.Choose(options.KernelSet);
         var tokenizer = Tokenizer.Load(modelFolder);
         var template = ChatTemplate.Load(modelFolder);

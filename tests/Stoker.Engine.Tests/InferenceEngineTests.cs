@@ -11,6 +11,10 @@ public sealed class InferenceEngineTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public void A_folder_that_is_not_there_is_named() =>
+        Should.Throw<ModelLoadException>(() => InferenceEngine.Open("no/such/folder")).Message.ShouldBe("no/such/folder: there is no such folder");
+
+    [Fact]
     public async Task Greedy_answers_are_the_reference_answers()
     {
         await using var engine = StoryEngine.Open();

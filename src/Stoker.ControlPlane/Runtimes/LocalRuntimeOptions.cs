@@ -10,11 +10,11 @@ public sealed class LocalRuntimeOptions
     public const string Section = "Stoker:Runtime";
 
     /// <summary>The replicas' engine: <c>stoker</c>, or <c>simulated</c> for trying things out without models' cost.</summary>
-    [Required, AllowedValues("stoker", "simulated")]
+    [Required, AllowedValues("stoker", "simulated", ErrorMessage = "Stoker:Runtime:Engine must be stoker or simulated")]
     public string Engine { get; set; } = "stoker";
 
     /// <summary>The least severe line that replicas write to their logs: <c>debug</c>, <c>information</c> or <c>warning</c>.</summary>
-    [Required, AllowedValues("debug", "information", "warning")]
+    [Required, AllowedValues("debug", "information", "warning", ErrorMessage = "Stoker:Runtime:LogLevel must be debug, information or warning")]
     public string LogLevel { get; set; } = "information";
 
     /// <summary>The command of a replica before its <c>replica ...</c> arguments; empty means this program itself.</summary>

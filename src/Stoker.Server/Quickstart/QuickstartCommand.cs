@@ -85,7 +85,7 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
             Time to first token of the request:    {firstToken.TotalMilliseconds:0} ms
             Tokens per second after it:            {(generated - 1) / rest.TotalSeconds:0} ({generated} tokens)
 
-            The same by hand:
+            The same by hand (firectl: `dotnet build -c Release`, then artifacts/bin/Firectl/release/firectl):
               KEY=$(cat {server.KeyFile})
               curl {server.Url}inference/v1/completions -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \
                 -d '{Example(address)}'

@@ -10,7 +10,7 @@ internal sealed class StartException(string message, Exception? inner = null) : 
     public static StartException? Explain(Exception error, ServerOptions options) => error switch
     {
         StartException known => known,
-        OptionsValidationException invalid => new($"a setting is wrong: {string.Join("; ", invalid.Failures)}", error),
+        OptionsValidationException invalid => new($"a setting is wrong: {string.Join("; ", invalid.Failures).TrimEnd('.')}; docs/configuration.md says what is allowed", error),
         StorageException storage when storage.Message.Contains(options.DataDirectory, StringComparison.Ordinal) => new(storage.Message, error),
         StorageException storage => new($"{storage.Message.TrimEnd('.')}: can {options.DataDirectory} be written, and has its disk room?", error),
         InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } unread => new($"a setting is wrong: {unread.Message}", error),
