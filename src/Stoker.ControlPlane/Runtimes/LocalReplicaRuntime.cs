@@ -141,6 +141,8 @@ public sealed partial class LocalReplicaRuntime(
         }
 
         start.Environment.Remove("FIREWORKS_API_KEY"); // a replica serves without any key, so it gets none
+        // No debugger's pipe and no dump of a memory full of prompts, unless the operator asked for it.
+        start.Environment.TryAdd("DOTNET_EnableDiagnostics", "0");
         return Process.Start(start) ?? throw new IOException("the system gave no process");
     }
 
