@@ -5,12 +5,6 @@ namespace Stoker.Engine.Kernels;
 /// <summary>Matrix products on the whole team: each thread takes one contiguous share of a weight's rows, so that it reads one stream.</summary>
 internal sealed unsafe class ParallelKernels
 {
-    /// <summary>
-    /// Multiply-adds under which work stays on the caller's thread: 100,000 take some 3 to 6 us on one core, as long as a
-    /// hand-off with its join costs when the workers spin, and a tenth of what waking parked ones costs.
-    /// </summary>
-    public const long MinimumParallelWork = 100_000;
-
     private readonly ThreadTeam _team;
     private readonly Action<int, int> _multiplyPart;
     private readonly WeightMatrix?[] _matrices = new WeightMatrix?[3];
@@ -30,7 +24,7 @@ internal sealed unsafe class ParallelKernels
     /// <param name="work">Multiply-adds or their like in all.</param>
     public void Run(Action<int, int> job, long work)
     {
-        if (work < MinimumParallelWork)
+        if (work < _team.MinimumWork)
         {
             job(0, 1);
         }

@@ -16,7 +16,7 @@ internal sealed class ModelRunner : IDisposable
     public ModelRunner(
         string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto)
     {
-        _team = new ThreadTeam(threads);
+        _team = new ThreadTeam(threads) { MinimumWork = 0 }; // else small models would never be divided
         _model = LanguageModel.Load(folder, KernelSets.Choose(kernels), _team, placement: placement);
         _blocksPerSequence = (Shape.ContextLength + KvStore.BlockSize - 1) / KvStore.BlockSize;
         _kv = new KvStore(Shape, _blocksPerSequence * sequences);
