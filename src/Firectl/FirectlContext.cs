@@ -12,7 +12,10 @@ internal sealed record FirectlContext
 
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
-    /// <summary>The home directory: <c>.fireworks/auth.ini</c>, <c>.fireworks/settings.ini</c> and <c>.stoker/endpoint.json</c> are looked for in it.</summary>
+    /// <summary>
+    /// The home directory: <c>.fireworks/auth.ini</c>, <c>.fireworks/settings.ini</c> and <c>.stoker/endpoint.json</c>
+    /// are looked for in it.
+    /// </summary>
     public required string Home { get; init; }
 
     /// <summary>Whether a line on <see cref="Errors"/> can be drawn over: a terminal.</summary>

@@ -9,7 +9,10 @@ namespace Firectl;
 /// <summary>The command tree, and the one place where failures become messages and exit statuses.</summary>
 internal static class FirectlProgram
 {
-    /// <returns>The exit status: 0, or that of the problem's row in <see cref="CodeTable"/>; 2 also for a wrong command line, 130 for Ctrl-C.</returns>
+    /// <returns>
+    /// The exit status: 0, or that of the problem's row in <see cref="CodeTable"/>; 2 also for a wrong command line,
+    /// 130 for Ctrl-C.
+    /// </returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> args, FirectlContext context, CancellationToken cancellation = default)
     {
         var parsed = Tree(context).Parse(args);
@@ -47,7 +50,9 @@ internal static class FirectlProgram
         }
     }
 
-    /// <summary>The parser's messages for people: no .NET types, and no "a command is missing" beside the word that is none.</summary>
+    /// <summary>
+    /// The parser's messages for people: no .NET types, and no "a command is missing" beside the word that is none.
+    /// </summary>
     private static List<string> Worded(ParseResult parsed)
     {
         var messages = parsed.Errors.Select(error => error.Message.Replace(" as expected type 'System.Int32'", " as a whole number", StringComparison.Ordinal)).ToList();

@@ -30,7 +30,9 @@ internal sealed class Invocation(ParseResult parsed, FirectlContext context) : I
 
     public T? Value<T>(Argument<T> argument) => parsed.GetValue(argument);
 
-    /// <summary>The option's value if the user gave it, else null: absence is not the default value on the wire.</summary>
+    /// <summary>
+    /// The option's value if the user gave it, else null: absence is not the default value on the wire.
+    /// </summary>
     public T? Given<T>(Option<T> option)
         where T : struct => parsed.GetResult(option) is { Implicit: false } ? parsed.GetValue(option) : null;
 
@@ -54,7 +56,9 @@ internal sealed class Invocation(ParseResult parsed, FirectlContext context) : I
             : throw new ProblemException(Problem.InvalidArgument($"'{text}' is no account: it is accounts/ID or just ID, where ID is {ResourceId.Rule}"));
     }
 
-    /// <summary>A full resource name from what the user typed: a full name stays, a bare identifier is put into the account.</summary>
+    /// <summary>
+    /// A full resource name from what the user typed: a full name stays, a bare identifier is put into the account.
+    /// </summary>
     public async Task<T> NameAsync<T>(string typed, string collection, CancellationToken cancellation)
         where T : class, IParsable<T>
     {

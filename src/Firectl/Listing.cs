@@ -12,8 +12,10 @@ namespace Firectl;
 internal sealed class Listing
 {
     private readonly Option<string?> _filter = new("--filter") { Description = "Only resources that match, such as 'state=\"READY\" AND min_replica_count>0'" };
-    private readonly Option<string?> _orderBy = new("--order-by") { Description = "Fields to order by, such as 'create_time desc'" };
-    private readonly Option<int> _pageSize = new("--page-size") { Description = "Resources on a page", DefaultValueFactory = _ => 50 };
+    private readonly Option<string?> _orderBy =
+        new("--order-by") { Description = "Fields to order by, such as 'create_time desc'" };
+    private readonly Option<int> _pageSize =
+        new("--page-size") { Description = "Resources on a page", DefaultValueFactory = _ => 50 };
     private readonly Option<int> _pageToken = new("--page-token") { Description = "The page to show, from 0" };
     private readonly Option<bool> _noPaginate = new("--no-paginate") { Description = "Show all pages as one" };
 
@@ -30,8 +32,15 @@ internal sealed class Listing
         where T : class
     {
         var (size, skip, all) = (invocation.Value(_pageSize), invocation.Value(_pageToken), invocation.Value(_noPaginate));
-        if (size < 1) throw new ProblemException(Problem.InvalidArgument($"--page-size must be at least 1, was {size}"));
-        if (skip < 0) throw new ProblemException(Problem.InvalidArgument($"--page-token must be at least 0, was {skip}"));
+        if (size < 1)
+        {
+            throw new ProblemException(Problem.InvalidArgument($"--page-size must be at least 1, was {size}"));
+        }
+
+        if (skip < 0)
+        {
+            throw new ProblemException(Problem.InvalidArgument($"--page-token must be at least 0, was {skip}"));
+        }
 
         var items = new JsonArray();
         var (token, page, total) = ("", 0, 0);

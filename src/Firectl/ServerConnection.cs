@@ -9,10 +9,14 @@ using Stoker.Api.Resources;
 
 namespace Firectl;
 
-/// <summary>The management API of one server. Every failure is a <see cref="ProblemException"/> with what to do next.</summary>
+/// <summary>
+/// The management API of one server. Every failure is a <see cref="ProblemException"/> with what to do next.
+/// </summary>
 internal sealed class ServerConnection : IDisposable
 {
-    /// <summary>Lenient where the server is strict: a newer server may know fields that this program does not.</summary>
+    /// <summary>
+    /// Lenient where the server is strict: a newer server may know fields that this program does not.
+    /// </summary>
     private static readonly ApiJson Lenient = new(new JsonSerializerOptions(ApiJson.Default.Options)
     {
         UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip,
@@ -34,7 +38,8 @@ internal sealed class ServerConnection : IDisposable
 
     public ClientSettings Settings { get; }
 
-    public Task<WhoAmIResponse> WhoAmIAsync(CancellationToken cancellation) => GetAsync("v1/whoami", Lenient.WhoAmIResponse, cancellation);
+    public Task<WhoAmIResponse> WhoAmIAsync(CancellationToken cancellation) =>
+        GetAsync("v1/whoami", Lenient.WhoAmIResponse, cancellation);
 
     public Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellation) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Get, path), type, cancellation);

@@ -2,12 +2,15 @@ using System.CommandLine;
 
 namespace Firectl;
 
-/// <summary>Hangs every verb under both word orders: <c>firectl create deployment</c> and <c>firectl deployment create</c>.</summary>
+/// <summary>
+/// Hangs every verb under both word orders: <c>firectl create deployment</c> and <c>firectl deployment create</c>.
+/// </summary>
 internal sealed class VerbTree(RootCommand root, FirectlContext context)
 {
     /// <summary>A verb of a noun, such as create of deployment.</summary>
     /// <param name="nouns">The noun and its other spellings: deployment, deployments.</param>
-    /// <param name="build">Makes the command; called once for each word order, because a command has one parent.</param>
+    /// <param name="build">Makes the command; called once for each word order, because a command has one
+    /// parent.</param>
     public void Add(string verb, IReadOnlyList<string> nouns, string description, Func<Command, Verb> build)
     {
         var verbFirst = new Command(nouns[0], description);

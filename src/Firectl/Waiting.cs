@@ -13,7 +13,8 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
 
     private readonly Option<bool> _wait = new("--wait") { Description = "Return only when it is done" };
 
-    private readonly Option<TimeSpan> _timeout = Durations.Option("--wait-timeout", "How long --wait waits at most", defaultTimeout);
+    private readonly Option<TimeSpan> _timeout =
+        Durations.Option("--wait-timeout", "How long --wait waits at most", defaultTimeout);
 
     public void AddTo(Command command)
     {

@@ -7,8 +7,8 @@ using Stoker.Api.Resources;
 namespace Stoker.Api;
 
 /// <summary>
-/// The management API's JSON: camelCase, absent instead of null, unknown and duplicate properties refused, so that no option is ever
-/// accepted and ignored.
+/// The management API's JSON: camelCase, absent instead of null, unknown and duplicate properties refused, so that no
+/// option is ever accepted and ignored.
 /// </summary>
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,

@@ -3,11 +3,13 @@ using System.Text.Json;
 namespace Stoker.Api;
 
 /// <summary>
-/// Where a server on this machine can be reached: <c>~/.stoker/endpoint.json</c>, mode 0600, written by a running server and read by firectl.
+/// Where a server on this machine can be reached: <c>~/.stoker/endpoint.json</c>, mode 0600, written by a running
+/// server and read by firectl.
 /// </summary>
 /// <param name="Url">The server's base URL, such as <c>http://127.0.0.1:7865</c>.</param>
 /// <param name="Pid">The server's process; a file whose process is gone is stale.</param>
-/// <param name="KeyFile">The file that holds the admin key. A key read from it is sent to <paramref name="Url"/> and nowhere else.</param>
+/// <param name="KeyFile">The file that holds the admin key. A key read from it is sent to <paramref name="Url"/> and
+/// nowhere else.</param>
 public sealed record LocalEndpoint(string Url, int Pid, string KeyFile)
 {
     /// <summary>The file's path for a home directory.</summary>

@@ -2,7 +2,10 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine;
 
-/// <summary>The rules of <see cref="EngineOptions"/>. A value outside its range stops the engine from opening; none is corrected in silence.</summary>
+/// <summary>
+/// The rules of <see cref="EngineOptions"/>. A value outside its range stops the engine from opening; none is corrected
+/// in silence.
+/// </summary>
 internal static class EngineOptionRules
 {
     private const int MostThreads = 1024; // more than any machine's CPUs; each has a stack

@@ -1,9 +1,13 @@
 namespace Stoker.Engine;
 
-/// <summary>How one engine is set up. Everything is fixed at <see cref="InferenceEngine.Open"/>; nothing grows afterwards.</summary>
+/// <summary>
+/// How one engine is set up. Everything is fixed at <see cref="InferenceEngine.Open"/>; nothing grows afterwards.
+/// </summary>
 public sealed record EngineOptions
 {
-    /// <summary>Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow. At most 1024.</summary>
+    /// <summary>
+    /// Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow. At most 1024.
+    /// </summary>
     public int Threads { get; init; }
 
     /// <summary>Positions a sequence may have, prompt and answer together; null takes what the model states.</summary>
@@ -13,14 +17,18 @@ public sealed record EngineOptions
     /// but at most half of the memory that weights and step buffers leave of the machine (or cgroup).</summary>
     public long? MemoryBudgetBytes { get; init; }
 
-    /// <summary>Sequences that may run in one step, 1 to 4096. 32 keeps a CPU in the range where batching is nearly free.</summary>
+    /// <summary>
+    /// Sequences that may run in one step, 1 to 4096. 32 keeps a CPU in the range where batching is nearly free.
+    /// </summary>
     public int MaxSequences { get; init; } = 32;
 
     /// <summary>Rows (tokens computed) in one step, decodes and prefill chunks together; at least <see cref="MaxSequences"/>, at most 16,384.
     /// 256 is enough to fill the matrix kernels and short enough that running streams do not stutter.</summary>
     public int StepTokens { get; init; } = 256;
 
-    /// <summary>Requests that may wait for their first step; one more is refused with <see cref="RefusalKind.QueueFull"/>.</summary>
+    /// <summary>
+    /// Requests that may wait for their first step; one more is refused with <see cref="RefusalKind.QueueFull"/>.
+    /// </summary>
     public int MaxQueuedRequests { get; init; } = 256;
 
     /// <summary>Events that a request may leave unread, for each of its choices; a reader that falls further behind ends up
@@ -28,7 +36,8 @@ public sealed record EngineOptions
     public int MaxUnreadEvents { get; init; } = 4096;
 
     /// <summary>Steps without a new token or newly computed prompt position, while requests are there, after which the
-    /// watchdog fails the oldest request. Recomputing 128k tokens after a preemption takes 512 steps of 256 without any, hence the size.</summary>
+    /// watchdog fails the oldest request. Recomputing 128k tokens after a preemption takes 512 steps of 256 without
+    /// any, hence the size.</summary>
     public int WatchdogSteps { get; init; } = 2000;
 
     /// <summary>Forces a kernel set by name; null takes the best one the CPU has.</summary>

@@ -52,7 +52,9 @@ public sealed record EngineStatistics
     /// <summary>Seconds from submission to a request's end.</summary>
     public required HistogramSnapshot EndToEndLatency { get; init; }
 
-    /// <summary>Time since the step loop last began a step; zero while it has nothing to do. Liveness is its size.</summary>
+    /// <summary>
+    /// Time since the step loop last began a step; zero while it has nothing to do. Liveness is its size.
+    /// </summary>
     public required TimeSpan HeartbeatAge { get; init; }
 
     public required string KernelSet { get; init; }
@@ -60,7 +62,10 @@ public sealed record EngineStatistics
     public required int Threads { get; init; }
 }
 
-/// <summary>A histogram's state: <c>Counts[i]</c> values were at most <c>Bounds[i]</c> and above the bound before; the last count has no bound.</summary>
+/// <summary>
+/// A histogram's state: <c>Counts[i]</c> values were at most <c>Bounds[i]</c> and above the bound before; the last
+/// count has no bound.
+/// </summary>
 public sealed record HistogramSnapshot(IReadOnlyList<double> Bounds, IReadOnlyList<long> Counts, double Sum)
 {
     public long Count => Counts.Sum();

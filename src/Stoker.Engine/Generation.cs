@@ -6,8 +6,9 @@ namespace Stoker.Engine;
 
 /// <summary>A request that the engine took: its stream of events. Read once, by one reader.</summary>
 /// <remarks>
-/// The stream ends after the last event of the last choice and never throws for what happened to the request: errors are events.
-/// Leaving the loop early, cancelling its token, <see cref="Cancel"/> and disposal all end the request within one step.
+/// The stream ends after the last event of the last choice and never throws for what happened to the request: errors
+/// are events. Leaving the loop early, cancelling its token, <see cref="Cancel"/> and disposal all end the request
+/// within one step.
 /// </remarks>
 public sealed class Generation : IAsyncEnumerable<GenerationEvent>, IAsyncDisposable
 {
@@ -28,17 +29,24 @@ public sealed class Generation : IAsyncEnumerable<GenerationEvent>, IAsyncDispos
     /// <summary>The request's seed, or the one drawn for it: the same request with it gives the same answer.</summary>
     public long Seed => _request.Settings.Seed;
 
-    /// <summary>Asks the engine to end the request; returns at once, the stream ends with <see cref="FinishReason.Cancelled"/>.</summary>
+    /// <summary>
+    /// Asks the engine to end the request; returns at once, the stream ends with <see cref="FinishReason.Cancelled"/>.
+    /// </summary>
     public void Cancel()
     {
         if (!_request.Events.Ended.IsCompleted) _cancel(_request);
     }
 
     /// <exception cref="InvalidOperationException">The events are already read elsewhere.</exception>
-    /// <exception cref="OperationCanceledException">While reading: the token was cancelled, and with it the request.</exception>
+    /// <exception cref="OperationCanceledException">While reading: the token was cancelled, and with it the
+    /// request.</exception>
     public IAsyncEnumerator<GenerationEvent> GetAsyncEnumerator(CancellationToken cancellationToken = default)
     {
-        if (Interlocked.Exchange(ref _readers, 1) != 0) throw new InvalidOperationException("A generation is read once.");
+        if (Interlocked.Exchange(ref _readers, 1) != 0)
+        {
+            throw new InvalidOperationException("A generation is read once.");
+        }
+
         return ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
     }
 

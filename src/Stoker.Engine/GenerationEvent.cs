@@ -2,14 +2,19 @@ using System.Text;
 
 namespace Stoker.Engine;
 
-/// <summary>Why a choice ended. <see cref="Cancelled"/>: by the caller, by a reader that fell too far behind, or because the engine closed.</summary>
+/// <summary>
+/// Why a choice ended. <see cref="Cancelled"/>: by the caller, by a reader that fell too far behind, or because the
+/// engine closed.
+/// </summary>
 public enum FinishReason { Stop, Length, Cancelled, Error }
 
-/// <summary>Something new of one choice: text that is certain, the tokens it came from, and at the end the reason.</summary>
+/// <summary>
+/// Something new of one choice: text that is certain, the tokens it came from, and at the end the reason.
+/// </summary>
 /// <remarks>
-/// Texts concatenated are the answer; tokens concatenated are all that were generated, end token included. An event that ends
-/// nothing has text: tokens whose text is held back (half a code point, the possible beginning of a stop string) come with
-/// the next one. Of a choice, one event has <see cref="Finish"/> and it is the choice's last.
+/// Texts concatenated are the answer; tokens concatenated are all that were generated, end token included. An event
+/// that ends nothing has text: tokens whose text is held back (half a code point, the possible beginning of a stop
+/// string) come with the next one. Of a choice, one event has <see cref="Finish"/> and it is the choice's last.
 /// </remarks>
 /// <param name="Choice">0 up to the number of choices.</param>
 public sealed record GenerationEvent(int Choice, string Text, IReadOnlyList<GeneratedToken> Tokens, FinishReason? Finish = null)
@@ -20,15 +25,21 @@ public sealed record GenerationEvent(int Choice, string Text, IReadOnlyList<Gene
     /// <summary>Of the whole request; only on the last event of the generation.</summary>
     public GenerationUsage? Usage { get; init; }
 
-    /// <summary>What went wrong, with <see cref="FinishReason.Error"/>; why, where the engine cancelled. The message has no text of the request in it.</summary>
+    /// <summary>
+    /// What went wrong, with <see cref="FinishReason.Error"/>; why, where the engine cancelled. The message has no text
+    /// of the request in it.
+    /// </summary>
     public Exception? Error { get; init; }
 }
 
 /// <summary>One token of the answer, or of an echoed prompt.</summary>
 /// <param name="Bytes">The token's own bytes, perhaps only a part of a code point.</param>
-/// <param name="TextOffset">Where the token's text begins in the choice's text (an echoed prompt is part of it), in Unicode code points.</param>
-/// <param name="Logprob">Null when not asked for, and for the first token of a prompt, which nothing predicts. Never below -9999.</param>
-/// <param name="TopLogprobs">The most likely tokens in falling order, lower id first on ties; empty when not asked for.</param>
+/// <param name="TextOffset">Where the token's text begins in the choice's text (an echoed prompt is part of it), in
+/// Unicode code points.</param>
+/// <param name="Logprob">Null when not asked for, and for the first token of a prompt, which nothing predicts. Never
+/// below -9999.</param>
+/// <param name="TopLogprobs">The most likely tokens in falling order, lower id first on ties; empty when not asked
+/// for.</param>
 public sealed record GeneratedToken(
     int Id, ReadOnlyMemory<byte> Bytes, int TextOffset, double? Logprob, IReadOnlyList<TokenLogprob> TopLogprobs)
 {

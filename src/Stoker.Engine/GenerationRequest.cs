@@ -1,16 +1,23 @@
 namespace Stoker.Engine;
 
-/// <summary>One prompt and how to go on from it. Tokens, not text: tokenising and templates happen before, on the caller's thread.</summary>
+/// <summary>
+/// One prompt and how to go on from it. Tokens, not text: tokenising and templates happen before, on the caller's
+/// thread.
+/// </summary>
 public sealed record GenerationRequest
 {
     public required IReadOnlyList<int> PromptTokens { get; init; }
 
     public SamplingOptions Sampling { get; init; } = SamplingOptions.Unset;
 
-    /// <summary>Tokens to generate at most, for each choice; null goes on to the end of the context (or of the KV cache).</summary>
+    /// <summary>
+    /// Tokens to generate at most, for each choice; null goes on to the end of the context (or of the KV cache).
+    /// </summary>
     public int? MaxTokens { get; init; }
 
-    /// <summary>Lowers <see cref="MaxTokens"/> to what context and KV cache hold, instead of refusing. The prompt is never cut.</summary>
+    /// <summary>
+    /// Lowers <see cref="MaxTokens"/> to what context and KV cache hold, instead of refusing. The prompt is never cut.
+    /// </summary>
     public bool FitMaxTokens { get; init; }
 
     /// <summary>Before this many tokens the end tokens are masked and stop strings do not count.</summary>
@@ -25,7 +32,9 @@ public sealed record GenerationRequest
     /// <summary>The stop text is left out of the answer unless this is set.</summary>
     public bool IncludeStopText { get; init; }
 
-    /// <summary>The model's end tokens are tokens like any other; <see cref="StopTokens"/> still end the generation.</summary>
+    /// <summary>
+    /// The model's end tokens are tokens like any other; <see cref="StopTokens"/> still end the generation.
+    /// </summary>
     public bool IgnoreEos { get; init; }
 
     /// <summary>Independent answers to the one prompt, 1 to 128.</summary>
@@ -35,7 +44,9 @@ public sealed record GenerationRequest
     /// They are of the model's own distribution, before temperature, penalties and masks.</summary>
     public int? Logprobs { get; init; }
 
-    /// <summary>Gives the whole prompt back first, as one event with <see cref="GenerationEvent.IsPrompt"/> for each choice.</summary>
+    /// <summary>
+    /// Gives the whole prompt back first, as one event with <see cref="GenerationEvent.IsPrompt"/> for each choice.
+    /// </summary>
     public bool Echo { get; init; }
 
     /// <summary>Gives only the last tokens of the prompt back; not together with <see cref="Echo"/>.</summary>

@@ -57,9 +57,11 @@ public sealed class InferenceEngine : IAsyncDisposable
     }
 
     /// <summary>What the folder's headers say of the model.</summary>
-    public ModelDescription Model => _parts.Description ?? throw new InvalidOperationException("This engine has no model folder.");
+    public ModelDescription Model =>
+        _parts.Description ?? throw new InvalidOperationException("This engine has no model folder.");
 
-    public Tokenizer Tokenizer => _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
+    public Tokenizer Tokenizer =>
+        _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
 
     /// <summary>Null where the model has none: then it is prompted with plain text.</summary>
     public ChatTemplate? ChatTemplate => _parts.ChatTemplate;

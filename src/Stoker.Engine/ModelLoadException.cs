@@ -1,7 +1,11 @@
 namespace Stoker.Engine;
 
-/// <summary>A model folder cannot be used. The message names the file, what in it is wrong, and what would be right.</summary>
-/// <remarks>Thrown only while a model is opened or inspected; hostile and cut files end here, never in a crash.</remarks>
+/// <summary>
+/// A model folder cannot be used. The message names the file, what in it is wrong, and what would be right.
+/// </summary>
+/// <remarks>
+/// Thrown only while a model is opened or inspected; hostile and cut files end here, never in a crash.
+/// </remarks>
 public sealed class ModelLoadException : Exception
 {
     /// <param name="file">The file's name inside the model folder, such as <c>model.safetensors</c>.</param>

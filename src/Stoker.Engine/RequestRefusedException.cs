@@ -19,11 +19,15 @@ public enum RefusalKind
     Closed,
 }
 
-/// <summary>The engine did not take a request. The message has the figures and no text of the request; it is fit for the caller.</summary>
+/// <summary>
+/// The engine did not take a request. The message has the figures and no text of the request; it is fit for the caller.
+/// </summary>
 public sealed class RequestRefusedException(RefusalKind kind, string? parameter, string message) : Exception(message)
 {
     public RefusalKind Kind { get; } = kind;
 
-    /// <summary>The parameter at fault, in the API's spelling (such as <c>max_tokens</c>), where there is one.</summary>
+    /// <summary>
+    /// The parameter at fault, in the API's spelling (such as <c>max_tokens</c>), where there is one.
+    /// </summary>
     public string? Parameter { get; } = parameter;
 }

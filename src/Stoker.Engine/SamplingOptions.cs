@@ -31,7 +31,9 @@ public sealed record SamplingOptions
     /// <summary>0 to 1: tokens at least this share of the most likely one's probability.</summary>
     public double? MinP { get; init; }
 
-    /// <summary>Above 0 up to 2, over the tokens of prompt and output: positive logits are divided by it, others multiplied.</summary>
+    /// <summary>
+    /// Above 0 up to 2, over the tokens of prompt and output: positive logits are divided by it, others multiplied.
+    /// </summary>
     public double? RepetitionPenalty { get; init; }
 
     /// <summary>-2 to 2, subtracted once from the logit of each token that the output has.</summary>
@@ -43,7 +45,9 @@ public sealed record SamplingOptions
     /// <summary>Token id to a value of -100 to 100 that is added to its logit, after the penalties.</summary>
     public IReadOnlyDictionary<int, double>? LogitBias { get; init; }
 
-    /// <summary>Makes the answer repeatable; without it each request draws its own, see <see cref="Generation.Seed"/>.</summary>
+    /// <summary>
+    /// Makes the answer repeatable; without it each request draws its own, see <see cref="Generation.Seed"/>.
+    /// </summary>
     public long? Seed { get; init; }
 
     /// <summary>This where it says something, else <paramref name="lower"/>.</summary>

@@ -6,7 +6,10 @@ using Stoker.Replica.Simulated;
 
 namespace Stoker.Replica;
 
-/// <summary>The command line of <c>stoker replica</c>: flags with a value, each once but <c>--listen</c>; anything else is refused.</summary>
+/// <summary>
+/// The command line of <c>stoker replica</c>: flags with a value, each once but <c>--listen</c>; anything else is
+/// refused.
+/// </summary>
 /// <remarks>Own and small, because it stands on the way of every cold start.</remarks>
 internal sealed class ReplicaArguments
 {
@@ -77,7 +80,11 @@ internal sealed class ReplicaArguments
                 continue;
             }
 
-            if (!Flags.Contains(flag)) throw new FormatException($"Unknown option '{flag}'. See stoker replica --help.");
+            if (!Flags.Contains(flag))
+            {
+                throw new FormatException($"Unknown option '{flag}'. See stoker replica --help.");
+            }
+
             value ??= ++index < args.Count ? args[index] : throw new FormatException($"{flag} needs a value.");
             if (flag == ListenFlag) _listen.Add(value);
             else if (!_values.TryAdd(flag, value)) throw new FormatException($"{flag} is given twice; give it once.");
@@ -98,10 +105,18 @@ internal sealed class ReplicaArguments
             var other => throw new FormatException($"--engine must be stoker or simulated, was '{other}'."),
         };
         var model = _values.GetValueOrDefault("--model");
-        if (model is null && engine == EngineKind.Stoker) throw new FormatException("--model is required: the folder with the model's files.");
+        if (model is null && engine == EngineKind.Stoker)
+        {
+            throw new FormatException("--model is required: the folder with the model's files.");
+        }
+
         if (engine != EngineKind.Simulated && _values.ContainsKey("--simulate")) throw new FormatException("--simulate needs --engine simulated.");
         var directory = _values.GetValueOrDefault("--directory");
-        if (_detach && directory is null) throw new FormatException("--detach needs --directory: the log has nowhere else to go.");
+        if (_detach && directory is null)
+        {
+            throw new FormatException("--detach needs --directory: the log has nowhere else to go.");
+        }
+
         var lease = Number("--lease-seconds", 0, Hosting.Lease.MostSeconds) ?? 0;
         return new()
         {
@@ -123,7 +138,8 @@ internal sealed class ReplicaArguments
         };
     }
 
-    private static string? FolderName(string? model) => model is null ? null : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
+    private static string? FolderName(string? model) =>
+        model is null ? null : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
 
     private static ListenAddress Address(string text) =>
         ListenAddress.TryParse(text, out var address, out var error) ? address : throw new FormatException($"{ListenFlag}: {error}.");

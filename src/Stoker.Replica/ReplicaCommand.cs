@@ -5,7 +5,9 @@ using Stoker.Replica.Simulated;
 
 namespace Stoker.Replica;
 
-/// <summary><c>stoker replica</c>: one process that serves one model until its owner, its lease or Ctrl-C ends it.</summary>
+/// <summary>
+/// <c>stoker replica</c>: one process that serves one model until its owner, its lease or Ctrl-C ends it.
+/// </summary>
 public static class ReplicaCommand
 {
     private const int Done = 0;

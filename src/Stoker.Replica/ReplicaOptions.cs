@@ -7,7 +7,9 @@ namespace Stoker.Replica;
 
 internal enum EngineKind { Stoker, Simulated }
 
-/// <summary>What the command line of <c>stoker replica</c> says. Only <see cref="ReplicaArguments"/> makes one outside tests.</summary>
+/// <summary>
+/// What the command line of <c>stoker replica</c> says. Only <see cref="ReplicaArguments"/> makes one outside tests.
+/// </summary>
 internal sealed record ReplicaOptions
 {
     /// <summary>The identity that the owner gave; one started by hand makes its own.</summary>

@@ -10,8 +10,8 @@ internal static class StokerCommands
     public static Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Replica() };
-        // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the streams that it waits for.
-        // How long a server takes at most is Stoker:Runtime:ShutdownBound.
+        // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the
+        // streams that it waits for. How long a server takes at most is Stoker:Runtime:ShutdownBound.
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
     }
 
@@ -29,10 +29,12 @@ internal static class StokerCommands
             },
         };
         var data = Data();
-        var config = new Option<string?>("--config") { Description = "A JSON file of options; see docs/configuration.md" };
+        var config =
+            new Option<string?>("--config") { Description = "A JSON file of options; see docs/configuration.md" };
         var leave = new Option<bool>("--leave-replicas") { Description = "On SIGTERM leave the replicas to the next server (an upgrade)" };
         var level = new Option<LogLevel>("--log-level") { Description = "Least severe log line shown", DefaultValueFactory = _ => LogLevel.Information };
-        var command = new Command("serve", "Run the platform: API, gateway and controllers") { url, data, config, leave, level };
+        var command =
+            new Command("serve", "Run the platform: API, gateway and controllers") { url, data, config, leave, level };
         command.SetAction((parsed, cancellation) => ServeCommand.RunAsync(
             new ServerOptions
             {

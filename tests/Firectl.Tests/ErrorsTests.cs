@@ -5,7 +5,8 @@ namespace Firectl.Tests;
 
 public class ErrorsTests
 {
-    public static TheoryData<int> Codes => [.. CodeTable.All.Where(row => row.Code != Code.Ok).Select(row => (int)row.Code)];
+    public static TheoryData<int> Codes =>
+        [.. CodeTable.All.Where(row => row.Code != Code.Ok).Select(row => (int)row.Code)];
 
     [Theory]
     [MemberData(nameof(Codes))]

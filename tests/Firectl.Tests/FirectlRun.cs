@@ -24,7 +24,10 @@ internal sealed class FirectlRun : IDisposable
 
     public IReadOnlyList<SentRequest> Sent => _network.Sent;
 
-    /// <summary>What the server answers to a method and a path with its query; answers of the same key are used in turn, the last one again and again.</summary>
+    /// <summary>
+    /// What the server answers to a method and a path with its query; answers of the same key are used in turn, the
+    /// last one again and again.
+    /// </summary>
     public FirectlRun Answer(string methodAndPath, string json, HttpStatusCode status = HttpStatusCode.OK)
     {
         _network.Add(methodAndPath, new(status, json));
@@ -42,7 +45,8 @@ internal sealed class FirectlRun : IDisposable
     }
 
     /// <param name="commandLine">Words separated by single spaces; none of them has a space in it.</param>
-    public Task<int> RunAsync(string commandLine) => RunAsync(commandLine.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    public Task<int> RunAsync(string commandLine) =>
+        RunAsync(commandLine.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
     public Task<int> RunAsync(params string[] args) => FirectlProgram.RunAsync(args, new FirectlContext
     {
@@ -85,7 +89,8 @@ internal sealed class FakeNetwork : HttpMessageHandler
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var body = request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken);
-        var sent = new SentRequest(request.Method.Method, request.RequestUri!, request.Headers.Authorization?.Parameter, body);
+        var sent =
+            new SentRequest(request.Method.Method, request.RequestUri!, request.Headers.Authorization?.Parameter, body);
         _sent.Add(sent);
         if (!_answers.TryGetValue(sent.MethodAndPath, out var answers))
         {

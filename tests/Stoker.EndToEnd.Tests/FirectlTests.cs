@@ -11,7 +11,8 @@ public class FirectlTests(DeployedServer deployed) : IClassFixture<DeployedServe
         (await RunAsync("create", "deployment", "story-3m", "--deployment-id", "a", "--display-name", "First", "--wait")).ShouldEndWith(0, "READY");
         (await RunAsync("deployment", "create", "story-3m", "--deployment-id", "a")).ShouldEndWith(4);
         (await RunAsync("get", "deployment", "a")).ShouldEndWith(0, "Name: accounts/default/deployments/a");
-        var shown = (await RunAsync("deployment", "get", "accounts/default/deployments/a", "-o", "json")).ShouldEndWith(0).Json;
+        var shown =
+            (await RunAsync("deployment", "get", "accounts/default/deployments/a", "-o", "json")).ShouldEndWith(0).Json;
         (shown["state"]!.GetValue<string>(), shown["display_name"]!.GetValue<string>()).ShouldBe(("READY", "First"));
 
         (await RunAsync("list", "deployments")).ShouldEndWith(0, "accounts/default/deployments/a");
@@ -53,7 +54,8 @@ public class FirectlTests(DeployedServer deployed) : IClassFixture<DeployedServe
     public async Task Waiting_ends_in_time_and_what_is_waited_for_goes_on()
     {
         // All accelerators, of which one is taken.
-        var slots = (await deployed.Server.GetAsync("d")).AcceleratorCount is null or 1 ? Environment.ProcessorCount * 4 : 0;
+        var slots =
+            (await deployed.Server.GetAsync("d")).AcceleratorCount is null or 1 ? Environment.ProcessorCount * 4 : 0;
         var run = await RunAsync(
             "create", "deployment", "story-3m", "--deployment-id", "large", "--accelerator-count", $"{slots}", "--wait", "--wait-timeout", "1s");
         run.ShouldEndWith(9, "goes on");

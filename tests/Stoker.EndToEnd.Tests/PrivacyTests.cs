@@ -6,8 +6,8 @@ using Stoker.EndToEnd.Tests.Harness;
 namespace Stoker.EndToEnd.Tests;
 
 /// <summary>
-/// Marked content goes down every path, with all logging on. Afterwards no file that any program wrote and no line that it printed has a mark in it,
-/// nor a word of an answer, nor a key outside of its own file.
+/// Marked content goes down every path, with all logging on. Afterwards no file that any program wrote and no line that
+/// it printed has a mark in it, nor a word of an answer, nor a key outside of its own file.
 /// </summary>
 public class PrivacyTests
 {
@@ -51,7 +51,8 @@ public class PrivacyTests
         ContentScan.Find(_mark, places).ShouldBeEmpty();
         ContentScan.Find(answer, places).ShouldBeEmpty();
         ContentScan.Find(userKey, places).ShouldBeEmpty();
-        var adminKey = (await File.ReadAllTextAsync(sandbox.AdminKeyFile, TestContext.Current.CancellationToken)).Trim();
+        var adminKey =
+            (await File.ReadAllTextAsync(sandbox.AdminKeyFile, TestContext.Current.CancellationToken)).Trim();
         ContentScan.Find(adminKey, places).ShouldHaveSingleItem().ShouldStartWith(sandbox.AdminKeyFile);
     }
 
@@ -156,7 +157,8 @@ public class PrivacyTests
     private static async Task MisusedAsync(StokerServerProcess server, string path, string body, params string[] headers)
     {
         var answer = await RawHttp.PostAsync(server, path, body, headers);
-        answer.Status.ShouldBeInRange(200, 499, answer.Text); // the simulated engine takes token ids that a model does not have
+        // the simulated engine takes token ids that a model does not have
+        answer.Status.ShouldBeInRange(200, 499, answer.Text);
     }
 
     private async Task HangUpAsync(StokerServerProcess server)

@@ -6,7 +6,8 @@ namespace Stoker.EndToEnd.Tests;
 
 public class QuickstartTests
 {
-    private const string Story = "Once upon a time, there was a little girl named Lily. She loved to play with her toys and eat yummy snacks.";
+    private const string Story =
+        "Once upon a time, there was a little girl named Lily. She loved to play with her toys and eat yummy snacks.";
 
     [Fact]
     public async Task Streams_a_story_prints_its_figures_and_leaves_nothing()
@@ -16,7 +17,8 @@ public class QuickstartTests
         (await quickstart.ExitAsync()).ShouldBe(0, quickstart.Output);
 
         quickstart.Output.ShouldContain(Story);
-        var figures = Regex.Match(quickstart.Output, @"first token: ([\d.]+) s\s+.*:\s+(\d+) ms\s+.*:\s+(\d+) \((\d+) tokens\)");
+        var figures =
+            Regex.Match(quickstart.Output, @"first token: ([\d.]+) s\s+.*:\s+(\d+) ms\s+.*:\s+(\d+) \((\d+) tokens\)");
         figures.Success.ShouldBeTrue(quickstart.Output);
         double.Parse(figures.Groups[1].Value, CultureInfo.InvariantCulture).ShouldBeGreaterThan(0);
         int.Parse(figures.Groups[4].Value, CultureInfo.InvariantCulture).ShouldBe(160);

@@ -4,7 +4,9 @@ using Stoker.EndToEnd.Tests.Harness;
 
 namespace Stoker.EndToEnd.Tests;
 
-/// <summary>Starts that cannot work end at once with what to do; and what a start leaves on the disk is private.</summary>
+/// <summary>
+/// Starts that cannot work end at once with what to do; and what a start leaves on the disk is private.
+/// </summary>
 public class ServerStartTests
 {
     [Fact]

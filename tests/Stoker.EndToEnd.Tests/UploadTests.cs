@@ -87,7 +87,8 @@ public class UploadTests(DeployedServer deployed) : IClassFixture<DeployedServer
             await http.SendAsync([.. RawHttp.Head(deployed.Server, "PUT", target, weights.Length), .. weights.AsSpan(0, weights.Length / 2)]);
         }
 
-        var validated = await RawHttp.SendAsync(deployed.Server, "GET", "/v1/accounts/default/models/resumed:validateUpload", null);
+        var validated =
+            await RawHttp.SendAsync(deployed.Server, "GET", "/v1/accounts/default/models/resumed:validateUpload", null);
         validated.Status.ShouldBe(400);
         validated.Text.ShouldContain(Weights);
         (await RunAsync("upload", "model", "resumed", folder)).ShouldEndWith(0, "1 files are there already").All.ShouldContain("READY");
@@ -131,7 +132,8 @@ public class UploadTests(DeployedServer deployed) : IClassFixture<DeployedServer
         await using var server = await StokerServerProcess.StartAsync(sandbox, new Dictionary<string, string> { ["Stoker__Deployments__MaxTries"] = "1" });
         (await FirectlRun.OfAsync(sandbox, "create", "model", "spoilt", TestData.Model("story-3m"))).ShouldEndWith(0);
         File.Delete(Path.Combine(sandbox.Data, "models", "default", "spoilt", "tokenizer.json"));
-        var run = await FirectlRun.OfAsync(sandbox, "create", "deployment", "spoilt", "--deployment-id", "spoilt", "--wait");
+        var run =
+            await FirectlRun.OfAsync(sandbox, "create", "deployment", "spoilt", "--deployment-id", "spoilt", "--wait");
         run.ShouldEndWith(6, "FAILED").All.ShouldContain("tokenizer.json");
     }
 

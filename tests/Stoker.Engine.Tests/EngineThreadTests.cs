@@ -5,7 +5,10 @@ using Stoker.Testing;
 
 namespace Stoker.Engine.Tests;
 
-/// <summary>The loop on its own thread: joining, leaving, cancelling, refusing and closing. A gate in the model makes the order certain.</summary>
+/// <summary>
+/// The loop on its own thread: joining, leaving, cancelling, refusing and closing. A gate in the model makes the order
+/// certain.
+/// </summary>
 public sealed class EngineThreadTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

@@ -39,7 +39,8 @@ public sealed class InferenceEngineTests
         var golden = StoryEngine.Golden.GetProperty("logprob");
         var ids = StoryEngine.Ids(golden.GetProperty("input_ids"));
         var result = await engine.CompleteAsync(new() { PromptTokens = ids, MaxTokens = 0, Echo = true, Logprobs = 0 });
-        var expected = golden.GetProperty("token_logprobs").EnumerateArray().Select(value => value.GetDouble()).ToList();
+        var expected =
+            golden.GetProperty("token_logprobs").EnumerateArray().Select(value => value.GetDouble()).ToList();
         var values = result.Choices[0].PromptTokens.Skip(ids.Length - expected.Count).Select(token => token.Logprob.ShouldNotBeNull()).ToList();
         for (var index = 0; index < expected.Count; index++) values[index].ShouldBe(expected[index], 1e-3);
     }
@@ -48,10 +49,12 @@ public sealed class InferenceEngineTests
     public async Task A_chat_is_rendered_encoded_and_answered()
     {
         await using var engine = StoryEngine.Open();
-        var messages = JsonSerializer.SerializeToElement(new[] { new { role = "user", content = "Tell me a story about Lily." } });
+        var messages =
+            JsonSerializer.SerializeToElement(new[] { new { role = "user", content = "Tell me a story about Lily." } });
         var prompt = engine.ChatTemplate.ShouldNotBeNull().Render(new ChatTemplateInput { Messages = messages, AddGenerationPrompt = true });
         var ids = engine.Tokenizer.Encode(prompt, addSpecialTokens: false);
-        var result = await engine.CompleteAsync(new() { PromptTokens = ids, MaxTokens = 30, Sampling = new() { Seed = 1 } });
+        var result =
+            await engine.CompleteAsync(new() { PromptTokens = ids, MaxTokens = 30, Sampling = new() { Seed = 1 } });
         result.Choices[0].Text.ShouldNotBeEmpty();
         result.Usage.PromptTokens.ShouldBe(ids.Length);
     }
@@ -159,7 +162,8 @@ public sealed class InferenceEngineTests
     {
         await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 10_000_000 });
         engine.Statistics.KvBlocksTotal.ShouldBeInRange(1, 31);
-        var refusal = Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 511 }));
+        var refusal =
+            Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 511 }));
         refusal.Kind.ShouldBe(RefusalKind.NeverFits);
         Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 512 })).Kind.ShouldBe(RefusalKind.TooLong);
         engine.Statistics.Refused.ShouldBe(2);

@@ -2,7 +2,9 @@ using Stoker.Engine.Tests.Scheduling;
 
 namespace Stoker.Engine.Tests;
 
-/// <summary>On the real model: text and log-probabilities of a request are the same bits whatever goes on around it.</summary>
+/// <summary>
+/// On the real model: text and log-probabilities of a request are the same bits whatever goes on around it.
+/// </summary>
 public sealed class NeighbourTests : IAsyncLifetime
 {
     private readonly List<GenerationRequest> _requests = [.. Enumerable.Range(0, 8).Select(Request)];

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Stoker.Replica.Tests;
 
-/// <summary>Marked prompts down every path; no file of the replica and no line on the console may have the mark.</summary>
+/// <summary>
+/// Marked prompts down every path; no file of the replica and no line on the console may have the mark.
+/// </summary>
 public sealed class CanaryTests
 {
     private const string Mark = "CANARY-7f3a91";
@@ -46,7 +48,8 @@ public sealed class CanaryTests
         yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{Mark}}","temperature":"{{Mark}}"}""");
         yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{Mark}}","tools":["{{Mark}}"]}""");
         yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{string.Concat(Enumerable.Repeat(Mark, 1000))}}"}""");
-        yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{Mark}}","n":50}"""); // more than the queue holds
+        // more than the queue holds
+        yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{Mark}}","n":50}""");
         yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{Mark}}","logit_bias":{"{{Mark}}":1} }""");
         yield return ("/v1/completions", $$"""{"model":"sim","prompt":"{{ThrowingEngine.Fault}}{{Mark}}"}""");
         yield return ($"/{Mark}", Mark);

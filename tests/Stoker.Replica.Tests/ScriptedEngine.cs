@@ -32,11 +32,13 @@ internal sealed class ScriptedEngine(params GenerationEvent[] events) : IReplica
 
     public ValueTask DisposeAsync() => _inner.DisposeAsync();
 
-    public Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) => Task.FromResult<IReplicaEngine>(this);
+    public Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) =>
+        Task.FromResult<IReplicaEngine>(this);
 
     private sealed class Script(GenerationEvent[] events) : IReplicaGeneration
     {
-        public IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation) => events.ToAsyncEnumerable();
+        public IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation) =>
+            events.ToAsyncEnumerable();
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

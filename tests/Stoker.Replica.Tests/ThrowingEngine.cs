@@ -5,7 +5,9 @@ using Stoker.Replica.Simulated;
 
 namespace Stoker.Replica.Tests;
 
-/// <summary>The simulated engine with a bug: a marked prompt makes it throw, with the prompt in the exception's message.</summary>
+/// <summary>
+/// The simulated engine with a bug: a marked prompt makes it throw, with the prompt in the exception's message.
+/// </summary>
 internal sealed class ThrowingEngine(IReplicaEngine inner) : IReplicaEngine
 {
     public const string Fault = "FAULT";
@@ -33,7 +35,9 @@ internal sealed class ThrowingEngine(IReplicaEngine inner) : IReplicaEngine
         lock (inner) MostEncoding = Math.Max(MostEncoding, now);
         try
         {
-            return text.StartsWith(Fault, StringComparison.Ordinal) ? throw new InvalidOperationException(text) : inner.EncodeText(text);
+            return text.StartsWith(Fault, StringComparison.Ordinal)
+                ? throw new InvalidOperationException(text)
+                : inner.EncodeText(text);
         }
         finally
         {
@@ -41,7 +45,8 @@ internal sealed class ThrowingEngine(IReplicaEngine inner) : IReplicaEngine
         }
     }
 
-    public int[] EncodeChat(JsonElement messages, bool safeTokenization) => inner.EncodeChat(messages, safeTokenization);
+    public int[] EncodeChat(JsonElement messages, bool safeTokenization) =>
+        inner.EncodeChat(messages, safeTokenization);
 
     public string Decode(ReadOnlySpan<int> tokens) => inner.Decode(tokens);
 
@@ -53,6 +58,7 @@ internal sealed class ThrowingEngine(IReplicaEngine inner) : IReplicaEngine
     {
         public ThrowingEngine Engine { get; } = new(new SimulatedEngine(options, TimeProvider.System, () => { }));
 
-        public Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) => Task.FromResult<IReplicaEngine>(Engine);
+        public Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) =>
+            Task.FromResult<IReplicaEngine>(Engine);
     }
 }

@@ -5,8 +5,8 @@ using Stoker.Engine;
 namespace Stoker.Benchmarks.Generate;
 
 /// <summary>
-/// The whole engine on the built-in story-3m, through its public face: opening, time to first token, prefill, and decode
-/// of one and of eight sequences. Medians of five runs after three to warm up.
+/// The whole engine on the built-in story-3m, through its public face: opening, time to first token, prefill, and
+/// decode of one and of eight sequences. Medians of five runs after three to warm up.
 /// </summary>
 internal static class GenerateBench
 {
@@ -52,7 +52,9 @@ internal static class GenerateBench
         return (await generation.CompleteAsync()).Usage.TimeToFirstToken!.Value.TotalSeconds;
     }
 
-    /// <summary>Tokens a second of all requests together, from the first token of the first to the last of the last.</summary>
+    /// <summary>
+    /// Tokens a second of all requests together, from the first token of the first to the last of the last.
+    /// </summary>
     private static async Task<double> DecodeAsync(InferenceEngine engine, int[] prompt, int requests)
     {
         var running = Enumerable.Range(0, requests).Select(_ => engine.Submit(Greedy(prompt, Generated)).CompleteAsync()).ToList();

@@ -51,7 +51,8 @@ internal static class AccountVerbs
         command.Options.Add(email);
         return async (invocation, cancellation) =>
         {
-            var body = new AccountResource { DisplayName = invocation.Value(displayName), Email = invocation.Value(email) };
+            var body =
+                new AccountResource { DisplayName = invocation.Value(displayName), Email = invocation.Value(email) };
             var path = $"v1/accounts?accountId={Named(invocation.Value(id)!).Account}";
             var type = ServerConnection.Type<AccountResource>();
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, type);

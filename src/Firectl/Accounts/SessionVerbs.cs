@@ -27,7 +27,11 @@ internal static class SessionVerbs
         {
             var (context, typed) = (invocation.Context, invocation.Value(key)!);
             if (typed == "-") typed = (await Console.In.ReadLineAsync(CancellationToken.None) ?? "").Trim();
-            if (typed.Length == 0 || typed.Any(char.IsWhiteSpace)) throw new ProblemException(Problem.InvalidArgument("a key has no spaces and is not empty"));
+            if (typed.Length == 0 || typed.Any(char.IsWhiteSpace))
+            {
+                throw new ProblemException(Problem.InvalidArgument("a key has no spaces and is not empty"));
+            }
+
             var url = invocation.Value(GlobalOptions.BaseUrl)
                 ?? context.Environment.GetValueOrDefault("FIREWORKS_BASE_URL")
                 ?? LocalEndpoint.Read(context.Home)?.Url
@@ -35,7 +39,8 @@ internal static class SessionVerbs
 
             var (file, section) = (IniFile.Read(ClientSettings.AuthFile(context.Home)), invocation.Value(GlobalOptions.Profile) ?? ClientSettings.DefaultProfile);
             var address = ClientSettings.ParseUrl(url, "--base-url").GetLeftPart(UriPartial.Path);
-            if (file.Get(section, "base_url") != address) file.Remove(section, "account_id"); // it was an account of another server
+            // it was an account of another server
+            if (file.Get(section, "base_url") != address) file.Remove(section, "account_id");
             file.Set(section, "api_key", typed);
             file.Set(section, "base_url", address);
             if (invocation.Value(GlobalOptions.Account) is { } account) file.Set(section, "account_id", account);

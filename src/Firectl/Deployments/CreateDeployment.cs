@@ -7,7 +7,9 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Deployments;
 
-/// <summary><c>firectl create deployment MODEL</c>: flags become the body; a bare model ID is resolved by the server.</summary>
+/// <summary>
+/// <c>firectl create deployment MODEL</c>: flags become the body; a bare model ID is resolved by the server.
+/// </summary>
 internal static class CreateDeployment
 {
     public static Verb Build(Command command)
@@ -28,7 +30,8 @@ internal static class CreateDeployment
 
         return async (invocation, cancellation) =>
         {
-            var body = flags.Over(Read(invocation.Value(file)), invocation) with { BaseModel = invocation.Value(model) };
+            var body =
+                flags.Over(Read(invocation.Value(file)), invocation) with { BaseModel = invocation.Value(model) };
             if (invocation.Value(region) is { } chosen) body = body with { Placement = new() { Region = WireRegion(chosen) } };
             if (invocation.Value(multiRegion) is { } group) body = body with { Placement = (body.Placement ?? new()) with { MultiRegion = WireRegion(group) } };
             if (invocation.Value(expire) is { } time) body = body with { ExpireTime = Time(time) };

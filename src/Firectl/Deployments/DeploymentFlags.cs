@@ -6,7 +6,10 @@ using Stoker.Api.Time;
 
 namespace Firectl.Deployments;
 
-/// <summary>The flags of a deployment's own fields, shared by create and update; what is given becomes the body, and for an update the mask.</summary>
+/// <summary>
+/// The flags of a deployment's own fields, shared by create and update; what is given becomes the body, and for an
+/// update the mask.
+/// </summary>
 internal sealed class DeploymentFlags
 {
     private readonly List<(Option Option, string Path)> _paths = [];
@@ -83,7 +86,10 @@ internal sealed class DeploymentFlags
         Cluster = invocation.Value(_cluster) ?? under.Cluster,
     };
 
-    /// <summary>People type H100_80GB, the wire says NVIDIA_H100_80GB; what is unknown goes to the server, which lists what there is.</summary>
+    /// <summary>
+    /// People type H100_80GB, the wire says NVIDIA_H100_80GB; what is unknown goes to the server, which lists what
+    /// there is.
+    /// </summary>
     internal static string? WireAccelerator(string? typed)
     {
         var text = typed?.ToUpperInvariant();
@@ -127,13 +133,17 @@ internal sealed class DeploymentFlags
         return targets;
     }
 
-    private Option<string?> Text(string name, string path, string description) => Add(new Option<string?>(name) { Description = description }, path);
+    private Option<string?> Text(string name, string path, string description) =>
+        Add(new Option<string?>(name) { Description = description }, path);
 
-    private Option<int> Number(string name, string path, string description) => Add(new Option<int>(name) { Description = description }, path);
+    private Option<int> Number(string name, string path, string description) =>
+        Add(new Option<int>(name) { Description = description }, path);
 
-    private Option<bool> Flag(string name, string path, string description) => Add(new Option<bool>(name) { Description = description }, path);
+    private Option<bool> Flag(string name, string path, string description) =>
+        Add(new Option<bool>(name) { Description = description }, path);
 
-    private Option<TimeSpan> Window(string name, string field, string description) => Add(Durations.Option(name, description), $"autoscaling_policy.{field}");
+    private Option<TimeSpan> Window(string name, string field, string description) =>
+        Add(Durations.Option(name, description), $"autoscaling_policy.{field}");
 
     private TOption Add<TOption>(TOption option, string path)
         where TOption : Option

@@ -3,7 +3,10 @@ using Stoker.Api.Problems;
 
 namespace Firectl.Models;
 
-/// <summary>A local folder of Hugging Face files, as far as an upload needs to know it; what the files hold is the server's to check.</summary>
+/// <summary>
+/// A local folder of Hugging Face files, as far as an upload needs to know it; what the files hold is the server's to
+/// check.
+/// </summary>
 internal sealed class ModelFolder
 {
     private static readonly string[] Needed = ["config.json", "adapter_config.json"];
@@ -27,7 +30,11 @@ internal sealed class ModelFolder
             throw new ProblemException(Problem.Unimplemented("upload from S3 does not work yet: copy the files into a folder and give its path"));
         }
 
-        if (!Directory.Exists(path)) throw new ProblemException(Problem.InvalidArgument($"there is no folder '{path}'"));
+        if (!Directory.Exists(path))
+        {
+            throw new ProblemException(Problem.InvalidArgument($"there is no folder '{path}'"));
+        }
+
         var all = new DirectoryInfo(path).GetFiles().OrderBy(file => file.Name, StringComparer.Ordinal).ToList();
         if (!all.Exists(file => Needed.Contains(file.Name)))
         {
@@ -51,7 +58,8 @@ internal sealed class ModelFolder
         try
         {
             using var config = JsonDocument.Parse(File.ReadAllBytes(Files.First(file => file.Name == "adapter_config.json").Content.FullName));
-            var rank = config.RootElement.TryGetProperty("r", out var r) && r.TryGetInt32(out var value) ? value : (int?)null;
+            var rank =
+                config.RootElement.TryGetProperty("r", out var r) && r.TryGetInt32(out var value) ? value : (int?)null;
             var modules = config.RootElement.TryGetProperty("target_modules", out var targets) && targets.ValueKind == JsonValueKind.Array
                 ? targets.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!).ToList()
                 : null;
@@ -70,7 +78,10 @@ internal sealed class ModelFolder
         || name is "tokenizer.model" or "merges.txt" or "vocab.txt";
 }
 
-/// <summary>A file to upload: its name in the folder, and where its bytes lie. They differ in a Hugging Face cache, whose folders hold links.</summary>
+/// <summary>
+/// A file to upload: its name in the folder, and where its bytes lie. They differ in a Hugging Face cache, whose
+/// folders hold links.
+/// </summary>
 internal sealed record ModelFile(string Name, FileInfo Content)
 {
     public long Length => Content.Length;

@@ -6,7 +6,10 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Models;
 
-/// <summary>Sends a folder's files to a model, then has the server check them. Files that are completely there already are not sent again.</summary>
+/// <summary>
+/// Sends a folder's files to a model, then has the server check them. Files that are completely there already are not
+/// sent again.
+/// </summary>
 internal sealed class ModelUpload(Invocation invocation, ModelName model, bool quiet)
 {
     public async Task RunAsync(ModelFolder folder, CancellationToken cancellation)
@@ -27,7 +30,11 @@ internal sealed class ModelUpload(Invocation invocation, ModelName model, bool q
 
         var missing = folder.Files.Where(file => endpoint.FilenameToSignedUrls.ContainsKey(file.Name)).ToList();
         var bar = new ProgressBar(invocation.Context, $"Uploading {missing.Count} files", missing.Sum(file => file.Length), quiet);
-        if (missing.Count < folder.Files.Count) await bar.NoteAsync($"{folder.Files.Count - missing.Count} files are there already");
+        if (missing.Count < folder.Files.Count)
+        {
+            await bar.NoteAsync($"{folder.Files.Count - missing.Count} files are there already");
+        }
+
         foreach (var file in missing)
         {
             await using var stream = file.Content.OpenRead();

@@ -47,7 +47,11 @@ internal static class ModelVerbs
 
         return async (invocation, cancellation) =>
         {
-            if (invocation.Value(embedding)) throw new ProblemException(Problem.Unimplemented("--embedding: embedding models do not work yet"));
+            if (invocation.Value(embedding))
+            {
+                throw new ProblemException(Problem.Unimplemented("--embedding: embedding models do not work yet"));
+            }
+
             var folder = ModelFolder.Open(invocation.Value(path)!);
             var name = await invocation.NameAsync<ModelName>(invocation.Value(id)!, ModelName.Collection, cancellation);
             var request = new CreateModelRequest
@@ -71,7 +75,8 @@ internal static class ModelVerbs
         command.Options.Add(quiet);
         return async (invocation, cancellation) =>
         {
-            var full = await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full =
+                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
             var folder = ModelFolder.Open(invocation.Value(path)!);
             await new ModelUpload(invocation, full, invocation.Value(quiet)).RunAsync(folder, cancellation);
             await ShowAsync(invocation, full, cancellation);
@@ -86,7 +91,8 @@ internal static class ModelVerbs
         command.Options.Add(quiet);
         return async (invocation, cancellation) =>
         {
-            var full = await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full =
+                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
             var endpoint = await invocation.Server.GetAsync(
                 $"v1/{full}:getDownloadEndpoint", ServerConnection.Type<GetUploadEndpointResponse>(), cancellation);
             var folder = Directory.CreateDirectory(invocation.Value(path)!.FullName);
@@ -96,7 +102,10 @@ internal static class ModelVerbs
                 if (Path.GetFileName(file) != file) throw new ProblemException(Problem.PermissionDenied($"the server named a file outside of the folder: '{file}'"));
                 await using var stream = File.Create(Path.Combine(folder.FullName, file));
                 await invocation.Server.DownloadAsync(new Uri(address, UriKind.RelativeOrAbsolute), stream, cancellation);
-                if (!invocation.Value(quiet)) await invocation.Context.Errors.WriteLineAsync($"{file}: {stream.Length} bytes");
+                if (!invocation.Value(quiet))
+                {
+                    await invocation.Context.Errors.WriteLineAsync($"{file}: {stream.Length} bytes");
+                }
             }
 
             return 0;
@@ -129,7 +138,8 @@ internal static class ModelVerbs
         {
             var mask = flags.Mask(invocation);
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update model --help"));
-            var full = await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full =
+                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
             var path = $"v1/{full}?updateMask={Uri.EscapeDataString(mask)}";
             var body = flags.Over(new ModelResource(), invocation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, ModelType);
@@ -143,7 +153,8 @@ internal static class ModelVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var full = await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full =
+                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, $"v1/{full}");
             await invocation.Server.DeleteAsync($"v1/{full}", ServerConnection.Type<EmptyResponse>(), cancellation);
             await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");

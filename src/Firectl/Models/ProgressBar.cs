@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Firectl.Models;
 
-/// <summary>One line that shows how far an upload is: a bar on a terminal, else one line at the beginning and one at the end.</summary>
+/// <summary>
+/// One line that shows how far an upload is: a bar on a terminal, else one line at the beginning and one at the end.
+/// </summary>
 internal sealed class ProgressBar(FirectlContext context, string title, long totalBytes, bool quiet)
 {
     private const int Width = 30;
@@ -24,7 +26,8 @@ internal sealed class ProgressBar(FirectlContext context, string title, long tot
 
     public Task NoteAsync(string text) => quiet ? Task.CompletedTask : context.Errors.WriteLineAsync(text);
 
-    public Task EndAsync() => quiet ? Task.CompletedTask : context.Errors.WriteLineAsync(context.IsTerminal ? Line() : Summary());
+    public Task EndAsync() =>
+        quiet ? Task.CompletedTask : context.Errors.WriteLineAsync(context.IsTerminal ? Line() : Summary());
 
     private string Line()
     {

@@ -5,11 +5,14 @@ using System.Text.Json.Nodes;
 
 namespace Firectl.Output;
 
-/// <summary>Resources as JSON for programs: the wire's record with snake_case keys, as the hosted tool prints it.</summary>
+/// <summary>
+/// Resources as JSON for programs: the wire's record with snake_case keys, as the hosted tool prints it.
+/// </summary>
 internal static class JsonOutput
 {
     // Relaxed: the output goes to terminals and jq, not into HTML.
-    private static readonly JsonSerializerOptions Style = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Style =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static string Write(JsonNode resource) => SnakeCase(resource)!.ToJsonString(Style) + "\n";
 

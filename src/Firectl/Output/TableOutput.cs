@@ -7,7 +7,9 @@ namespace Firectl.Output;
 /// <summary>A column: its heading, and the camelCase path of its value in the resource.</summary>
 internal sealed record Column(string Heading, string Path);
 
-/// <summary>A list of resources as an aligned table, then the page line and the total, as the hosted tool prints them.</summary>
+/// <summary>
+/// A list of resources as an aligned table, then the page line and the total, as the hosted tool prints them.
+/// </summary>
 internal static class TableOutput
 {
     public static string Write(IReadOnlyList<JsonObject> rows, IReadOnlyList<Column> columns, string pageLine, int totalSize)

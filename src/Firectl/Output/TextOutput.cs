@@ -6,7 +6,9 @@ using Stoker.Api.Time;
 
 namespace Firectl.Output;
 
-/// <summary>Resources as text for people: <c>Label: value</c> lines, nested blocks indented by two, Go durations, UTC times.</summary>
+/// <summary>
+/// Resources as text for people: <c>Label: value</c> lines, nested blocks indented by two, Go durations, UTC times.
+/// </summary>
 internal static class TextOutput
 {
     public static string Write(JsonObject resource)

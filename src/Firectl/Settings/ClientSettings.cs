@@ -6,9 +6,10 @@ namespace Firectl.Settings;
 
 /// <summary>Which server, with which key, for which account; and where each came from, for messages.</summary>
 /// <remarks>
-/// Order: flags, environment, profile, the server on this machine. There is no built-in address. A key travels only with the address it
-/// was stored for: the profile's with the profile's, the local server's with the local server's, the environment's with an address from
-/// the environment or a flag. A key typed as a flag goes wherever the same command line leads.
+/// Order: flags, environment, profile, the server on this machine. There is no built-in address. A key travels only
+/// with the address it was stored for: the profile's with the profile's, the local server's with the local server's,
+/// the environment's with an address from the environment or a flag. A key typed as a flag goes wherever the same
+/// command line leads.
 /// </remarks>
 internal sealed record ClientSettings(Uri BaseUrl, string ApiKey, string? Account, string Source)
 {
@@ -78,8 +79,8 @@ internal sealed record ClientSettings(Uri BaseUrl, string ApiKey, string? Accoun
             throw new ProblemException(Problem.NotFound($"there is no profile '{asked}' in {AuthFile(home)} or {SettingsFile(home)}"));
         }
 
-        // Without --profile the hosted tool's older form, keys before any section, is read too; but never the key of one section
-        // with the address of another.
+        // Without --profile the hosted tool's older form, keys before any section, is read too; but never the key of
+        // one section with the address of another.
         if (asked is null && Find("base_url") is null && Find("api_key") is null) section = "";
         return (Find("base_url"), Find("api_key"), Find("account_id"), $"profile [{section}] of {AuthFile(home)}");
 

@@ -1,7 +1,12 @@
 namespace Firectl.Settings;
 
-/// <summary>The small INI form of <c>auth.ini</c> and <c>settings.ini</c>: <c>[section]</c>, <c>key = value</c>, comments with # or ;.</summary>
-/// <remarks>Keys before the first section belong to the section named "". Writing keeps lines it does not know.</remarks>
+/// <summary>
+/// The small INI form of <c>auth.ini</c> and <c>settings.ini</c>: <c>[section]</c>, <c>key = value</c>, comments with #
+/// or ;.
+/// </summary>
+/// <remarks>
+/// Keys before the first section belong to the section named "". Writing keeps lines it does not know.
+/// </remarks>
 internal sealed class IniFile
 {
     private readonly List<string> _lines;
@@ -59,7 +64,10 @@ internal sealed class IniFile
         }
     }
 
-    /// <summary>Writes the file readable by its owner alone, by a rename, so that a key is never lost or seen by others half-way.</summary>
+    /// <summary>
+    /// Writes the file readable by its owner alone, by a rename, so that a key is never lost or seen by others
+    /// half-way.
+    /// </summary>
     public void WritePrivate(string path)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -81,6 +89,8 @@ internal sealed class IniFile
     {
         var text = line.Trim();
         var equals = text.IndexOf('=', StringComparison.Ordinal);
-        return equals <= 0 || text[0] is '#' or ';' ? null : (text[..equals].TrimEnd(), text[(equals + 1)..].TrimStart());
+        return equals <= 0 || text[0] is '#' or ';'
+            ? null
+            : (text[..equals].TrimEnd(), text[(equals + 1)..].TrimStart());
     }
 }

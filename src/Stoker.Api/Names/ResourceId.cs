@@ -6,15 +6,16 @@ namespace Stoker.Api.Names;
 /// One segment of a resource name: 1-63 characters of a-z, 0-9 and '-', no '-' at either end.
 /// </summary>
 /// <remarks>
-/// A leading digit is accepted here because identifiers that the server makes may have one; <see cref="IsUserChosen"/> is the
-/// stricter rule for identifiers in create requests.
+/// A leading digit is accepted here because identifiers that the server makes may have one; <see cref="IsUserChosen"/>
+/// is the stricter rule for identifiers in create requests.
 /// </remarks>
 public sealed record ResourceId : IParsable<ResourceId>
 {
     public const int MaxLength = 63;
 
     /// <summary>What is allowed, for messages.</summary>
-    public const string Rule = "1-63 characters of a-z, 0-9 and '-', not starting with a digit or '-', not ending with '-'";
+    public const string Rule =
+        "1-63 characters of a-z, 0-9 and '-', not starting with a digit or '-', not ending with '-'";
 
     private readonly string _text;
 

@@ -1,13 +1,16 @@
 namespace Stoker.Api.Problems;
 
-/// <summary>One row per <see cref="Code"/>: its wire name, its HTTP status and the exit status of <c>firectl</c>.</summary>
+/// <summary>
+/// One row per <see cref="Code"/>: its wire name, its HTTP status and the exit status of <c>firectl</c>.
+/// </summary>
 public sealed record CodeRow(Code Code, string WireName, int HttpStatus, int ExitStatus);
 
 /// <summary>The one table that maps codes to the outside; nothing else in the code knows a status by number.</summary>
 public static class CodeTable
 {
-    // Exit statuses: 0 done, 1 anything unexpected, 2 wrong usage (also of the command line itself), 3 not found, 4 already there,
-    // 5 not allowed, 6 not possible in this state, 7 out of capacity or quota, 8 unreachable, 9 timed out.
+    // Exit statuses: 0 done, 1 anything unexpected, 2 wrong usage (also of the command line itself), 3 not found, 4
+    // already there, 5 not allowed, 6 not possible in this state, 7 out of capacity or quota, 8 unreachable, 9 timed
+    // out.
     private static readonly CodeRow[] Rows =
     [
         new(Code.Ok, "OK", 200, 0),
@@ -33,7 +36,9 @@ public static class CodeTable
 
     public static CodeRow Row(this Code code) => Rows[(int)code];
 
-    /// <summary>The row of a wire number; an unknown number, from a newer server, is <see cref="Code.Unknown"/>.</summary>
+    /// <summary>
+    /// The row of a wire number; an unknown number, from a newer server, is <see cref="Code.Unknown"/>.
+    /// </summary>
     public static Code FromNumber(int number) =>
         number >= 0 && number < Rows.Length ? Rows[number].Code : Code.Unknown;
 

@@ -1,11 +1,15 @@
 namespace Stoker.Api.Problems;
 
 /// <summary>One field that broke a rule.</summary>
-/// <param name="Field">The field's path in snake_case, as in an update mask: <c>autoscaling_policy.scale_up_window</c>.</param>
+/// <param name="Field">The field's path in snake_case, as in an update mask:
+/// <c>autoscaling_policy.scale_up_window</c>.</param>
 /// <param name="Description">What is allowed and what was seen: "must be at least 0, was -1".</param>
 public sealed record Violation(string Field, string Description);
 
-/// <summary>The one failure type. A message says what was seen, what is allowed and what to do next; it never holds a prompt or a key.</summary>
+/// <summary>
+/// The one failure type. A message says what was seen, what is allowed and what to do next; it never holds a prompt or
+/// a key.
+/// </summary>
 public sealed record Problem(Code Code, string Message, IReadOnlyList<Violation> Violations)
 {
     public Problem(Code code, string message)
@@ -13,7 +17,10 @@ public sealed record Problem(Code Code, string Message, IReadOnlyList<Violation>
     {
     }
 
-    /// <summary>A stable, machine-readable reason beside the code, such as <c>DEPLOYMENT_NOT_READY</c>; null where the code says it all.</summary>
+    /// <summary>
+    /// A stable, machine-readable reason beside the code, such as <c>DEPLOYMENT_NOT_READY</c>; null where the code says
+    /// it all.
+    /// </summary>
     public string? Reason { get; init; }
 
     /// <summary>When trying again makes sense; becomes <c>Retry-After</c>.</summary>

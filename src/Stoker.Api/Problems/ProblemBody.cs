@@ -33,7 +33,10 @@ public sealed record ProblemBody(int Code, string Message, IReadOnlyList<Problem
     }
 }
 
-/// <summary>One entry of <c>details</c>: a <c>google.rpc.BadRequest</c> or <c>google.rpc.ErrorInfo</c>, told apart by <c>@type</c>.</summary>
+/// <summary>
+/// One entry of <c>details</c>: a <c>google.rpc.BadRequest</c> or <c>google.rpc.ErrorInfo</c>, told apart by
+/// <c>@type</c>.
+/// </summary>
 public sealed record ProblemDetail
 {
     [JsonPropertyName("@type")]

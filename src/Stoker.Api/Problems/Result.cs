@@ -12,7 +12,8 @@ public readonly struct Result<T>
 
     public Problem? Problem { get; }
 
-    /// <exception cref="InvalidOperationException">The result is a problem: a bug of the caller, who has to look first.</exception>
+    /// <exception cref="InvalidOperationException">The result is a problem: a bug of the caller, who has to look
+    /// first.</exception>
     public T Value => Problem is null && _value is not null
         ? _value
         : throw new InvalidOperationException($"No value: {Problem?.Message ?? "the result was never set"}");

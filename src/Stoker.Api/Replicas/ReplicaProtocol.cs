@@ -1,17 +1,26 @@
 namespace Stoker.Api.Replicas;
 
 /// <summary>
-/// What the control plane and a replica agree on beside the OpenAI surface: paths, headers, file names. Both sides name them from here.
+/// What the control plane and a replica agree on beside the OpenAI surface: paths, headers, file names. Both sides name
+/// them from here.
 /// </summary>
 public static class ReplicaProtocol
 {
-    /// <summary>Raised when a server can no longer own replicas of an older one; answered at <see cref="HealthPath"/>.</summary>
+    /// <summary>
+    /// Raised when a server can no longer own replicas of an older one; answered at <see cref="HealthPath"/>.
+    /// </summary>
     public const int Version = 1;
 
-    /// <summary>GET: <see cref="ReplicaHealth"/>; 200 only when the model answers and the replica does not drain, else 503. Runs no inference.</summary>
+    /// <summary>
+    /// GET: <see cref="ReplicaHealth"/>; 200 only when the model answers and the replica does not drain, else 503. Runs
+    /// no inference.
+    /// </summary>
     public const string HealthPath = "/health";
 
-    /// <summary>POST <see cref="RenewLeaseRequest"/>: the owner is alive. Without it for the lease's length the replica drains and ends.</summary>
+    /// <summary>
+    /// POST <see cref="RenewLeaseRequest"/>: the owner is alive. Without it for the lease's length the replica drains
+    /// and ends.
+    /// </summary>
     public const string LeasePath = "/stoker/v1/lease";
 
     /// <summary>POST: take no new request, end with the last stream. Also what SIGTERM does.</summary>
@@ -23,7 +32,9 @@ public static class ReplicaProtocol
     /// <summary>The server-made id of a request, for the replica's log and answers.</summary>
     public const string RequestIdHeader = "x-stoker-request-id";
 
-    /// <summary><c>1</c>: top-level fields of the body that the replica does not know are passed over instead of refused.</summary>
+    /// <summary>
+    /// <c>1</c>: top-level fields of the body that the replica does not know are passed over instead of refused.
+    /// </summary>
     public const string RelaxedHeader = "x-stoker-relaxed";
 
     /// <summary>Files in a replica's directory.</summary>
@@ -39,7 +50,8 @@ public static class ReplicaProtocol
 /// <param name="Protocol"><see cref="ReplicaProtocol.Version"/> of the replica's program.</param>
 /// <param name="State">STARTING, LOADING, READY, DRAINING or FAILED.</param>
 /// <param name="Progress">0..1 while LOADING, else null.</param>
-/// <param name="MaxSequences">Sequences it runs at once, known when READY; what load fractions are fractions of.</param>
+/// <param name="MaxSequences">Sequences it runs at once, known when READY; what load fractions are fractions
+/// of.</param>
 /// <param name="HeartbeatAgeMs">Age of the engine loop's last turn: liveness.</param>
 public sealed record ReplicaHealth(
     string ReplicaId, int Protocol, string State, double? Progress, int? MaxSequences, string? KernelSet, long? HeartbeatAgeMs);
@@ -47,6 +59,8 @@ public sealed record ReplicaHealth(
 /// <summary>Extends the lease to <paramref name="Seconds"/> from now.</summary>
 public sealed record RenewLeaseRequest(string ReplicaId, double Seconds);
 
-/// <summary>A replica's last words, in its directory, because an adopted process has no exit code for its owner to see.</summary>
+/// <summary>
+/// A replica's last words, in its directory, because an adopted process has no exit code for its owner to see.
+/// </summary>
 /// <param name="Reason">DRAINED, LEASE_EXPIRED, LOAD_FAILED or CRASHED.</param>
 public sealed record ReplicaExit(string ReplicaId, string Reason, string Message, DateTimeOffset Time);

@@ -1,9 +1,12 @@
 namespace Stoker.Api.Resources;
 
-/// <summary>A deployment as the wire shows it; a create or update body is the same record with what the caller wants.</summary>
+/// <summary>
+/// A deployment as the wire shows it; a create or update body is the same record with what the caller wants.
+/// </summary>
 /// <remarks>
-/// Wire records hold text for enums and durations, so that one bad value becomes one violation with its field's name instead of a parse
-/// error of the whole body. Null means absent. Property order is the order on the wire. Field meanings: docs/deployments.md.
+/// Wire records hold text for enums and durations, so that one bad value becomes one violation with its field's name
+/// instead of a parse error of the whole body. Null means absent. Property order is the order on the wire. Field
+/// meanings: docs/deployments.md.
 /// </remarks>
 public sealed record DeploymentResource
 {

@@ -104,7 +104,9 @@ public sealed record ListModelsResponse
     public int TotalSize { get; init; }
 }
 
-/// <summary>The body of <c>POST .../models/{m}:getUploadEndpoint</c>: the size in bytes of each file, as int64 text.</summary>
+/// <summary>
+/// The body of <c>POST .../models/{m}:getUploadEndpoint</c>: the size in bytes of each file, as int64 text.
+/// </summary>
 public sealed record GetUploadEndpointRequest
 {
     public IReadOnlyDictionary<string, string>? FilenameToSize { get; init; }

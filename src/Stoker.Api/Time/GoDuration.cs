@@ -6,10 +6,12 @@ using System.Text;
 namespace Stoker.Api.Time;
 
 /// <summary>
-/// Durations as people type them on the command line: the syntax of Go's <c>time.ParseDuration</c> (<c>30s</c>, <c>1h30m</c>, <c>1.5h</c>),
-/// printed as Go prints them (<c>1h0m0s</c>).
+/// Durations as people type them on the command line: the syntax of Go's <c>time.ParseDuration</c> (<c>30s</c>,
+/// <c>1h30m</c>, <c>1.5h</c>), printed as Go prints them (<c>1h0m0s</c>).
 /// </summary>
-/// <remarks>Resolution is 100 ns, that of <see cref="TimeSpan"/>; Go's is 1 ns, so finer digits are dropped towards zero.</remarks>
+/// <remarks>
+/// Resolution is 100 ns, that of <see cref="TimeSpan"/>; Go's is 1 ns, so finer digits are dropped towards zero.
+/// </remarks>
 public static class GoDuration
 {
     public const string Rule = "a duration such as 30s, 10m or 1h30m (units ns, us, ms, s, m, h)";
@@ -28,7 +30,8 @@ public static class GoDuration
         if (rest is "0") return true;
         if (rest.IsEmpty) return false;
 
-        // Go sums in nanoseconds and refuses what does not fit 63 bits (-1<<63 itself is allowed); UInt128 cannot overflow here.
+        // Go sums in nanoseconds and refuses what does not fit 63 bits (-1<<63 itself is allowed); UInt128 cannot
+        // overflow here.
         UInt128 nanoseconds = 0;
         while (!rest.IsEmpty)
         {
@@ -43,7 +46,9 @@ public static class GoDuration
         return true;
     }
 
-    /// <summary>Go's <c>Duration.String()</c>: <c>0s</c>, <c>1.5s</c>, <c>100ms</c>, <c>10m0s</c>, <c>1h0m0s</c>.</summary>
+    /// <summary>
+    /// Go's <c>Duration.String()</c>: <c>0s</c>, <c>1.5s</c>, <c>100ms</c>, <c>10m0s</c>, <c>1h0m0s</c>.
+    /// </summary>
     public static string Format(TimeSpan duration)
     {
         if (duration == TimeSpan.Zero) return "0s";

@@ -17,15 +17,16 @@ public static class Access
     /// <c>/v1/accounts/{account}/...</c> as <see cref="AccessRule"/> says. Goes on a route or a group of routes.
     /// </summary>
     /// <remarks>
-    /// It wraps the whole endpoint rather than being a filter: filters run after the parameters are bound, so that a stranger could
-    /// make the server read bodies and learn from binding errors.
+    /// It wraps the whole endpoint rather than being a filter: filters run after the parameters are bound, so that a
+    /// stranger could make the server read bodies and learn from binding errors.
     /// </remarks>
     public static TBuilder RequireAccess<TBuilder>(this TBuilder routes)
         where TBuilder : IEndpointConventionBuilder
     {
         routes.Add(endpoint =>
         {
-            var inner = endpoint.RequestDelegate ?? throw new InvalidOperationException("The route has no handler to guard");
+            var inner =
+                endpoint.RequestDelegate ?? throw new InvalidOperationException("The route has no handler to guard");
             endpoint.Metadata.Add(new RequiresKeyMetadata());
             endpoint.RequestDelegate = context =>
                 Check(context) is { } problem ? new ProblemResult(problem).ExecuteAsync(context) : inner(context);

@@ -5,16 +5,18 @@ namespace Stoker.ControlPlane.Accounts;
 
 /// <summary>Which management routes a caller may use: pure, made from the caller and the asked path alone.</summary>
 /// <remarks>
-/// Of another account's things nobody learns whether they exist: the answer is the one for a missing resource, made from the asked name
-/// without looking anything up, so that it is equal in bytes and in time. Two exceptions: everybody reads the library's models, and an
-/// operator manages accounts, users and keys everywhere (not models or deployments: what tenants run is theirs).
+/// Of another account's things nobody learns whether they exist: the answer is the one for a missing resource, made
+/// from the asked name without looking anything up, so that it is equal in bytes and in time. Two exceptions: everybody
+/// reads the library's models, and an operator manages accounts, users and keys everywhere (not models or deployments:
+/// what tenants run is theirs).
 /// </remarks>
 internal static class AccessRule
 {
     public static Problem Unauthenticated { get; } = new(
         Code.Unauthenticated, "The API key is missing, invalid, expired or revoked: send Authorization: Bearer KEY");
 
-    /// <param name="account">The asked account's identifier as it stands in the path; null on routes without one.</param>
+    /// <param name="account">The asked account's identifier as it stands in the path; null on routes without
+    /// one.</param>
     /// <param name="path">The request's path.</param>
     /// <returns>Null when the caller may go on.</returns>
     public static Problem? Check(Principal caller, string? account, string path, bool isRead)
@@ -43,7 +45,10 @@ internal static class AccessRule
             "This key's user has the role inference-user, which may only call models: use a key of a user with another role")
         : null;
 
-    /// <summary>The resource that the path names, without verbs and sub-collections: <c>accounts/a/models/m</c>, or <c>accounts/a</c>.</summary>
+    /// <summary>
+    /// The resource that the path names, without verbs and sub-collections: <c>accounts/a/models/m</c>, or
+    /// <c>accounts/a</c>.
+    /// </summary>
     private static string AskedName(string account, string[] segments) => segments.Length >= 3
         ? $"{AccountName.Collection}/{account}/{segments[1]}/{segments[2].Split(':')[0]}"
         : $"{AccountName.Collection}/{account}";

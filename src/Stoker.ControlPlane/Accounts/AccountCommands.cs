@@ -23,7 +23,11 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
     public async Task<Result<AccountResource>> CreateAsync(
         Principal caller, string? accountId, AccountResource body, CancellationToken cancellation)
     {
-        if (!caller.IsOperator) return Problem.PermissionDenied("Only an admin of the account that runs this server creates accounts");
+        if (!caller.IsOperator)
+        {
+            return Problem.PermissionDenied("Only an admin of the account that runs this server creates accounts");
+        }
+
         var violations = new Violations();
         var id = violations.Parse<ResourceId>("account_id", accountId);
         violations.Require(id is null || id.IsUserChosen, "account_id", $"must be {ResourceId.Rule}");
@@ -32,7 +36,10 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
         violations.Require(body.SuspendState is null or "UNSUSPENDED", "suspend_state", "cannot be set yet: leave it out");
         if (id is null || violations.Any) return violations.ToProblem();
         var name = new AccountName(id);
-        if (name == AccountName.Library) return Problem.AlreadyExists($"{name} is the library's account: choose another account_id");
+        if (name == AccountName.Library)
+        {
+            return Problem.AlreadyExists($"{name} is the library's account: choose another account_id");
+        }
 
         var spec = new AccountSpec(body.DisplayName, body.Email, Operator: false);
         var created = await store.Accounts.CreateAsync(name, spec, NoStatus.Instance, cancellation);

@@ -13,9 +13,11 @@ namespace Stoker.ControlPlane.Accounts;
 
 public static class AccountEndpoints
 {
-    private static readonly Listing<AccountResource> Accounts = new(ApiJson.Default.AccountResource, account => account.Name, "name");
+    private static readonly Listing<AccountResource> Accounts =
+        new(ApiJson.Default.AccountResource, account => account.Name, "name");
     private static readonly Listing<UserResource> Users = new(ApiJson.Default.UserResource, user => user.Name, "name");
-    private static readonly Listing<ApiKeyResource> Keys = new(ApiJson.Default.ApiKeyResource, key => key.KeyId, "create_time");
+    private static readonly Listing<ApiKeyResource> Keys =
+        new(ApiJson.Default.ApiKeyResource, key => key.KeyId, "create_time");
 
     public static void MapAccounts(this IEndpointRouteBuilder routes)
     {
@@ -54,7 +56,11 @@ public static class AccountEndpoints
     private static async Task<IResult> GetAccountAsync(
         HttpContext context, string account, AccountCommands commands, CancellationToken cancellation)
     {
-        if (!ReadMasked(context, Accounts.Json).TryGet(out var mask, out var problem)) return new ProblemResult(problem);
+        if (!ReadMasked(context, Accounts.Json).TryGet(out var mask, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         if (!ResourceId.TryParse(account, out var id)) return Missing($"accounts/{account}");
         var found = await commands.FindAsync(new(id), cancellation);
         return Ok(found.Then<AccountResource>(resource => mask.Apply(resource)), WireJson.Context.AccountResource);
@@ -73,7 +79,11 @@ public static class AccountEndpoints
     private static async Task<IResult> ListUsersAsync(
         HttpContext context, string account, UserCommands commands, CancellationToken cancellation)
     {
-        if (!ListQuery.From(context.Request.Query, account, Users).TryGet(out var query, out var problem)) return new ProblemResult(problem);
+        if (!ListQuery.From(context.Request.Query, account, Users).TryGet(out var query, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         if (!ResourceId.TryParse(account, out var id)) return Missing($"accounts/{account}");
         var page = query.Of(await commands.ListAsync(new(id), cancellation));
         return Ok(
@@ -118,7 +128,11 @@ public static class AccountEndpoints
         HttpContext context, string account, string user, ApiKeyCommands commands, CancellationToken cancellation)
     {
         if (!Named(account, user, out var name)) return Missing($"accounts/{account}/users/{user}");
-        if (!ListQuery.From(context.Request.Query, name.ToString(), Keys).TryGet(out var query, out var problem)) return new ProblemResult(problem);
+        if (!ListQuery.From(context.Request.Query, name.ToString(), Keys).TryGet(out var query, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         var listed = await commands.ListAsync(context.GetPrincipal(), name, cancellation);
         if (!listed.TryGet(out var keys, out problem)) return new ProblemResult(problem);
         var page = query.Of(keys);

@@ -8,11 +8,15 @@ public sealed class AccountOptions
 {
     public const string Section = "Stoker:Accounts";
 
-    /// <summary>The account that the very first start makes, whose admins are the operators. Later starts do not read it.</summary>
+    /// <summary>
+    /// The account that the very first start makes, whose admins are the operators. Later starts do not read it.
+    /// </summary>
     [Required, RegularExpression("[a-z]([a-z0-9-]{0,61}[a-z0-9])?")]
     public string FirstAccount { get; set; } = "default";
 
-    /// <summary>The key ring holds every key in memory, some 500 bytes each; 100 for each user is far beyond what people use.</summary>
+    /// <summary>
+    /// The key ring holds every key in memory, some 500 bytes each; 100 for each user is far beyond what people use.
+    /// </summary>
     [Range(1, 10_000)]
     public int MaxKeysPerUser { get; set; } = 100;
 

@@ -6,7 +6,10 @@ namespace Stoker.ControlPlane.Accounts;
 
 public static class AccountServices
 {
-    /// <summary>Accounts, users, keys and the check of callers. Needs the storage; the first start is done when the host has started.</summary>
+    /// <summary>
+    /// Accounts, users, keys and the check of callers. Needs the storage; the first start is done when the host has
+    /// started.
+    /// </summary>
     public static IServiceCollection AddAccounts(this IServiceCollection services)
     {
         services.AddOptions<AccountOptions>().BindConfiguration(AccountOptions.Section).ValidateOnStart();

@@ -2,7 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <param name="Operator">Whether its admins run the whole installation: true for the account of the first start alone.</param>
+/// <param name="Operator">Whether its admins run the whole installation: true for the account of the first start
+/// alone.</param>
 internal sealed record AccountSpec(string? DisplayName, string? Email, bool Operator);
 
 /// <param name="Role">A wire name of <see cref="Accounts.Role"/>.</param>

@@ -5,8 +5,8 @@ namespace Stoker.ControlPlane.Accounts;
 
 /// <summary>The typed view of the store for accounts, users and keys. Only their commands write through it.</summary>
 /// <remarks>
-/// Keys are rows like the others, not a table of their own: their hashes are looked up in the <see cref="KeyRing"/>, which the store's
-/// watch keeps, so that a revocation reaches every process by the same path as any other change.
+/// Keys are rows like the others, not a table of their own: their hashes are looked up in the <see cref="KeyRing"/>,
+/// which the store's watch keeps, so that a revocation reaches every process by the same path as any other change.
 /// </remarks>
 internal sealed class AccountStore(IResourceStore store) : IDisposable
 {
@@ -22,7 +22,8 @@ internal sealed class AccountStore(IResourceStore store) : IDisposable
         new(store, ApiKeyName.Collection, AccountJson.Default.ApiKeySpec, AccountJson.Default.NoStatus);
 
     /// <summary>
-    /// Lets one command at a time look and then write: counts and "the last admin" must still hold when the row is written. Dispose to end.
+    /// Lets one command at a time look and then write: counts and "the last admin" must still hold when the row is
+    /// written. Dispose to end.
     /// </summary>
     public async Task<IDisposable> WriteAsync(CancellationToken cancellation)
     {

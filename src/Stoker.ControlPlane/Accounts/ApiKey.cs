@@ -13,7 +13,9 @@ public static class ApiKey
     /// <summary>A longer text is no key of ours; it is refused before it is hashed.</summary>
     public const int MaxLength = 128;
 
-    /// <summary>Characters of a key that listings show, enough to tell keys apart and far too few to guess the rest.</summary>
+    /// <summary>
+    /// Characters of a key that listings show, enough to tell keys apart and far too few to guess the rest.
+    /// </summary>
     public const int ShownLength = 8;
 
     // 43 characters of 62 hold 256.03 bits.
@@ -36,8 +38,9 @@ public static class ApiKey
 
 /// <summary>The SHA-256 of a key: what is stored, and what keys are found by.</summary>
 /// <remarks>
-/// A plain hash suffices, without salt or stretching: those slow down guessing of passwords, and nobody guesses 256 random bits. Finding a
-/// key by its hash in a table gives no useful timing either, since the sender cannot steer the bits of a hash; equality is constant-time.
+/// A plain hash suffices, without salt or stretching: those slow down guessing of passwords, and nobody guesses 256
+/// random bits. Finding a key by its hash in a table gives no useful timing either, since the sender cannot steer the
+/// bits of a hash; equality is constant-time.
 /// </remarks>
 internal readonly struct KeyHash : IEquatable<KeyHash>
 {
@@ -63,5 +66,6 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
     public override bool Equals(object? obj) => obj is KeyHash other && Equals(other);
 
     // The hash is uniform already.
-    public override int GetHashCode() => _bytes.Length < sizeof(int) ? 0 : BinaryPrimitives.ReadInt32LittleEndian(_bytes.Span);
+    public override int GetHashCode() =>
+        _bytes.Length < sizeof(int) ? 0 : BinaryPrimitives.ReadInt32LittleEndian(_bytes.Span);
 }

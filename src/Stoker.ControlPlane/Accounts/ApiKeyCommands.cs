@@ -7,7 +7,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <summary>Makes, shows and revokes keys. Everybody does so for its own; for those of others it takes an admin.</summary>
+/// <summary>
+/// Makes, shows and revokes keys. Everybody does so for its own; for those of others it takes an admin.
+/// </summary>
 internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, TimeProvider time, IOptions<AccountOptions> options)
 {
     private const int MaxDisplayName = 63;
@@ -18,7 +20,8 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         if (await store.Users.FindAsync(owner, cancellation) is null) return MissingResource.Problem(owner.ToString());
         var keys = (await store.Keys.ListAsync(owner.ToString(), cancellation)).Items;
         return Result(keys.Select(key => ToResource(key)));
-        static Result<IEnumerable<ApiKeyResource>> Result(IEnumerable<ApiKeyResource> items) => new List<ApiKeyResource>(items);
+        static Result<IEnumerable<ApiKeyResource>> Result(IEnumerable<ApiKeyResource> items) =>
+            new List<ApiKeyResource>(items);
     }
 
     /// <summary>The answer is the one place where the key itself is ever shown.</summary>
@@ -35,7 +38,11 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         if (violations.Any) return violations.ToProblem();
 
         using var _ = await store.WriteAsync(cancellation);
-        if (await store.Users.FindAsync(owner, cancellation) is not { } user) return MissingResource.Problem(owner.ToString());
+        if (await store.Users.FindAsync(owner, cancellation) is not { } user)
+        {
+            return MissingResource.Problem(owner.ToString());
+        }
+
         if ((await store.Keys.ListAsync(owner.ToString(), cancellation)).Items.Count >= options.Value.MaxKeysPerUser)
         {
             return new Problem(
@@ -55,7 +62,10 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
     public async Task<Result<EmptyResponse>> DeleteAsync(Principal caller, UserName owner, string? keyId, CancellationToken cancellation)
     {
         if (Refuse(caller, owner) is { } refusal) return refusal;
-        if (string.IsNullOrEmpty(keyId)) return new Problem(Code.InvalidArgument, "key_id is required", [new("key_id", "is required")]);
+        if (string.IsNullOrEmpty(keyId))
+        {
+            return new Problem(Code.InvalidArgument, "key_id is required", [new("key_id", "is required")]);
+        }
 
         using var _ = await store.WriteAsync(cancellation);
         if (!ResourceId.TryParse(keyId, out var id) || await store.Keys.FindAsync(new(owner, id), cancellation) is not { } key)
@@ -78,20 +88,25 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
     private static Problem? Refuse(Principal caller, UserName owner) =>
         caller.User == owner && caller.Role != Role.InferenceUser ? null : UserCommands.Refuse(caller, owner.Parent);
 
-    /// <summary>Without an operator's key nobody could manage the server any more. Other accounts have the operator to help them.</summary>
+    /// <summary>
+    /// Without an operator's key nobody could manage the server any more. Other accounts have the operator to help
+    /// them.
+    /// </summary>
     private async Task<bool> IsLastWayInAsync(Stored<ApiKeyName, ApiKeySpec, NoStatus> key, CancellationToken cancellation)
     {
         var account = key.Name.Owner.Parent;
         if (key.Spec.ExpireTime is not null) return false;
         if (await store.Accounts.FindAsync(account, cancellation) is not { Spec.Operator: true }) return false;
         var users = await store.Users.ListAsync(account.ToString(), cancellation);
-        var admins = users.Items.Where(user => user.Spec.Role == Role.Admin.WireName()).Select(user => user.Name).ToHashSet();
+        var admins =
+            users.Items.Where(user => user.Spec.Role == Role.Admin.WireName()).Select(user => user.Name).ToHashSet();
         if (!admins.Contains(key.Name.Owner)) return false;
         var keys = await store.Keys.ListAsync(null, cancellation);
         return !keys.Items.Any(other => admins.Contains(other.Name.Owner) && other.Name != key.Name && other.Spec.ExpireTime is null);
     }
 
-    // A letter first, as in identifiers that people choose; 15 more of 36 are beyond any collision, and the store refuses one anyway.
+    // A letter first, as in identifiers that people choose; 15 more of 36 are beyond any collision, and the store
+    // refuses one anyway.
     private static ResourceId NewKeyId() =>
         ResourceId.Parse("k" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", 15));
 

@@ -3,7 +3,9 @@ using Stoker.Api.Names;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <summary>A key's row, <c>accounts/{account}/users/{user}/apiKeys/{keyId}</c>; the wire shows only the last part.</summary>
+/// <summary>
+/// A key's row, <c>accounts/{account}/users/{user}/apiKeys/{keyId}</c>; the wire shows only the last part.
+/// </summary>
 internal sealed record ApiKeyName(UserName Owner, ResourceId KeyId) : IParsable<ApiKeyName>
 {
     public const string Collection = "apiKeys";

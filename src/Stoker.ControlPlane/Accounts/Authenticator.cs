@@ -3,10 +3,12 @@ using Microsoft.Extensions.Primitives;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <summary>Finds the caller of a request by its key: <c>Authorization: Bearer KEY</c> or <c>X-Api-Key: KEY</c>.</summary>
+/// <summary>
+/// Finds the caller of a request by its key: <c>Authorization: Bearer KEY</c> or <c>X-Api-Key: KEY</c>.
+/// </summary>
 /// <remarks>
-/// Guessing costs the guesser one hash of ours per try against 256 bits, so nothing is counted or slowed here; rate limits per address are
-/// a matter of the listener.
+/// Guessing costs the guesser one hash of ours per try against 256 bits, so nothing is counted or slowed here; rate
+/// limits per address are a matter of the listener.
 /// </remarks>
 internal sealed class Authenticator(KeyRingSource keys, TimeProvider time)
 {

@@ -8,9 +8,9 @@ namespace Stoker.ControlPlane.Accounts;
 
 /// <summary>Makes the first account, its admin and the admin's key, once in the life of a data directory.</summary>
 /// <remarks>
-/// Safe to be killed at any line: the account's row is written last, and its presence alone says that all is done. Until then every step
-/// finds what an earlier try left and goes on with it: the same key file, the same user, the same key. Afterwards nothing is made
-/// again, so that an admin key which was revoked stays so.
+/// Safe to be killed at any line: the account's row is written last, and its presence alone says that all is done.
+/// Until then every step finds what an earlier try left and goes on with it: the same key file, the same user, the same
+/// key. Afterwards nothing is made again, so that an admin key which was revoked stays so.
 /// </remarks>
 internal sealed class FirstStart(AccountStore store, DataDirectory data, IOptions<AccountOptions> options)
 {
@@ -49,14 +49,16 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
     }
 
     /// <summary>The key in the file, or a new one in a new file.</summary>
-    /// <exception cref="InvalidDataException">There is a file, and it holds no key: it is somebody's, so it is not overwritten.</exception>
+    /// <exception cref="InvalidDataException">There is a file, and it holds no key: it is somebody's, so it is not
+    /// overwritten.</exception>
     private static string ReadOrCreateKeyFile(string path)
     {
         if (File.Exists(path)) return ReadKeyFile(path);
 
         // The mode is there before the first byte; the name only when all bytes are on the disk.
         var key = ApiKey.Create();
-        var temporary = $"{path}.{Environment.ProcessId}.new"; // of two first starts at once neither touches the other's
+        // of two first starts at once neither touches the other's
+        var temporary = $"{path}.{Environment.ProcessId}.new";
         File.Delete(temporary);
         var file = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows()) file.UnixCreateMode = OwnerOnly;
@@ -81,7 +83,11 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
     private static string ReadKeyFile(string path)
     {
         var found = File.ReadAllText(path).Trim();
-        if (!ApiKey.HasForm(found)) throw new InvalidDataException($"{path} holds no API key: move it away, then start again");
+        if (!ApiKey.HasForm(found))
+        {
+            throw new InvalidDataException($"{path} holds no API key: move it away, then start again");
+        }
+
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, OwnerOnly);
         return found;
     }

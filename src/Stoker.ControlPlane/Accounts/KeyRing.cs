@@ -14,7 +14,9 @@ internal sealed class KeyRing
 
     public static KeyRing Empty { get; } = new([]);
 
-    /// <summary>Joins the rows. A key whose user or account is gone, or whose role is unknown here, opens nothing.</summary>
+    /// <summary>
+    /// Joins the rows. A key whose user or account is gone, or whose role is unknown here, opens nothing.
+    /// </summary>
     public static KeyRing From(
         StoredList<AccountName, AccountSpec, NoStatus> accounts,
         StoredList<UserName, UserSpec, NoStatus> users,
@@ -34,7 +36,9 @@ internal sealed class KeyRing
         return new(entries);
     }
 
-    /// <summary>The owner of a key, or null for one that is unknown, revoked or expired: the caller cannot tell which.</summary>
+    /// <summary>
+    /// The owner of a key, or null for one that is unknown, revoked or expired: the caller cannot tell which.
+    /// </summary>
     public Principal? Find(string key, DateTimeOffset now)
     {
         if (key.Length > ApiKey.MaxLength || !_entries.TryGetValue(KeyHash.Of(key), out var entry)) return null;

@@ -4,7 +4,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <summary>Keeps the <see cref="KeyRing"/>: loads it before the server listens, and again after every change in the store.</summary>
+/// <summary>
+/// Keeps the <see cref="KeyRing"/>: loads it before the server listens, and again after every change in the store.
+/// </summary>
 internal sealed partial class KeyRingSource(
     AccountStore store, FirstStart firstStart, TimeProvider time, ILogger<KeyRingSource> log) : BackgroundService
 {
@@ -27,13 +29,17 @@ internal sealed partial class KeyRingSource(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Takes the store's state into the ring. Commands call it after a write, so that a revoked key is refused before they answer.</summary>
+    /// <summary>
+    /// Takes the store's state into the ring. Commands call it after a write, so that a revoked key is refused before
+    /// they answer.
+    /// </summary>
     public async Task ReloadAsync(CancellationToken cancellation)
     {
         await _loading.WaitAsync(cancellation);
         try
         {
-            // Keys last: a key made meanwhile by a user made meanwhile is at worst missing until the watch brings it, never too powerful.
+            // Keys last: a key made meanwhile by a user made meanwhile is at worst missing until the watch brings it,
+            // never too powerful.
             var accounts = await store.Accounts.ListAsync(null, cancellation);
             var users = await store.Users.ListAsync(null, cancellation);
             var keys = await store.Keys.ListAsync(null, cancellation);

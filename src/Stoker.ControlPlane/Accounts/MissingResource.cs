@@ -2,7 +2,10 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <summary>The one wording of "there is no such thing", made from the asked name alone, whether it is missing or somebody else's.</summary>
+/// <summary>
+/// The one wording of "there is no such thing", made from the asked name alone, whether it is missing or somebody
+/// else's.
+/// </summary>
 public static class MissingResource
 {
     /// <summary><c>model "accounts/a/models/m" not found</c>.</summary>

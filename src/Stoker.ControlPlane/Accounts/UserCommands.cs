@@ -33,7 +33,11 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
         if (id is null || violations.Any) return violations.ToProblem();
 
         using var _ = await store.WriteAsync(cancellation);
-        if (await store.Accounts.FindAsync(account, cancellation) is null) return MissingResource.Problem(account.ToString());
+        if (await store.Accounts.FindAsync(account, cancellation) is null)
+        {
+            return MissingResource.Problem(account.ToString());
+        }
+
         if ((await store.Users.ListAsync(account.ToString(), cancellation)).Items.Count >= options.Value.MaxUsersPerAccount)
         {
             return new Problem(Code.ResourceExhausted, $"{account} has {options.Value.MaxUsersPerAccount} users, the most that are allowed");
@@ -48,7 +52,11 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
     {
         if (Refuse(caller, name.Parent) is { } refusal) return refusal;
         using var _ = await store.WriteAsync(cancellation);
-        if (await store.Users.FindAsync(name, cancellation) is not { } user) return MissingResource.Problem(name.ToString());
+        if (await store.Users.FindAsync(name, cancellation) is not { } user)
+        {
+            return MissingResource.Problem(name.ToString());
+        }
+
         var merged = FieldMask.Apply(ToResource(user), body, mask, ApiJson.Default.UserResource, Fields);
         if (!merged.TryGet(out var wanted, out var problem)) return problem;
         var violations = new Violations();
@@ -103,11 +111,15 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
 
 internal static class UserIds
 {
-    /// <summary>An identifier out of an address: <c>Ann.Lee@example.com</c> becomes <c>ann-lee</c>; null when nothing usable is left.</summary>
+    /// <summary>
+    /// An identifier out of an address: <c>Ann.Lee@example.com</c> becomes <c>ann-lee</c>; null when nothing usable is
+    /// left.
+    /// </summary>
     public static string? FromEmail(string? email)
     {
         if (email?.IndexOf('@') is not { } at || at <= 0) return null;
-        var letters = email[..at].ToLowerInvariant().Select(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) ? c : '-');
+        var letters =
+            email[..at].ToLowerInvariant().Select(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) ? c : '-');
         var id = string.Concat(letters).TrimStart([.. "-0123456789"]).TrimEnd('-');
         return id.Length == 0 ? null : id[..Math.Min(id.Length, ResourceId.MaxLength)].TrimEnd('-');
     }

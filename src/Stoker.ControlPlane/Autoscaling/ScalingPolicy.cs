@@ -1,18 +1,21 @@
 namespace Stoker.ControlPlane.Autoscaling;
 
 /// <summary>
-/// How fast a deployment's replica count follows its load. The windows are checked and kept from the first day; what follows them comes with
-/// autoscaling.
+/// How fast a deployment's replica count follows its load. The windows are checked and kept from the first day; what
+/// follows them comes with autoscaling.
 /// </summary>
 /// <param name="UpWindow">How long load must last before replicas are added.</param>
 /// <param name="DownWindow">How long load must be lower before replicas are taken away.</param>
-/// <param name="ToZeroWindow">How long a deployment must be idle before it has no replica; without effect when its minimum is above 0.</param>
+/// <param name="ToZeroWindow">How long a deployment must be idle before it has no replica; without effect when its
+/// minimum is above 0.</param>
 public sealed record ScalingPolicy(TimeSpan UpWindow, TimeSpan DownWindow, TimeSpan ToZeroWindow)
 {
     /// <summary>The hosted platform's longest up and down window.</summary>
     public static readonly TimeSpan LongestWindow = TimeSpan.FromHours(1);
 
-    /// <summary>The hosted platform's shortest way to zero: below it, a cold start costs more than the idle replica.</summary>
+    /// <summary>
+    /// The hosted platform's shortest way to zero: below it, a cold start costs more than the idle replica.
+    /// </summary>
     public static readonly TimeSpan ShortestToZeroWindow = TimeSpan.FromMinutes(5);
 
     /// <summary>The hosted platform's defaults.</summary>

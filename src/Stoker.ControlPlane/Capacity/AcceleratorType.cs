@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Stoker.ControlPlane.Capacity;
 
-/// <summary>A kind of accelerator by its wire name. One CPU accelerator is one core with its share of the memory.</summary>
+/// <summary>
+/// A kind of accelerator by its wire name. One CPU accelerator is one core with its share of the memory.
+/// </summary>
 public sealed record AcceleratorType : IParsable<AcceleratorType>
 {
     public const string Unspecified = "ACCELERATOR_TYPE_UNSPECIFIED";

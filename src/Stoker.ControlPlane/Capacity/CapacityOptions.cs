@@ -8,14 +8,19 @@ public sealed class CapacityOptions
 {
     public const string Section = "Stoker:Capacity";
 
-    /// <summary>Each replica gets cores of its own. False lets replicas share the cores, so that there may be more slots than cores.</summary>
+    /// <summary>
+    /// Each replica gets cores of its own. False lets replicas share the cores, so that there may be more slots than
+    /// cores.
+    /// </summary>
     public bool Pinned { get; set; } = true;
 
     /// <summary>Accelerators of type CPU. Absent: one per core, or four per core when not pinned.</summary>
     [Range(1, 4096)]
     public int? Slots { get; set; }
 
-    /// <summary>Memory for all replicas together, in bytes. Absent: four fifths of what the machine or its container has.</summary>
+    /// <summary>
+    /// Memory for all replicas together, in bytes. Absent: four fifths of what the machine or its container has.
+    /// </summary>
     [Range(1L << 20, long.MaxValue)]
     public long? MemoryBytes { get; set; }
 

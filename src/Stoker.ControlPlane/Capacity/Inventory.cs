@@ -12,9 +12,12 @@ public sealed record Inventory(IReadOnlyList<CapacityPool> Pools)
     /// <summary>What a deployment gets that names no type: the first type of the inventory.</summary>
     public AcceleratorType DefaultType => Pools[0].Type;
 
-    public CapacityPool? Find(Region region, AcceleratorType type) => Pools.FirstOrDefault(pool => pool.Region == region && pool.Type == type);
+    public CapacityPool? Find(Region region, AcceleratorType type) =>
+        Pools.FirstOrDefault(pool => pool.Region == region && pool.Type == type);
 
-    /// <summary>Why a replica of this shape can never run here, or null when it can once its capacity is free.</summary>
+    /// <summary>
+    /// Why a replica of this shape can never run here, or null when it can once its capacity is free.
+    /// </summary>
     public string? WhyNever(CapacityRequest request)
     {
         var there = Pools.Where(pool => pool.Type == request.Type && request.Placement.Allows(pool.Region)).ToList();
@@ -23,5 +26,6 @@ public sealed record Inventory(IReadOnlyList<CapacityPool> Pools)
         return largest < request.Count ? $"a replica needs {request.Count} {request.Type} in one region, the largest has {largest}; there is {this}" : null;
     }
 
-    public override string ToString() => string.Join(", ", Pools.Select(pool => $"{pool.Count} {pool.Type} in {pool.Region}"));
+    public override string ToString() =>
+        string.Join(", ", Pools.Select(pool => $"{pool.Count} {pool.Type} in {pool.Region}"));
 }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Stoker.ControlPlane.Capacity;
 
 /// <summary>The cores and the memory that this process may use.</summary>
-/// <param name="Cores">The numbers of the cores, as the affinity mask has them and no more than the container's share.</param>
+/// <param name="Cores">The numbers of the cores, as the affinity mask has them and no more than the container's
+/// share.</param>
 public sealed record Machine(IReadOnlyList<int> Cores, long MemoryBytes)
 {
     public static Machine Current { get; } = new(ReadCores(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
@@ -24,7 +25,8 @@ public sealed record Machine(IReadOnlyList<int> Cores, long MemoryBytes)
         var allowed = File.Exists("/proc/self/status")
             ? File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Prefix, StringComparison.Ordinal))
             : null;
-        var cores = allowed is null ? Enumerable.Range(0, Environment.ProcessorCount) : ParseCores(allowed[Prefix.Length..]);
+        var cores =
+            allowed is null ? Enumerable.Range(0, Environment.ProcessorCount) : ParseCores(allowed[Prefix.Length..]);
         return [.. cores.Take(Environment.ProcessorCount)]; // a container's quota may be smaller than its mask
     }
 }

@@ -4,8 +4,8 @@ namespace Stoker.ControlPlane.Capacity;
 public static class Placement
 {
     /// <summary>
-    /// The slots for a replica, or null when none are free. The preferred region comes first, then the region with most free slots, then the
-    /// first by name; within a region the lowest free slots.
+    /// The slots for a replica, or null when none are free. The preferred region comes first, then the region with most
+    /// free slots, then the first by name; within a region the lowest free slots.
     /// </summary>
     public static Allotment? TryPlace(
         Inventory inventory, IEnumerable<Allotment> taken, CapacityRequest request, Region? preferred = null)

@@ -9,7 +9,9 @@ public enum MultiRegion
     Apac,
 }
 
-/// <summary>Where a deployment may run: one region, a group of regions, or a list of regions. Fixed at creation.</summary>
+/// <summary>
+/// Where a deployment may run: one region, a group of regions, or a list of regions. Fixed at creation.
+/// </summary>
 public sealed record PlacementRule
 {
     private PlacementRule(MultiRegion? group, IReadOnlyList<Region> regions) => (Group, Regions) = (group, regions);
@@ -35,11 +37,13 @@ public sealed record PlacementRule
         _ => HasPrefix(region, "AP_"),
     };
 
-    public bool Equals(PlacementRule? other) => other is not null && Group == other.Group && Regions.SequenceEqual(other.Regions);
+    public bool Equals(PlacementRule? other) =>
+        other is not null && Group == other.Group && Regions.SequenceEqual(other.Regions);
 
     public override int GetHashCode() => HashCode.Combine(Group, Regions.Count);
 
     public override string ToString() => Group?.ToString().ToUpperInvariant() ?? string.Join(", ", Regions);
 
-    private static bool HasPrefix(Region region, string prefix) => region.Name.StartsWith(prefix, StringComparison.Ordinal);
+    private static bool HasPrefix(Region region, string prefix) =>
+        region.Name.StartsWith(prefix, StringComparison.Ordinal);
 }

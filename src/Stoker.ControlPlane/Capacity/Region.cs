@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Stoker.ControlPlane.Capacity;
 
-/// <summary>A place that has accelerators, named like <c>US_IOWA_1</c>. On a plain machine there is one, <see cref="Local"/>.</summary>
+/// <summary>
+/// A place that has accelerators, named like <c>US_IOWA_1</c>. On a plain machine there is one, <see cref="Local"/>.
+/// </summary>
 public sealed record Region : IParsable<Region>
 {
     public const string Unspecified = "REGION_UNSPECIFIED";

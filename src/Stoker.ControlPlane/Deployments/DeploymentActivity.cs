@@ -4,8 +4,8 @@ using Stoker.Api.Resources;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// What the rules know and the platform does not do yet: asked for, it is refused by name, never accepted and ignored. A feature that becomes
-/// active loses its line here.
+/// What the rules know and the platform does not do yet: asked for, it is refused by name, never accepted and ignored.
+/// A feature that becomes active loses its line here.
 /// </summary>
 public static class DeploymentActivity
 {

@@ -16,7 +16,9 @@ public sealed class DeploymentCommands(
     private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int GeneratedIdLength = 8;
 
-    /// <summary>Tries of one read, change and conditional write before the caller is told that others are faster.</summary>
+    /// <summary>
+    /// Tries of one read, change and conditional write before the caller is told that others are faster.
+    /// </summary>
     private const int WriteTries = 5;
 
     /// <param name="id">The chosen identifier, null for a random one.</param>
@@ -40,7 +42,11 @@ public sealed class DeploymentCommands(
         }
 
         var created = await store.CreateAsync(name, document, cancellation);
-        if (created.Problem is { Code: Code.AlreadyExists } && await store.FindAsync(name, cancellation) is { } first) return AlreadyExists(first.Deployment);
+        if (created.Problem is { Code: Code.AlreadyExists } && await store.FindAsync(name, cancellation) is { } first)
+        {
+            return AlreadyExists(first.Deployment);
+        }
+
         return created.Then<Deployment>(stored => stored.Deployment);
     }
 
@@ -50,13 +56,17 @@ public sealed class DeploymentCommands(
         {
             var deployment = stored.Deployment;
             if (deployment.Deletion is not null) return IsDeleted(name);
-            var body = patch.BaseModel == deployment.Spec.BaseModel.Model.ToString() ? patch with { BaseModel = deployment.Spec.BaseModel.ToString() } : patch;
+            var body = patch.BaseModel == deployment.Spec.BaseModel.Model.ToString()
+                ? patch with { BaseModel = deployment.Spec.BaseModel.ToString() }
+                : patch;
             var merged = FieldMask.Apply(deployment.ToResource(), body, mask, WireJson.Context.DeploymentResource, DeploymentRules.Updatable);
             if (!merged.TryGet(out var asked, out var problem)) return problem;
-            var region = asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
+            var region =
+                asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
             if (!(await CheckAsync(name.Parent, asked, deployment.Spec, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
 
-            var sameBounds = (spec.MinReplicas, spec.MaxReplicas) == (deployment.Spec.MinReplicas, deployment.Spec.MaxReplicas);
+            var sameBounds =
+                (spec.MinReplicas, spec.MaxReplicas) == (deployment.Spec.MinReplicas, deployment.Spec.MaxReplicas);
             return stored.Row.Spec with
             {
                 Resource = spec.ToResource(),
@@ -83,7 +93,9 @@ public sealed class DeploymentCommands(
             return Task.FromResult<Result<DeploymentDocument>>(violations.ToProblem());
         }, cancellation);
 
-    /// <summary>Asks for the end; asking again changes nothing, except that a hard deletion follows a soft one.</summary>
+    /// <summary>
+    /// Asks for the end; asking again changes nothing, except that a hard deletion follows a soft one.
+    /// </summary>
     public Task<Result<Deployment>> DeleteAsync(DeploymentName name, bool hard, CancellationToken cancellation) =>
         ChangeAsync(name, stored =>
         {
@@ -105,7 +117,8 @@ public sealed class DeploymentCommands(
     private async Task<Result<DeploymentSpec>> CheckAsync(
         AccountName account, DeploymentResource asked, DeploymentSpec? current, Violations violations, Region? region, CancellationToken cancellation)
     {
-        // A bare identifier is resolved by looking it up, which comes after the field rules: until then it stands for one of the account's own.
+        // A bare identifier is resolved by looking it up, which comes after the field rules: until then it stands for
+        // one of the account's own.
         var isBare = ResourceId.TryParse(asked.BaseModel, out var bare);
         var full = isBare ? asked with { BaseModel = account.Model(bare!).ToString() } : asked;
         if (!DeploymentSpec.From(full, inventory.DefaultType, current, violations).TryGet(out var spec, out var problem)) return problem;
@@ -127,17 +140,28 @@ public sealed class DeploymentCommands(
     {
         for (var tries = 0; ; tries++)
         {
-            if (await store.FindAsync(name, cancellation) is not { } stored) return MissingResource.Problem(name.ToString());
+            if (await store.FindAsync(name, cancellation) is not { } stored)
+            {
+                return MissingResource.Problem(name.ToString());
+            }
+
             if (!(await change(stored)).TryGet(out var document, out var problem)) return problem;
             if (document == stored.Row.Spec) return stored.Deployment;
             var written = await store.UpdateAsync(stored, document, cancellation);
-            if (written.Problem is not { Code: Code.Aborted } || tries + 1 == WriteTries) return written.Then<Deployment>(result => result.Deployment);
+            if (written.Problem is not { Code: Code.Aborted } || tries + 1 == WriteTries)
+            {
+                return written.Then<Deployment>(result => result.Deployment);
+            }
         }
     }
 
     private static ResourceId? ParseId(string? text, Violations violations)
     {
-        if (string.IsNullOrEmpty(text)) return ResourceId.Parse(RandomNumberGenerator.GetString(IdAlphabet, GeneratedIdLength));
+        if (string.IsNullOrEmpty(text))
+        {
+            return ResourceId.Parse(RandomNumberGenerator.GetString(IdAlphabet, GeneratedIdLength));
+        }
+
         if (ResourceId.TryParse(text, out var id) && id.IsUserChosen) return id;
         violations.Add("deployment_id", $"must be {ResourceId.Rule}, was '{(text.Length <= 100 ? text : text[..100] + "...")}'");
         return null;
@@ -151,5 +175,6 @@ public sealed class DeploymentCommands(
             + "choose another id, undelete it, or free the id by a hard delete",
     });
 
-    private static Problem IsDeleted(DeploymentName name) => Problem.FailedPrecondition($"{name} is deleted: undelete it first, or create another");
+    private static Problem IsDeleted(DeploymentName name) =>
+        Problem.FailedPrecondition($"{name} is deleted: undelete it first, or create another");
 }

@@ -25,7 +25,10 @@ public static class DeploymentEndpoints
         ("skipImageTagValidation", "cannot be true: there are no image tags yet"),
     ];
 
-    /// <summary>Resources around deployments that are not there yet: refused by name, so that nobody takes them for a misspelt path.</summary>
+    /// <summary>
+    /// Resources around deployments that are not there yet: refused by name, so that nobody takes them for a misspelt
+    /// path.
+    /// </summary>
     private static readonly string[] InactiveCollections = ["routers", "deploymentShapes", "deployedModels"];
 
     public static void MapDeployments(this IEndpointRouteBuilder routes)
@@ -65,7 +68,11 @@ public static class DeploymentEndpoints
     private static async Task<IResult> List(string account, HttpRequest request, DeploymentStore store, CancellationToken cancellation)
     {
         if (!AccountName.TryParse($"accounts/{account}", null, out var parent)) return Missing($"accounts/{account}");
-        if (!ListQuery.From(request.Query, parent.ToString(), Listing).TryGet(out var query, out var problem)) return new ProblemResult(problem);
+        if (!ListQuery.From(request.Query, parent.ToString(), Listing).TryGet(out var query, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         if (!QueryParameters.Flag(request.Query, "showDeleted").TryGet(out var showDeleted, out problem)) return new ProblemResult(problem);
 
         var (_, all) = await store.ListAsync(parent, cancellation);
@@ -134,13 +141,17 @@ public static class DeploymentEndpoints
         {
             if (!QueryParameters.Flag(query, name).TryGet(out var value, out var problem)) return problem;
             var inactive = InactiveFlags.FirstOrDefault(flag => flag.Name == name);
-            if (value && inactive.Name is not null) return DeploymentActivity.InactiveParameter(inactive.Name, inactive.Why);
+            if (value && inactive.Name is not null)
+            {
+                return DeploymentActivity.InactiveParameter(inactive.Name, inactive.Why);
+            }
         }
 
         return null;
     }
 
-    private static ProblemResult Missing(string account, string deployment) => Missing($"accounts/{account}/deployments/{deployment}");
+    private static ProblemResult Missing(string account, string deployment) =>
+        Missing($"accounts/{account}/deployments/{deployment}");
 
     private static ProblemResult Missing(string name) => new(MissingResource.Problem(name));
 

@@ -9,8 +9,9 @@ using Stoker.ControlPlane.Resources;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// Reads the fields of a request one by one, each with its rule; what breaks one becomes a violation and a harmless value, so that the rest can
-/// be checked too. As in proto3, an empty text, 0 where 0 means nothing, and the UNSPECIFIED names are absent.
+/// Reads the fields of a request one by one, each with its rule; what breaks one becomes a violation and a harmless
+/// value, so that the rest can be checked too. As in proto3, an empty text, 0 where 0 means nothing, and the
+/// UNSPECIFIED names are absent.
 /// </summary>
 internal sealed class DeploymentFields(DeploymentResource asked, Violations violations)
 {
@@ -34,7 +35,8 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
     public (int Min, int Max) ReplicaCounts()
     {
         var min = Replicas("min_replica_count", asked.MinReplicaCount);
-        var max = asked.MaxReplicaCount is null ? Math.Max(min, 1) : Replicas("max_replica_count", asked.MaxReplicaCount);
+        var max =
+            asked.MaxReplicaCount is null ? Math.Max(min, 1) : Replicas("max_replica_count", asked.MaxReplicaCount);
         if (asked.MaxReplicaCount is >= 0 && max < min)
         {
             violations.Add("max_replica_count", max == 0
@@ -93,7 +95,9 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         return null;
     }
 
-    /// <summary>Long prompts need two accelerators at least, and twice the model's usual count where none is given.</summary>
+    /// <summary>
+    /// Long prompts need two accelerators at least, and twice the model's usual count where none is given.
+    /// </summary>
     public int AcceleratorCount(bool longPrompt)
     {
         var count = AtLeastZero("accelerator_count", asked.AcceleratorCount);
@@ -115,7 +119,8 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
     {
         if (asked.Placement is not { } placement) return PlacementRule.Global;
         var region = placement.Region is { Length: > 0 } and not Region.Unspecified ? placement.Region : null;
-        var group = placement.MultiRegion is { Length: > 0 } and not "MULTI_REGION_UNSPECIFIED" ? placement.MultiRegion : null;
+        var group =
+            placement.MultiRegion is { Length: > 0 } and not "MULTI_REGION_UNSPECIFIED" ? placement.MultiRegion : null;
         var regions = placement.Regions is { Count: > 0 } list ? list : null;
         var set = (region is null ? 0 : 1) + (group is null ? 0 : 1) + (regions is null ? 0 : 1);
         if (set != 1)

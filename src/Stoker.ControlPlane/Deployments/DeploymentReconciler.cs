@@ -12,8 +12,9 @@ using Stoker.ControlPlane.Runtimes;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// Makes deployments what they were asked to be: looks, plans, records, acts. One loop, and the only writer of statuses, of the replica directory
-/// and of the runtime; it may be killed at any line and goes on from what is really running.
+/// Makes deployments what they were asked to be: looks, plans, records, acts. One loop, and the only writer of
+/// statuses, of the replica directory and of the runtime; it may be killed at any line and goes on from what is really
+/// running.
 /// </summary>
 public sealed partial class DeploymentReconciler(
     DeploymentStore store,
@@ -82,7 +83,8 @@ public sealed partial class DeploymentReconciler(
         await Task.WhenAll(loops);
     }
 
-    // A name in the queue means "look here", never "this changed": wake-ups may double, and a sweep makes good a lost one.
+    // A name in the queue means "look here", never "this changed": wake-ups may double, and a sweep makes good a lost
+    // one.
     private async Task ReconcileAllAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
         await foreach (var name in queue.ReadAllAsync(cancellation)) // one loop, the only writer: no locks below
@@ -103,26 +105,35 @@ public sealed partial class DeploymentReconciler(
     {
         var observed = runtime.List();
         var own = observed.Where(replica => replica.Spec.Deployment == name.ToString()).ToList();
-        if (await store.FindAsync(name, cancellation) is not { } stored) return await ForgetAsync(name, own, queue, cancellation);
+        if (await store.FindAsync(name, cancellation) is not { } stored)
+        {
+            return await ForgetAsync(name, own, queue, cancellation);
+        }
 
         var deployment = _known[name] = stored.Deployment;
         var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
         var plan = ReplicaPlan.For(
             new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow()), ReplicaId.Random);
 
-        // Draining replicas leave the routing table before they are told, and ready ones are in it before the status says READY.
+        // Draining replicas leave the routing table before they are told, and ready ones are in it before the status
+        // says READY.
         var planned = deployment with { Status = plan.Status };
         Publish(planned, own);
         if (plan.Remove)
         {
             foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
-            await store.RemoveAsync(stored, cancellation); // refused when the spec changed meanwhile: the watch brings us back
+            // refused when the spec changed meanwhile: the watch brings us back
+            await store.RemoveAsync(stored, cancellation);
             return TimeSpan.Zero;
         }
 
         if (!DeploymentStatusJson.AreEqual(deployment.Status, plan.Status))
         {
-            if (!(await store.WriteStatusAsync(stored, plan.Status, cancellation)).TryGet(out var written, out _)) return TimeSpan.Zero;
+            if (!(await store.WriteStatusAsync(stored, plan.Status, cancellation)).TryGet(out var written, out _))
+            {
+                return TimeSpan.Zero;
+            }
+
             _known[name] = written.Deployment;
             LogChange(deployment, planned);
         }

@@ -7,8 +7,9 @@ using Stoker.ControlPlane.Resources;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// The rules that join several things: fields with fields, a spec with the one it replaces, with its model, with what there is. A request goes
-/// through them in this order: field rules, <see cref="ForModel"/>, <see cref="DeploymentActivity"/>, <see cref="ForInventory"/>,
+/// The rules that join several things: fields with fields, a spec with the one it replaces, with its model, with what
+/// there is. A request goes through them in this order: field rules, <see cref="ForModel"/>, <see
+/// cref="DeploymentActivity"/>, <see cref="ForInventory"/>,
 /// <see cref="Startable"/>; the first that fails answers.
 /// </summary>
 public static class DeploymentRules
@@ -21,8 +22,8 @@ public static class DeploymentRules
     ];
 
     /// <summary>
-    /// What an update may change. Base model and placement stand in neither list: they are fixed, as are region, cluster and direct_route_handle, which
-    /// look like wishes and are not.
+    /// What an update may change. Base model and placement stand in neither list: they are fixed, as are region,
+    /// cluster and direct_route_handle, which look like wishes and are not.
     /// </summary>
     public static UpdatableFields Updatable { get; } = new(
         Mutable:
@@ -43,8 +44,8 @@ public static class DeploymentRules
     public static bool IsAsStored(Precision precision) => AsStored.Contains(precision);
 
     /// <summary>
-    /// Fields of a create body that only the server sets. Most are ignored, so that what was got can be posted again; those that a caller could take
-    /// for a wish are refused.
+    /// Fields of a create body that only the server sets. Most are ignored, so that what was got can be posted again;
+    /// those that a caller could take for a wish are refused.
     /// </summary>
     internal static void CreateBody(DeploymentResource asked, Violations violations)
     {
@@ -75,7 +76,9 @@ public static class DeploymentRules
             spec.Placement == current.Placement, "placement", $"cannot change after creation, is {current.Placement}: create another deployment");
     }
 
-    /// <summary>What the model does not allow: INVALID_ARGUMENT, or UNIMPLEMENTED for kinds that cannot be deployed yet.</summary>
+    /// <summary>
+    /// What the model does not allow: INVALID_ARGUMENT, or UNIMPLEMENTED for kinds that cannot be deployed yet.
+    /// </summary>
     public static Problem? ForModel(DeploymentSpec spec, Model model)
     {
         var violations = new Violations();
@@ -104,8 +107,11 @@ public static class DeploymentRules
         };
     }
 
-    /// <summary>What no region can ever hold. Capacity that is there but taken is no error: the deployment waits for it.</summary>
-    /// <param name="region">Where an existing deployment runs, which its new type has to be available in; null at creation.</param>
+    /// <summary>
+    /// What no region can ever hold. Capacity that is there but taken is no error: the deployment waits for it.
+    /// </summary>
+    /// <param name="region">Where an existing deployment runs, which its new type has to be available in; null at
+    /// creation.</param>
     public static Problem? ForInventory(DeploymentSpec spec, Inventory inventory, Region? region = null)
     {
         var placement = region is null ? spec.Placement : PlacementRule.In(region);

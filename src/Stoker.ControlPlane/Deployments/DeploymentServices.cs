@@ -12,7 +12,10 @@ namespace Stoker.ControlPlane.Deployments;
 
 public static class DeploymentServices
 {
-    /// <summary>Deployments with their capacity, their replicas as local processes, and the controller. Needs the storage and the models.</summary>
+    /// <summary>
+    /// Deployments with their capacity, their replicas as local processes, and the controller. Needs the storage and
+    /// the models.
+    /// </summary>
     public static IServiceCollection AddDeployments(this IServiceCollection services)
     {
         services.AddOptions<DeploymentsOptions>().BindConfiguration(DeploymentsOptions.Section).ValidateOnStart();

@@ -9,7 +9,10 @@ using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Deployments;
 
-/// <summary>What the user asked for, with every default filled in. Only <see cref="From"/> makes one, so its rules hold wherever one is used.</summary>
+/// <summary>
+/// What the user asked for, with every default filled in. Only <see cref="From"/> makes one, so its rules hold wherever
+/// one is used.
+/// </summary>
 public sealed record DeploymentSpec
 {
     private DeploymentSpec(ModelName baseModel) => BaseModel = baseModel;
@@ -39,8 +42,8 @@ public sealed record DeploymentSpec
     public bool LongPrompt { get; private init; }
 
     /// <summary>
-    /// The field rules, those that need neither model nor inventory; all broken ones at once, as INVALID_ARGUMENT. The base model has its full
-    /// name by now.
+    /// The field rules, those that need neither model nor inventory; all broken ones at once, as INVALID_ARGUMENT. The
+    /// base model has its full name by now.
     /// </summary>
     /// <param name="defaultType">What a request without an accelerator type gets.</param>
     /// <param name="current">The spec to be updated; null at creation.</param>
@@ -106,7 +109,9 @@ public sealed record DeploymentSpec
         MaxContextLength = MaxContextLength == 0 ? null : MaxContextLength,
     };
 
-    /// <summary>Whether running replicas can serve the other spec too: nothing differs that a replica is started with.</summary>
+    /// <summary>
+    /// Whether running replicas can serve the other spec too: nothing differs that a replica is started with.
+    /// </summary>
     public bool RunsAs(DeploymentSpec other) =>
         (AcceleratorType, AcceleratorCount, MaxContextLength) == (other.AcceleratorType, other.AcceleratorCount, other.MaxContextLength);
 

@@ -8,7 +8,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Deployments;
 
-/// <summary>What is stored of a deployment's spec: the wire record with every default filled in, and what only the server knows.</summary>
+/// <summary>
+/// What is stored of a deployment's spec: the wire record with every default filled in, and what only the server knows.
+/// </summary>
 public sealed record DeploymentDocument
 {
     public required DeploymentResource Resource { get; init; }

@@ -8,7 +8,9 @@ public sealed class DeploymentsOptions
 {
     public const string Section = "Stoker:Deployments";
 
-    /// <summary>Tries before a create or an update is FAILED: with the waits between them some seven seconds and five loads.</summary>
+    /// <summary>
+    /// Tries before a create or an update is FAILED: with the waits between them some seven seconds and five loads.
+    /// </summary>
     [Range(1, 1000)]
     public int MaxTries { get; set; } = 5;
 
@@ -20,15 +22,22 @@ public sealed class DeploymentsOptions
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>After this long READY a replica's start counts as a success, and earlier failures are forgotten.</summary>
+    /// <summary>
+    /// After this long READY a replica's start counts as a success, and earlier failures are forgotten.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan StableAfter { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A replica that starts or loads and comes no further for this long is given up. Slow is no fault, standing still is.</summary>
+    /// <summary>
+    /// A replica that starts or loads and comes no further for this long is given up. Slow is no fault, standing still
+    /// is.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:05", "1.00:00:00")]
     public TimeSpan StartStall { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>A ready replica that does not answer for this long is replaced. A machine under load may be silent for seconds.</summary>
+    /// <summary>
+    /// A ready replica that does not answer for this long is replaced. A machine under load may be silent for seconds.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:05", "1.00:00:00")]
     public TimeSpan Unresponsive { get; set; } = TimeSpan.FromMinutes(1);
 
@@ -36,7 +45,9 @@ public sealed class DeploymentsOptions
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan SurgePatience { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long a deleted deployment is kept. The hosted platform does not say; a week covers a holiday.</summary>
+    /// <summary>
+    /// How long a deleted deployment is kept. The hosted platform does not say; a week covers a holiday.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
     public TimeSpan PurgeAfter { get; set; } = TimeSpan.FromDays(7);
 

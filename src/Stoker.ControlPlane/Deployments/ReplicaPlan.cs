@@ -15,7 +15,8 @@ public abstract record ReplicaStep(ReplicaId Id)
 }
 
 /// <summary>All that a plan is made of.</summary>
-/// <param name="Observed">Every replica that the runtime knows of this deployment, also those that the status does not.</param>
+/// <param name="Observed">Every replica that the runtime knows of this deployment, also those that the status does
+/// not.</param>
 /// <param name="ModelProblem">Why the model cannot be started now, or null.</param>
 /// <param name="TakenByOthers">Slots that are not this deployment's to give.</param>
 public sealed record ReplicaPlanInput(
@@ -28,13 +29,14 @@ public sealed record ReplicaPlanInput(
     DateTimeOffset Now);
 
 /// <summary>
-/// What to record and then to do for one deployment: the one place that decides about replicas. The status is to be written before the steps
-/// are taken, so that whoever comes next knows of every replica that may be there.
+/// What to record and then to do for one deployment: the one place that decides about replicas. The status is to be
+/// written before the steps are taken, so that whoever comes next knows of every replica that may be there.
 /// </summary>
 /// <param name="LookAgainAfter">When time alone changes the plan; null when only an event can.</param>
 /// <param name="Remove">Nothing is left of the deployment: remove its row instead of writing the status.</param>
 public sealed record ReplicaPlan(DeploymentStatus Status, IReadOnlyList<ReplicaStep> Steps, TimeSpan? LookAgainAfter, bool Remove)
 {
     /// <param name="newId">Makes the identities of new replicas.</param>
-    public static ReplicaPlan For(ReplicaPlanInput input, Func<ReplicaId> newId) => new ReplicaPlanner(input, newId).Plan();
+    public static ReplicaPlan For(ReplicaPlanInput input, Func<ReplicaId> newId) =>
+        new ReplicaPlanner(input, newId).Plan();
 }

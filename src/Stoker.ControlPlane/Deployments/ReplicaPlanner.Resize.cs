@@ -5,11 +5,15 @@ namespace Stoker.ControlPlane.Deployments;
 
 internal sealed partial class ReplicaPlanner
 {
-    private CapacityRequest Request => new(_deployment.Spec.Placement, _deployment.Spec.AcceleratorType, _deployment.Spec.AcceleratorCount);
+    private CapacityRequest Request =>
+        new(_deployment.Spec.Placement, _deployment.Spec.AcceleratorType, _deployment.Spec.AcceleratorCount);
 
     private bool IsCurrent(Replica replica) => replica.Revision == _deployment.Revision;
 
-    /// <summary>Step 3. Replicas of an older revision go one by one as new ones become ready, so that an update never serves with fewer.</summary>
+    /// <summary>
+    /// Step 3. Replicas of an older revision go one by one as new ones become ready, so that an update never serves
+    /// with fewer.
+    /// </summary>
     private void Resize()
     {
         StopSurplus(IsStale, Live.Count(IsStale)); // they serve nobody and hold slots
@@ -47,7 +51,9 @@ internal sealed partial class ReplicaPlanner
         }
     }
 
-    /// <summary>Waiting ones first, then starting ones, then ready ones, of each the newest: what has served longest stays.</summary>
+    /// <summary>
+    /// Waiting ones first, then starting ones, then ready ones, of each the newest: what has served longest stays.
+    /// </summary>
     private void StopSurplus(Func<Replica, bool> among, int count)
     {
         if (count <= 0) return;
@@ -60,7 +66,9 @@ internal sealed partial class ReplicaPlanner
         foreach (var replica in surplus) Stop(_replicas.IndexOf(replica));
     }
 
-    /// <summary>Step 4. Capacity is given before the start is recorded, so no two replicas are ever started on one slot.</summary>
+    /// <summary>
+    /// Step 4. Capacity is given before the start is recorded, so no two replicas are ever started on one slot.
+    /// </summary>
     private void Place()
     {
         for (var i = 0; i < _replicas.Count; i++)

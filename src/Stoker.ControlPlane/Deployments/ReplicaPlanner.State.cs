@@ -38,7 +38,11 @@ internal sealed partial class ReplicaPlanner
     private DeploymentState State(bool satisfied)
     {
         var status = _deployment.Status;
-        if (_deployment.Deletion is not null) return _replicas.Count > 0 || HasOrphans ? DeploymentState.Deleting : DeploymentState.Deleted;
+        if (_deployment.Deletion is not null)
+        {
+            return _replicas.Count > 0 || HasOrphans ? DeploymentState.Deleting : DeploymentState.Deleted;
+        }
+
         if (GaveUp) return DeploymentState.Failed;
         if (satisfied || status.ReadyGeneration == _deployment.Generation) return DeploymentState.Ready;
         if (OutOfTries) return DeploymentState.Failed;
@@ -51,7 +55,9 @@ internal sealed partial class ReplicaPlanner
     {
         if (state != DeploymentState.Deleted) return (null, null);
         var deleted = _deployment.Status.DeleteTime ?? _now;
-        return (deleted, _deployment.Deletion!.Hard ? deleted : _deployment.Status.PurgeTime ?? deleted + _options.PurgeAfter);
+        return (deleted, _deployment.Deletion!.Hard
+            ? deleted
+            : _deployment.Status.PurgeTime ?? deleted + _options.PurgeAfter);
     }
 
     private DeploymentCondition? Condition(DeploymentState state)
@@ -69,8 +75,15 @@ internal sealed partial class ReplicaPlanner
         if (Live.Count(replica => replica.State == ReplicaState.Ready) < Desired || Live.Any(replica => !IsCurrent(replica)))
         {
             if (input.ModelProblem is { } problem) return new(Code.FailedPrecondition, problem);
-            if (_replicas.Count(replica => replica.State == ReplicaState.Pending) is > 0 and var waiting) return Waiting(waiting);
-            if (failed is not null) return new(Code.Unavailable, $"A replica is being replaced. The last one said: {failed}");
+            if (_replicas.Count(replica => replica.State == ReplicaState.Pending) is > 0 and var waiting)
+            {
+                return Waiting(waiting);
+            }
+
+            if (failed is not null)
+            {
+                return new(Code.Unavailable, $"A replica is being replaced. The last one said: {failed}");
+            }
         }
 
         return null;

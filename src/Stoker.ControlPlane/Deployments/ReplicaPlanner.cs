@@ -6,15 +6,16 @@ using Stoker.ControlPlane.Runtimes;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// One making of a plan: (1) take in what is observed, (2) give up what hangs, (3) add and remove replicas towards the wanted count, (4) give
-/// waiting ones capacity, (5) name the state. Used once.
+/// One making of a plan: (1) take in what is observed, (2) give up what hangs, (3) add and remove replicas towards the
+/// wanted count, (4) give waiting ones capacity, (5) name the state. Used once.
 /// </summary>
 internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<ReplicaId> newId)
 {
     private readonly Deployment _deployment = input.Deployment;
     private readonly DeploymentsOptions _options = input.Options;
     private readonly DateTimeOffset _now = input.Now;
-    private readonly Dictionary<ReplicaId, ObservedReplica> _observed = input.Observed.ToDictionary(observed => observed.Id);
+    private readonly Dictionary<ReplicaId, ObservedReplica> _observed =
+        input.Observed.ToDictionary(observed => observed.Id);
     private readonly List<Replica> _replicas = [.. input.Deployment.Status.Replicas];
     private readonly List<ReplicaStep> _steps = [];
 
@@ -50,7 +51,8 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
             var replica = _replicas[i];
             if (replica.State == ReplicaState.Pending) continue;
             if (_observed.TryGetValue(replica.Id, out var seen)) TakeIn(i, replica, seen);
-            else if (replica.State == ReplicaState.Starting) _steps.Add(new ReplicaStep.Start(replica)); // recorded, never started: the owner was killed between
+            // recorded, never started: the owner was killed between
+            else if (replica.State == ReplicaState.Starting) _steps.Add(new ReplicaStep.Start(replica));
             else Drop(i, failure: replica.State == ReplicaState.Draining ? null : "its directory is gone");
         }
 
@@ -70,7 +72,8 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
         }
         else if (replica.State == ReplicaState.Draining)
         {
-            _steps.Add(new ReplicaStep.Stop(replica.Id)); // again: the owner may have been killed between record and stop
+            // again: the owner may have been killed between record and stop
+            _steps.Add(new ReplicaStep.Stop(replica.Id));
         }
         else
         {

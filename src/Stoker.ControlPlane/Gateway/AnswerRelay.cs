@@ -4,7 +4,10 @@ using Microsoft.Extensions.Options;
 
 namespace Stoker.ControlPlane.Gateway;
 
-/// <summary>Passes on answers that are not streams: read whole first, so that a replica that dies halfway becomes a proper error.</summary>
+/// <summary>
+/// Passes on answers that are not streams: read whole first, so that a replica that dies halfway becomes a proper
+/// error.
+/// </summary>
 internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptions<GatewayOptions> options)
 {
     // An error is a message; a replica that sends megabytes of it is broken.
@@ -16,13 +19,18 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
     private const string ProcessingTime = "fireworks-server-processing-time";
 
     /// <summary>A finished answer, with the client's name of the model in it.</summary>
-    /// <param name="replicaIsDone">Called when the replica has no more to do with it, however long the client then reads.</param>
+    /// <param name="replicaIsDone">Called when the replica has no more to do with it, however long the client then
+    /// reads.</param>
     /// <returns>The error to answer with instead, or null when the client has the answer.</returns>
     public async Task<InferenceError?> PassAnswerAsync(
         HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase, byte[] asked, Func<TimeSpan> elapsed, Action replicaIsDone)
     {
         using var body = new AnswerBuffer(budget);
-        if (await body.ReadAsync(upstream, phase, options.Value.GapTimeout, options.Value.MaxAnswerBytes) is { } error) return error;
+        if (await body.ReadAsync(upstream, phase, options.Value.GapTimeout, options.Value.MaxAnswerBytes) is { } error)
+        {
+            return error;
+        }
+
         replicaIsDone();
         if (AnswerScan.Run(body.Bytes.Span) is not { } answer) return RouteErrors.BrokeOff;
         var (before, name, after) = answer.ModelStart < 0
@@ -46,14 +54,21 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
         return null;
     }
 
-    /// <summary>A replica's refusal. Status and body are the client's when they are an error of this surface, about the request.</summary>
+    /// <summary>
+    /// A replica's refusal. Status and body are the client's when they are an error of this surface, about the request.
+    /// </summary>
     public async Task<InferenceError?> PassErrorAsync(HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase)
     {
         var status = (int)upstream.StatusCode;
-        // 401 and the like would be about the gateway's standing with the replica, which is none of the client's business.
+        // 401 and the like would be about the gateway's standing with the replica, which is none of the client's
+        // business.
         if (status is < 400 or 401 or 403 or 407) return RouteErrors.BrokeOff;
         using var body = new AnswerBuffer(budget);
-        if (await body.ReadAsync(upstream, phase, options.Value.GapTimeout, MaxErrorBytes) is not null) return RouteErrors.BrokeOff;
+        if (await body.ReadAsync(upstream, phase, options.Value.GapTimeout, MaxErrorBytes) is not null)
+        {
+            return RouteErrors.BrokeOff;
+        }
+
         if (!AnswerScan.IsError(body.Bytes.Span)) return RouteErrors.BrokeOff;
 
         var response = context.Response;

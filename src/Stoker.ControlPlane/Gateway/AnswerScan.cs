@@ -43,7 +43,9 @@ internal static class AnswerScan
         }
     }
 
-    /// <summary>Whether a body is an error that an OpenAI client can read: an object with an object <c>error</c>.</summary>
+    /// <summary>
+    /// Whether a body is an error that an OpenAI client can read: an object with an object <c>error</c>.
+    /// </summary>
     public static bool IsError(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body);

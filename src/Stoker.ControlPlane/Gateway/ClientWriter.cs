@@ -4,7 +4,10 @@ using Microsoft.Extensions.Options;
 
 namespace Stoker.ControlPlane.Gateway;
 
-/// <summary>Writes to clients, none of whom may keep a write waiting for longer than <see cref="GatewayOptions.SlowReaderTimeout"/>.</summary>
+/// <summary>
+/// Writes to clients, none of whom may keep a write waiting for longer than <see
+/// cref="GatewayOptions.SlowReaderTimeout"/>.
+/// </summary>
 internal sealed class ClientWriter(TimeProvider time, IOptions<GatewayOptions> options)
 {
     // What one write hands over: a client that takes this much within the timeout is slow, not stalled.
@@ -39,5 +42,6 @@ internal sealed class ClientWriter(TimeProvider time, IOptions<GatewayOptions> o
         return true;
     }
 
-    private static bool IsThere(HttpContext context, bool isCompleted) => !isCompleted && !context.RequestAborted.IsCancellationRequested;
+    private static bool IsThere(HttpContext context, bool isCompleted) =>
+        !isCompleted && !context.RequestAborted.IsCancellationRequested;
 }

@@ -21,10 +21,13 @@ internal enum StreamEnd
     SlowReader,
 }
 
-/// <summary>Passes a replica's events on, each with a flush of its own, with the client's name of the model in them.</summary>
+/// <summary>
+/// Passes a replica's events on, each with a flush of its own, with the client's name of the model in them.
+/// </summary>
 /// <remarks>
-/// The head of the answer goes out with the first event: a replica that fails before it still gets the client a proper status. One event
-/// at a time is held; a client that reads slowly stops the reading here, and by that the replica's writing, until its time is up.
+/// The head of the answer goes out with the first event: a replica that fails before it still gets the client a proper
+/// status. One event at a time is held; a client that reads slowly stops the reading here, and by that the replica's
+/// writing, until its time is up.
 /// </remarks>
 internal sealed class EventRelay(
     HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked)
@@ -64,7 +67,11 @@ internal sealed class EventRelay(
             (_start, _searched) = (_start + length, 0);
             if (!context.Response.HasStarted) SendHead();
             Write(frame.Span);
-            if (!await client.FlushAsync(context)) return phase.ClientGone ? StreamEnd.ClientGone : StreamEnd.SlowReader;
+            if (!await client.FlushAsync(context))
+            {
+                return phase.ClientGone ? StreamEnd.ClientGone : StreamEnd.SlowReader;
+            }
+
             if (SseFrames.IsDone(frame.Span)) return StreamEnd.Complete;
             if (SseFrames.IsError(frame.Span)) return StreamEnd.ReplicaError;
         }

@@ -11,7 +11,9 @@ namespace Stoker.ControlPlane.Gateway;
 internal sealed record Exchange(
     HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, string RequestId, long Arrived);
 
-/// <summary>Sends a request to a replica and passes the answer on. Every place it takes there it gives back, however it ends.</summary>
+/// <summary>
+/// Sends a request to a replica and passes the answer on. Every place it takes there it gives back, however it ends.
+/// </summary>
 internal sealed partial class Forwarder(
     ReplicaClient replicas,
     ClientWriter client,
@@ -40,10 +42,14 @@ internal sealed partial class Forwarder(
         using var secondLease = exchange.Route.Pick(except: lease.Replica);
         if (secondLease is null) return RouteErrors.Unreachable;
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
-        return second is null ? error ?? RouteErrors.Unreachable : await PassAsync(exchange, secondLease, second, served, phase);
+        return second is null
+            ? error ?? RouteErrors.Unreachable
+            : await PassAsync(exchange, secondLease, second, served, phase);
     }
 
-    /// <returns>The head of an answer, or an error; neither when the replica could not be reached and nothing was sent.</returns>
+    /// <returns>
+    /// The head of an answer, or an error; neither when the replica could not be reached and nothing was sent.
+    /// </returns>
     private async Task<(HttpResponseMessage? Answer, InferenceError? Error)> SendAsync(
         Exchange exchange, ReplicaTarget replica, byte[] served, PhaseTimeout phase)
     {
@@ -70,7 +76,8 @@ internal sealed partial class Forwarder(
         }
         catch (OperationCanceledException) when (!phase.ClientGone)
         {
-            LogFailed(exchange.RequestId, replica.ReplicaId, HttpRequestError.ConnectionError, content.Started); // the connect timeout
+            // the connect timeout
+            LogFailed(exchange.RequestId, replica.ReplicaId, HttpRequestError.ConnectionError, content.Started);
             return (null, content.Started ? RouteErrors.BrokeOff : null);
         }
     }
@@ -96,7 +103,11 @@ internal sealed partial class Forwarder(
         Exchange exchange, ReplicaLease lease, HttpResponseMessage answer, byte[] served, PhaseTimeout phase)
     {
         var asked = ModelNames.Quote(exchange.Request.Model);
-        if (answer.StatusCode != HttpStatusCode.OK) return await answers.PassErrorAsync(exchange.Context, answer, phase);
+        if (answer.StatusCode != HttpStatusCode.OK)
+        {
+            return await answers.PassErrorAsync(exchange.Context, answer, phase);
+        }
+
         var isStream = answer.Content.Headers.ContentType?.MediaType == "text/event-stream";
         if (isStream != exchange.Request.Stream) return RouteErrors.BrokeOff;
         if (isStream) return await PassStreamAsync(exchange.Context, answer, phase, served, asked);
@@ -124,7 +135,8 @@ internal sealed partial class Forwarder(
                 metrics.Broke("SLOW_READER");
                 context.Abort();
                 return null;
-            default: throw new OperationCanceledException("The client hung up", context.RequestAborted); // nobody is there to be told
+            // nobody is there to be told
+            default: throw new OperationCanceledException("The client hung up", context.RequestAborted);
         }
     }
 

@@ -13,7 +13,9 @@ public static class GatewayEndpoints
     // Official clients with a changed base URL leave "/inference" out.
     private static readonly string[] Prefixes = [Prefix, "/v1"];
 
-    /// <summary>The inference surface. Its routes check keys themselves, since their refusals have another form.</summary>
+    /// <summary>
+    /// The inference surface. Its routes check keys themselves, since their refusals have another form.
+    /// </summary>
     public static void MapGateway(this IEndpointRouteBuilder routes)
     {
         foreach (var prefix in Prefixes)
@@ -28,7 +30,8 @@ public static class GatewayEndpoints
         routes.Map(Prefix + "/{**path}", UnknownPathAsync).WithMetadata(new RequiresKeyMetadata());
     }
 
-    private static InferenceHandler Handler(HttpContext context) => context.RequestServices.GetRequiredService<InferenceHandler>();
+    private static InferenceHandler Handler(HttpContext context) =>
+        context.RequestServices.GetRequiredService<InferenceHandler>();
 
     /// <summary>404, or 405 for a path that exists with another method: this route catches those as well.</summary>
     private static Task UnknownPathAsync(HttpContext context)

@@ -27,7 +27,8 @@ internal sealed class GatewayMetrics : IDisposable
 
     public void Began() => _inFlight.Add(1);
 
-    /// <param name="outcome"><c>answered</c>, <c>client_gone</c>, <c>internal</c>, or a code of <see cref="InferenceError"/>.</param>
+    /// <param name="outcome"><c>answered</c>, <c>client_gone</c>, <c>internal</c>, or a code of <see
+    /// cref="InferenceError"/>.</param>
     public void Ended(string outcome)
     {
         _inFlight.Add(-1);

@@ -8,14 +8,20 @@ public sealed class GatewayOptions
 {
     public const string Section = "Stoker:Gateway";
 
-    /// <summary>Top-level keys that the surface does not know are passed over instead of refused; engines of other makers may still refuse them.</summary>
+    /// <summary>
+    /// Top-level keys that the surface does not know are passed over instead of refused; engines of other makers may
+    /// still refuse them.
+    /// </summary>
     public bool RelaxUnknownFields { get; set; }
 
     /// <summary>16 MiB hold some four million tokens of text; what is longer is refused with 413.</summary>
     [Range(1_024, 1 << 30)]
     public int MaxBodyBytes { get; set; } = 16 << 20;
 
-    /// <summary>All bodies and whole answers that are being held at once. Beyond it requests are refused with 503 until others end.</summary>
+    /// <summary>
+    /// All bodies and whole answers that are being held at once. Beyond it requests are refused with 503 until others
+    /// end.
+    /// </summary>
     [Range(1 << 20, 1L << 40)]
     public long MaxHeldBodyBytes { get; set; } = 1L << 30;
 
@@ -23,11 +29,16 @@ public sealed class GatewayOptions
     [Range(8, 512)]
     public int MaxDepth { get; set; } = 64;
 
-    /// <summary>One event of a stream. A token with twenty alternatives takes some 4 KiB; 128 choices in one event half a megabyte.</summary>
+    /// <summary>
+    /// One event of a stream. A token with twenty alternatives takes some 4 KiB; 128 choices in one event half a
+    /// megabyte.
+    /// </summary>
     [Range(4_096, 1 << 30)]
     public int MaxEventBytes { get; set; } = 4 << 20;
 
-    /// <summary>An answer that is not streamed: 128 choices of 2,000 tokens with log-probabilities stay below it.</summary>
+    /// <summary>
+    /// An answer that is not streamed: 128 choices of 2,000 tokens with log-probabilities stay below it.
+    /// </summary>
     [Range(4_096, 1 << 30)]
     public int MaxAnswerBytes { get; set; } = 64 << 20;
 
@@ -35,26 +46,37 @@ public sealed class GatewayOptions
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan RequestBodyTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Below it, after <see cref="MinBodyRateGrace"/>, a client counts as stalling on purpose. Kestrel's own default.</summary>
+    /// <summary>
+    /// Below it, after <see cref="MinBodyRateGrace"/>, a client counts as stalling on purpose. Kestrel's own default.
+    /// </summary>
     [Range(1, 1 << 30)]
     public double MinBodyBytesPerSecond { get; set; } = 240;
 
     [Range(typeof(TimeSpan), "00:00:01.001", "01:00:00")]
     public TimeSpan MinBodyRateGrace { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>To connect to a replica: they are near, so that one which does not accept within it is in trouble.</summary>
+    /// <summary>
+    /// To connect to a replica: they are near, so that one which does not accept within it is in trouble.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>From the request to the head of the answer, which a whole answer gets after its last token: hence so long.</summary>
+    /// <summary>
+    /// From the request to the head of the answer, which a whole answer gets after its last token: hence so long.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan FirstByteTimeout { get; set; } = TimeSpan.FromMinutes(20);
 
-    /// <summary>Between two reads of an answer: a decode step takes well under a second, a preempted sequence waits for others.</summary>
+    /// <summary>
+    /// Between two reads of an answer: a decode step takes well under a second, a preempted sequence waits for others.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan GapTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long one write to a client may wait before its request is cancelled, so that it does not hold a place in a batch.</summary>
+    /// <summary>
+    /// How long one write to a client may wait before its request is cancelled, so that it does not hold a place in a
+    /// batch.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan SlowReaderTimeout { get; set; } = TimeSpan.FromSeconds(30);
 }

@@ -8,8 +8,8 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>A failure as OpenAI clients read it: <c>{"error":{"message","type","param","code"}}</c>.</summary>
 /// <remarks>
-/// It has its HTTP status itself: on this surface some statuses (408, 413, 415, 502) have no gRPC code. The message goes to the
-/// caller alone and may name a key of the request's body; nothing of it is logged.
+/// It has its HTTP status itself: on this surface some statuses (408, 413, 415, 502) have no gRPC code. The message
+/// goes to the caller alone and may name a key of the request's body; nothing of it is logged.
 /// </remarks>
 /// <param name="Code">Stable and machine-readable, such as <c>NOT_FOUND</c>.</param>
 /// <param name="Param">The field at fault; null when it is none.</param>

@@ -12,9 +12,10 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>One inference request from its first byte to its last.</summary>
 /// <remarks>
-/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 pick a replica and forward (<see cref="Forwarder"/>).
-/// An error before the head of the answer is returned and written here, in one place. Nothing of a body is logged: of an
-/// unforeseen exception only its type and stack are, because a message may quote what it choked on.
+/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 pick a replica and forward (<see
+/// cref="Forwarder"/>). An error before the head of the answer is returned and written here, in one place. Nothing of a
+/// body is logged: of an unforeseen exception only its type and stack are, because a message may quote what it choked
+/// on.
 /// </remarks>
 internal sealed partial class InferenceHandler(
     Authenticator authenticator,
@@ -70,7 +71,8 @@ internal sealed partial class InferenceHandler(
         // 4
         var table = routing.Current;
         if (!table.IsKnown) return RouteErrors.NothingKnown;
-        var route = ModelReference.Parse(request!.Model) is { } reference ? table.Find(caller.Account, reference) : null;
+        var route =
+            ModelReference.Parse(request!.Model) is { } reference ? table.Find(caller.Account, reference) : null;
         if (route is null) return InferenceError.ModelNotFound;
 
         // 5
@@ -107,7 +109,10 @@ internal sealed partial class InferenceHandler(
         }
     }
 
-    /// <summary>After a bug: an error while the head is not out, a cut connection otherwise, so that nobody takes the half for the whole.</summary>
+    /// <summary>
+    /// After a bug: an error while the head is not out, a cut connection otherwise, so that nobody takes the half for
+    /// the whole.
+    /// </summary>
     private static async Task EndBrokenAsync(HttpContext context)
     {
         if (context.Response.HasStarted) context.Abort();

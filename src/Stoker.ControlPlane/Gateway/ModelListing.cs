@@ -10,7 +10,8 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>GET /models: what the caller's key can call, in OpenAI's form.</summary>
 /// <remarks>
-/// A model with a deployment is there by its own name, which leads to its default deployment; every deployment is there by its full
+/// A model with a deployment is there by its own name, which leads to its default deployment; every deployment is there
+/// by its full
 /// <c>model#deployment</c> name. Deployments that will not answer (failed, parked, being deleted) are not.
 /// </remarks>
 internal sealed class ModelListing(Authenticator authenticator, RoutingSource routing)

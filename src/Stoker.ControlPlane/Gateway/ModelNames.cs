@@ -3,17 +3,21 @@ using System.Text.Json;
 
 namespace Stoker.ControlPlane.Gateway;
 
-/// <summary>The model's name in requests and answers: the client's on the outside, the replica's on the inside.</summary>
+/// <summary>
+/// The model's name in requests and answers: the client's on the outside, the replica's on the inside.
+/// </summary>
 internal static class ModelNames
 {
     /// <summary>A name as a JSON string, quotes included.</summary>
     public static byte[] Quote(string name) =>
         [(byte)'"', .. JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes, (byte)'"'];
 
-    /// <summary>Where an event or body gives <paramref name="served"/> as its <c>model</c>; a start of -1 when nowhere.</summary>
+    /// <summary>
+    /// Where an event or body gives <paramref name="served"/> as its <c>model</c>; a start of -1 when nowhere.
+    /// </summary>
     /// <remarks>
-    /// The bytes <c>"model":</c> cannot stand inside a JSON string, whose quotes are escaped. They can be a key elsewhere (a token of that
-    /// text among log-probabilities, with a number): hence the look at the value.
+    /// The bytes <c>"model":</c> cannot stand inside a JSON string, whose quotes are escaped. They can be a key
+    /// elsewhere (a token of that text among log-probabilities, with a number): hence the look at the value.
     /// </remarks>
     /// <param name="served">The replica's name as a JSON string.</param>
     public static (int Start, int End) Find(ReadOnlySpan<byte> json, ReadOnlySpan<byte> served)

@@ -1,6 +1,8 @@
 namespace Stoker.ControlPlane.Gateway;
 
-/// <summary>Ends a request when its client hangs up, or when the phase it is in takes too long. Each phase sets its own limit.</summary>
+/// <summary>
+/// Ends a request when its client hangs up, or when the phase it is in takes too long. Each phase sets its own limit.
+/// </summary>
 internal sealed class PhaseTimeout : IDisposable
 {
     private readonly CancellationTokenSource _source;

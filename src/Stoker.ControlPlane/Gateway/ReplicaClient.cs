@@ -7,8 +7,8 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>Pooled connections to replicas, over unix sockets and TCP.</summary>
 /// <remarks>
-/// A general HTTP client's habits are wrong here and are off: proxies, redirects, cookies, decompression, trace headers, one timeout
-/// for everything, and reading on after a client hung up (that would keep the replica at work).
+/// A general HTTP client's habits are wrong here and are off: proxies, redirects, cookies, decompression, trace
+/// headers, one timeout for everything, and reading on after a client hung up (that would keep the replica at work).
 /// </remarks>
 internal sealed class ReplicaClient : IDisposable
 {
@@ -41,7 +41,8 @@ internal sealed class ReplicaClient : IDisposable
     public async Task<HttpResponseMessage> SendAsync(
         ReplicaTarget replica, string path, HttpContent content, string requestId, CancellationToken cancellation)
     {
-        // The message is not disposed: that would dispose the content, which is its maker's. The host tells the pool replicas apart.
+        // The message is not disposed: that would dispose the content, which is its maker's. The host tells the pool
+        // replicas apart.
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri(replica.Address ?? new Uri($"http://{replica.ReplicaId}.replica"), path))
         {
             Content = content,
@@ -56,7 +57,8 @@ internal sealed class ReplicaClient : IDisposable
 
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {
-        var path = context.InitialRequestMessage.Options.TryGetValue(Target, out var replica) ? replica.SocketPath : null;
+        var path =
+            context.InitialRequestMessage.Options.TryGetValue(Target, out var replica) ? replica.SocketPath : null;
         var socket = path is null
             ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
             : new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

@@ -38,7 +38,8 @@ internal sealed class RequestBody(GatewayOptions options, BodyBudget budget) : I
     private InferenceError? Grow()
     {
         // One byte more than allowed, so that a body of just the limit still finds its end.
-        var size = Math.Min(Math.Max(_buffer.Length * 2, FirstBytes), Math.Max(options.MaxBodyBytes + 1, _buffer.Length + 1));
+        var size =
+            Math.Min(Math.Max(_buffer.Length * 2, FirstBytes), Math.Max(options.MaxBodyBytes + 1, _buffer.Length + 1));
         if (!budget.TryTake(size)) return Busy;
         var larger = ArrayPool<byte>.Shared.Rent(size);
         budget.Adjust(larger.Length - size); // the pool rounds up

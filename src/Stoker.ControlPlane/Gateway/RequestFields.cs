@@ -17,20 +17,22 @@ internal sealed record RequestField(string Name, int Index, Surface On);
 
 /// <summary>Every top-level key that an inference request may have.</summary>
 /// <remarks>
-/// Names only: values, and known parameters that do not work, are refused by the replica in one place, because what works depends on the
-/// engine behind it, which the gateway does not know. Its 400 reaches the client as it is.
+/// Names only: values, and known parameters that do not work, are refused by the replica in one place, because what
+/// works depends on the engine behind it, which the gateway does not know. Its 400 reaches the client as it is.
 /// </remarks>
 internal static class RequestFields
 {
     /// <summary>No key of the surface is longer; a longer one in a request is unknown without a look.</summary>
     public const int MaxNameLength = 64;
 
-    private static readonly FrozenDictionary<string, RequestField> Table = Build().ToFrozenDictionary(field => field.Name);
+    private static readonly FrozenDictionary<string, RequestField> Table =
+        Build().ToFrozenDictionary(field => field.Name);
 
     private static readonly FrozenDictionary<string, RequestField>.AlternateLookup<ReadOnlySpan<char>> ByName =
         Table.GetAlternateLookup<ReadOnlySpan<char>>();
 
-    // An engine's own controls, which the gateway sets: a client that could set them would read others' cache or jump the queue.
+    // An engine's own controls, which the gateway sets: a client that could set them would read others' cache or jump
+    // the queue.
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Internal =
         new[] { "cache_salt", "request_id", "priority", "kv_transfer_params", "vllm_xargs" }
             .ToFrozenSet().GetAlternateLookup<ReadOnlySpan<char>>();

@@ -3,19 +3,24 @@ using Microsoft.AspNetCore.Http;
 
 namespace Stoker.ControlPlane.Gateway;
 
-/// <summary>A request's two names: ours, which replicas and logs know, and the client's, which is only echoed.</summary>
+/// <summary>
+/// A request's two names: ours, which replicas and logs know, and the client's, which is only echoed.
+/// </summary>
 internal static class RequestIds
 {
     private const string ClientHeader = "x-request-id";
     private const string OwnHeader = "x-fireworks-request-id";
     private const int MaxClientLength = 128;
 
-    /// <summary>Makes our id, and puts both on the answer. A client's id that is no plain text of a decent length is not echoed.</summary>
+    /// <summary>
+    /// Makes our id, and puts both on the answer. A client's id that is no plain text of a decent length is not echoed.
+    /// </summary>
     public static string Assign(HttpContext context)
     {
         var own = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var sent = context.Request.Headers[ClientHeader];
-        var client = sent.Count == 1 && sent[0] is { Length: > 0 and <= MaxClientLength } text && IsPlain(text) ? text : own;
+        var client =
+            sent.Count == 1 && sent[0] is { Length: > 0 and <= MaxClientLength } text && IsPlain(text) ? text : own;
         context.Response.OnStarting(() =>
         {
             context.Response.Headers[ClientHeader] = client;

@@ -12,8 +12,9 @@ internal sealed record ScannedRequest(string Model, int ModelStart, int ModelEnd
 
 /// <summary>One pass over an inference request's body: is it sound, and what does it name?</summary>
 /// <remarks>
-/// Keys are compared with their escapes resolved, and none may come twice: JSON parsers disagree about which one counts, and what was
-/// authorised has to be what runs. Errors give positions and names of keys, never values. Only names of keys are echoed, cut to
+/// Keys are compared with their escapes resolved, and none may come twice: JSON parsers disagree about which one
+/// counts, and what was authorised has to be what runs. Errors give positions and names of keys, never values. Only
+/// names of keys are echoed, cut to
 /// <see cref="RequestFields.MaxNameLength"/>.
 /// </remarks>
 internal ref struct RequestScan
@@ -55,7 +56,11 @@ internal ref struct RequestScan
                 $"The body is not valid JSON, or nested deeper than {options.MaxDepth} levels, at line {line}, byte {column}"));
         }
 
-        if (scan._model is null) return InferenceError.Invalid("model is required: name a model or deployment", "model");
+        if (scan._model is null)
+        {
+            return InferenceError.Invalid("model is required: name a model or deployment", "model");
+        }
+
         request = new(scan._model, scan._modelStart, scan._modelEnd, scan._stream);
         return null;
     }
@@ -63,7 +68,11 @@ internal ref struct RequestScan
     private InferenceError? ReadFields()
     {
         _reader.Read();
-        if (_reader.TokenType != JsonTokenType.StartObject) return InferenceError.Invalid("The body must be a JSON object");
+        if (_reader.TokenType != JsonTokenType.StartObject)
+        {
+            return InferenceError.Invalid("The body must be a JSON object");
+        }
+
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             if (ReadField() is { } error) return error;
@@ -80,7 +89,11 @@ internal ref struct RequestScan
         var name = text[..length];
         var field = RequestFields.Find(name, _surface);
         if (RequestFields.IsInternal(name) || (field is null && !_relaxed)) return Extra(name.ToString());
-        if (!MarkSeen(field, name)) return InferenceError.Invalid($"Field '{name}' is there twice: send it once", name.ToString());
+        if (!MarkSeen(field, name))
+        {
+            return InferenceError.Invalid($"Field '{name}' is there twice: send it once", name.ToString());
+        }
+
         _reader.Read();
         switch (name)
         {
@@ -122,7 +135,9 @@ internal ref struct RequestScan
         return isNew;
     }
 
-    /// <summary>The key with escapes resolved; false when it is longer than any key of the surface, or no text at all.</summary>
+    /// <summary>
+    /// The key with escapes resolved; false when it is longer than any key of the surface, or no text at all.
+    /// </summary>
     private readonly bool TryReadName(Span<char> buffer, out int length)
     {
         length = 0;

@@ -3,7 +3,9 @@ using System.Net.Http.Headers;
 
 namespace Stoker.ControlPlane.Gateway;
 
-/// <summary>A client's body with another model's name in it; every other byte is the client's own, and none is copied.</summary>
+/// <summary>
+/// A client's body with another model's name in it; every other byte is the client's own, and none is copied.
+/// </summary>
 internal sealed class SplicedContent : HttpContent
 {
     private readonly ReadOnlyMemory<byte> _before;

@@ -3,22 +3,28 @@ using Stoker.Api.Problems;
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>
-/// Looks into a folder of Hugging Face files. The control plane knows no engine: the server implements this with the one it has.
+/// Looks into a folder of Hugging Face files. The control plane knows no engine: the server implements this with the
+/// one it has.
 /// </summary>
 public interface IModelInspector
 {
     /// <summary>Describes the files without loading the weights.</summary>
-    /// <param name="baseFolder">For an addon: its base's files, which its tensors are held against; null for other kinds.</param>
-    /// <returns>A problem of INVALID_ARGUMENT naming file, item and reason when the folder holds no usable model.</returns>
+    /// <param name="baseFolder">For an addon: its base's files, which its tensors are held against; null for other
+    /// kinds.</param>
+    /// <returns>
+    /// A problem of INVALID_ARGUMENT naming file, item and reason when the folder holds no usable model.
+    /// </returns>
     Task<Result<ModelInspection>> InspectAsync(string folder, string? baseFolder, CancellationToken cancellation);
 }
 
 /// <summary>What the files of a model say about it.</summary>
-/// <param name="Kind">A base model, a LoRA addon (<see cref="ModelKind.HfPeftAddon"/>) or a draft head (<see cref="ModelKind.DraftAddon"/>).</param>
+/// <param name="Kind">A base model, a LoRA addon (<see cref="ModelKind.HfPeftAddon"/>) or a draft head (<see
+/// cref="ModelKind.DraftAddon"/>).</param>
 /// <param name="ModelType">The architecture, such as <c>llama</c>; null for addons, which have their base's.</param>
 /// <param name="Precisions">As what the weights can run without preparation.</param>
 /// <param name="WeightBytes">Size of the weights in memory as stored, for planning.</param>
-/// <param name="DefaultSamplingParams">From <c>generation_config.json</c>: temperature, top_p, top_k and the like.</param>
+/// <param name="DefaultSamplingParams">From <c>generation_config.json</c>: temperature, top_p, top_k and the
+/// like.</param>
 /// <param name="Peft">The adapter's shape; null for other kinds.</param>
 /// <param name="Warnings">What is odd but works, for the answer of <c>:validateUpload</c>.</param>
 public sealed record ModelInspection(

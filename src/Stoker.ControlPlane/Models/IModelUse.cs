@@ -5,6 +5,8 @@ namespace Stoker.ControlPlane.Models;
 /// <summary>Who uses models. Later slices register one each; a model in use cannot be deleted or filled anew.</summary>
 public interface IModelUse
 {
-    /// <summary>Names of up to a few resources that use the model, such as its deployments; empty when none does.</summary>
+    /// <summary>
+    /// Names of up to a few resources that use the model, such as its deployments; empty when none does.
+    /// </summary>
     Task<IReadOnlyList<string>> FindUsersAsync(ModelName model, CancellationToken cancellation);
 }

@@ -4,7 +4,8 @@ using Stoker.Api.Resources;
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>A model as the other slices see it: what its owner said and what its files say, taken together.</summary>
-/// <param name="Folder">The local folder with its files; null while it has none: an entry of the catalogue or an upload under way.</param>
+/// <param name="Folder">The local folder with its files; null while it has none: an entry of the catalogue or an upload
+/// under way.</param>
 /// <param name="ContextLength">The maximum; what the owner set wins over what the files say.</param>
 /// <param name="BaseModel">The base of an addon or of a draft head; null for base models.</param>
 /// <param name="SupportsChat">There is a conversation style or a chat template.</param>
@@ -39,7 +40,9 @@ public sealed record Model(
 
     public IReadOnlyDictionary<string, double> DefaultSamplingParams { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Names this very set of files: addons are told apart by it and not by their name, which may be used again.</summary>
+    /// <summary>
+    /// Names this very set of files: addons are told apart by it and not by their name, which may be used again.
+    /// </summary>
     public string? FilesDigest { get; init; }
 
     public bool IsAddon => Kind is ModelKind.HfPeftAddon or ModelKind.HfTeftAddon;

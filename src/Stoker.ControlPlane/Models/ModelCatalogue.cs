@@ -6,7 +6,9 @@ using Stoker.Api.Resources;
 
 namespace Stoker.ControlPlane.Models;
 
-/// <summary>One line of <c>catalogue.json</c>: a model of the library that comes with us, or one that an operator may fill.</summary>
+/// <summary>
+/// One line of <c>catalogue.json</c>: a model of the library that comes with us, or one that an operator may fill.
+/// </summary>
 /// <param name="Folder">Its folder in the library's; null for an entry without weights.</param>
 internal sealed record CatalogueEntry(string Id, string? Folder, ModelResource Spec);
 
@@ -29,7 +31,8 @@ internal sealed class ModelCatalogue
         return new ModelCatalogue(entries.Select(entry => entry with { Spec = entry.Spec with { Public = true } }));
     }
 
-    public CatalogueEntry? Find(ModelName name) => _entries.GetValueOrDefault(name) is { Folder: null } entry ? entry : null;
+    public CatalogueEntry? Find(ModelName name) =>
+        _entries.GetValueOrDefault(name) is { Folder: null } entry ? entry : null;
 
     /// <summary>The status of an entry without weights: what to do about it.</summary>
     public static StatusResource NotFilled(ModelName name) => new(

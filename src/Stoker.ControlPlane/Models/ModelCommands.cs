@@ -16,7 +16,11 @@ internal sealed partial class ModelCommands(
     public async Task<Result<ModelResource>> CreateAsync(
         AccountName account, UserName by, CreateModelRequest request, CancellationToken cancellation)
     {
-        if (request.Cluster is not null) return Problem.Unimplemented("cluster is not available in this version: leave it out");
+        if (request.Cluster is not null)
+        {
+            return Problem.Unimplemented("cluster is not available in this version: leave it out");
+        }
+
         var violations = new Violations();
         var id = violations.Parse<ResourceId>("model_id", request.ModelId);
         violations.Require(id is null || id.IsUserChosen, "model_id", $"must be {ResourceId.Rule}");
@@ -42,7 +46,8 @@ internal sealed partial class ModelCommands(
         ModelName name, ModelResource spec, CancellationToken cancellation)
     {
         using var passage = await gates.EnterAsync(name, cancellation);
-        // Files without a row are what a killed delete left behind; with a row they are the model's, and the store refuses the create.
+        // Files without a row are what a killed delete left behind; with a row they are the model's, and the store
+        // refuses the create.
         if (await _rows.FindAsync(name, cancellation) is null) files.Remove(name);
         return await _rows.CreateAsync(name, spec, ModelStatus.Empty(NoFilesYet(name)), cancellation);
     }
@@ -57,11 +62,14 @@ internal sealed partial class ModelCommands(
         if (!ModelSpec.From(resource with { CreatedBy = null }).TryGet(out var spec, out problem)) return problem;
         if ((PublicElsewhere(name, spec) ?? Misfit(row, spec)) is { } refused) return refused;
         if (!(await LinkAsync(name, spec, cancellation)).TryGet(out spec, out problem)) return problem;
-        var written = await _rows.UpdateSpecAsync(row, spec.Resource with { CreatedBy = row.Spec.CreatedBy }, cancellation);
+        var written =
+            await _rows.UpdateSpecAsync(row, spec.Resource with { CreatedBy = row.Spec.CreatedBy }, cancellation);
         return written.TryGet(out row, out problem) ? ModelView.Of(row) : problem;
     }
 
-    /// <summary>Refused while anything uses the model. The row goes first: from then on nobody finds the files.</summary>
+    /// <summary>
+    /// Refused while anything uses the model. The row goes first: from then on nobody finds the files.
+    /// </summary>
     public async Task<Result<EmptyResponse>> DeleteAsync(ModelName name, CancellationToken cancellation)
     {
         using var passage = await gates.EnterAsync(name, cancellation);
@@ -80,12 +88,15 @@ internal sealed partial class ModelCommands(
         var deleted = await _rows.DeleteAsync(row, cancellation);
         if (deleted.Problem is { } problem) return problem;
         files.Remove(name);
-        if (catalogue.Find(name) is { } entry) await CreateEntryAsync(name, entry); // the library shows it as not filled again
+        // the library shows it as not filled again
+        if (catalogue.Find(name) is { } entry) await CreateEntryAsync(name, entry);
         LogDeleted(name);
         return new EmptyResponse();
     }
 
-    /// <summary>Models are shared through the library alone; to accept the wish and share nothing would be a lie.</summary>
+    /// <summary>
+    /// Models are shared through the library alone; to accept the wish and share nothing would be a lie.
+    /// </summary>
     private static Problem? PublicElsewhere(ModelName name, ModelSpec spec)
     {
         if (spec.Resource.Public != true || name.Parent == AccountName.Library) return null;
@@ -108,13 +119,17 @@ internal sealed partial class ModelCommands(
         return ModelFit.Check(spec, seen);
     }
 
-    /// <summary>What stands in the way of a delete: deployments and the like, addons of the model, models that name it as their draft.</summary>
+    /// <summary>
+    /// What stands in the way of a delete: deployments and the like, addons of the model, models that name it as their
+    /// draft.
+    /// </summary>
     private async Task<List<string>> UsersAsync(ModelName name, CancellationToken cancellation)
     {
         const int Shown = 5;
         var users = new List<string>();
         foreach (var use in uses) users.AddRange(await use.FindUsersAsync(name, cancellation));
-        var isEntry = name.Parent == AccountName.Library && catalogue.Find(name) is not null; // it stays there, without files
+        // it stays there, without files
+        var isEntry = name.Parent == AccountName.Library && catalogue.Find(name) is not null;
         var models = isEntry ? [] : (await _rows.ListAsync(null, cancellation)).Items;
         users.AddRange(models
             .Where(row => row.Spec.PeftDetails?.BaseModel == name.ToString() || row.Spec.DefaultDraftModel == name.ToString())

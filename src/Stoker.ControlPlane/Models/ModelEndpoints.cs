@@ -10,7 +10,9 @@ using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Models;
 
-/// <summary><c>/v1/accounts/{account}/models</c>. Identifiers are bound as text, so that a malformed one is answered as missing.</summary>
+/// <summary>
+/// <c>/v1/accounts/{account}/models</c>. Identifiers are bound as text, so that a malformed one is answered as missing.
+/// </summary>
 public static class ModelEndpoints
 {
     private const string Collection = "/v1/accounts/{account}/models";
@@ -49,14 +51,16 @@ public static class ModelEndpoints
     private static async Task<Results<JsonHttpResult<ListModelsResponse>, ProblemResult>> List(
         string account, HttpContext context, ModelStore store, CancellationToken cancellation)
     {
-        var parent = new AccountName(ResourceId.Parse(account)); // access is checked: it is the caller's own or the library
+        // access is checked: it is the caller's own or the library
+        var parent = new AccountName(ResourceId.Parse(account));
         if (!ListQuery.From(context.Request.Query, parent.ToString(), ModelView.Listing).TryGet(out var query, out var problem))
         {
             return new ProblemResult(problem);
         }
 
         var rows = (await store.Rows.ListAsync(parent.ToString(), cancellation)).Items;
-        var page = query.Of(rows.Where(row => IsVisible(row.Name, row.Spec, context.GetPrincipal())).Select(ModelView.Of));
+        var page =
+            query.Of(rows.Where(row => IsVisible(row.Name, row.Spec, context.GetPrincipal())).Select(ModelView.Of));
         return TypedResults.Json(
             new ListModelsResponse { Models = page.Items, NextPageToken = page.NextPageToken, TotalSize = page.TotalSize },
             WireJson.Context.ListModelsResponse);
@@ -110,5 +114,6 @@ public static class ModelEndpoints
             ? TypedResults.Json(model, WireJson.Context.ModelResource)
             : new ProblemResult(problem);
 
-    private static ProblemResult NotActive(string what) => new(Problem.Unimplemented($"{what} is not available in this version"));
+    private static ProblemResult NotActive(string what) =>
+        new(Problem.Unimplemented($"{what} is not available in this version"));
 }

@@ -8,7 +8,10 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Models;
 
-/// <summary>The files of models on the disk. Names come checked by <see cref="UploadFile"/>; folders are made of parsed identifiers.</summary>
+/// <summary>
+/// The files of models on the disk. Names come checked by <see cref="UploadFile"/>; folders are made of parsed
+/// identifiers.
+/// </summary>
 internal sealed class ModelFiles(ModelStore store, DataDirectory data)
 {
     private const string TemporarySuffix = ".part";
@@ -27,7 +30,9 @@ internal sealed class ModelFiles(ModelStore store, DataDirectory data)
     /// <summary>Bytes that still fit on the disk of the data directory.</summary>
     public long FreeBytes => new DriveInfo(data.Root).AvailableFreeSpace;
 
-    /// <summary>Makes the folder, and removes from it what is not of the list: other uploads' files and halves.</summary>
+    /// <summary>
+    /// Makes the folder, and removes from it what is not of the list: other uploads' files and halves.
+    /// </summary>
     public void KeepOnly(ModelName name, IReadOnlyDictionary<string, long> manifest)
     {
         var folder = FolderOf(name);
@@ -38,8 +43,12 @@ internal sealed class ModelFiles(ModelStore store, DataDirectory data)
         }
     }
 
-    /// <summary>Streams a body of exactly <paramref name="size"/> bytes into a temporary file and on to the disk.</summary>
-    /// <returns>The temporary file; <see cref="Publish"/> gives it its name, <see cref="Discard"/> removes it.</returns>
+    /// <summary>
+    /// Streams a body of exactly <paramref name="size"/> bytes into a temporary file and on to the disk.
+    /// </summary>
+    /// <returns>
+    /// The temporary file; <see cref="Publish"/> gives it its name, <see cref="Discard"/> removes it.
+    /// </returns>
     public async Task<Result<string>> ReceiveAsync(ModelName name, string file, long size, Stream body, CancellationToken cancellation)
     {
         var path = Path.Combine(FolderOf(name), $"{file}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}{TemporarySuffix}");
@@ -107,12 +116,16 @@ internal sealed class ModelFiles(ModelStore store, DataDirectory data)
         }
     }
 
-    /// <summary>Removes a model's files: first out of the way in one step, so that a kill leaves a rest that the next start removes.</summary>
+    /// <summary>
+    /// Removes a model's files: first out of the way in one step, so that a kill leaves a rest that the next start
+    /// removes.
+    /// </summary>
     public void Remove(ModelName name)
     {
         var folder = FolderOf(name);
         if (!Directory.Exists(folder)) return;
-        var away = Path.Combine(data.Models, RemovedPrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
+        var away =
+            Path.Combine(data.Models, RemovedPrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
         Directory.Move(folder, away);
         Directory.Delete(away, recursive: true);
     }
@@ -165,7 +178,9 @@ internal sealed class ModelFiles(ModelStore store, DataDirectory data)
         return received;
     }
 
-    /// <summary>An upload of this process holds its temporary file open for itself alone; one that a killed process left opens.</summary>
+    /// <summary>
+    /// An upload of this process holds its temporary file open for itself alone; one that a killed process left opens.
+    /// </summary>
     private static bool IsBeingWritten(string path)
     {
         if (!path.EndsWith(TemporarySuffix, StringComparison.Ordinal)) return false;

@@ -27,9 +27,12 @@ internal static class ModelFit
     }
 
     /// <summary>The context length that holds: the owner's, but never more than the files allow.</summary>
-    public static int? ContextLength(int? asked, ModelInspection? seen) => asked > seen?.ContextLength ? seen.ContextLength : asked ?? seen?.ContextLength;
+    public static int? ContextLength(int? asked, ModelInspection? seen) =>
+        asked > seen?.ContextLength ? seen.ContextLength : asked ?? seen?.ContextLength;
 
-    /// <summary>What was said before the files were there and turned out to be too much; it is no reason to refuse them.</summary>
+    /// <summary>
+    /// What was said before the files were there and turned out to be too much; it is no reason to refuse them.
+    /// </summary>
     public static string? Warning(ModelResource spec, ModelInspection seen) => spec.ContextLength > seen.ContextLength
         ? $"context_length was set to {spec.ContextLength}, but the files allow {seen.ContextLength}: that holds"
         : null;

@@ -3,8 +3,9 @@ using Stoker.Api.Names;
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>
-/// One at a time per model for the moments when files and row must agree: an upload's rename, an inspection, a delete. Models share a
-/// fixed number of gates, so that names alone cost no memory; two that share one wait for each other, no more.
+/// One at a time per model for the moments when files and row must agree: an upload's rename, an inspection, a delete.
+/// Models share a fixed number of gates, so that names alone cost no memory; two that share one wait for each other, no
+/// more.
 /// </summary>
 internal sealed class ModelGates : IDisposable
 {

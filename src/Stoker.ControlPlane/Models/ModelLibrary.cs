@@ -9,12 +9,12 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>
-/// Brings the library account up to date at start: built-in models READY, catalogue entries present. Doing it again changes nothing, and
-/// an entry that an operator filled or changed is left alone.
+/// Brings the library account up to date at start: built-in models READY, catalogue entries present. Doing it again
+/// changes nothing, and an entry that an operator filled or changed is left alone.
 /// </summary>
 /// <remarks>
-/// It is on the path to the first token, so a description is kept in the row and made anew only when files changed, and rows that are
-/// there cost one list.
+/// It is on the path to the first token, so a description is kept in the row and made anew only when files changed, and
+/// rows that are there cost one list.
 /// </remarks>
 internal sealed partial class ModelLibrary(
     ModelStore store, ModelCatalogue catalogue, ModelFiles files, IModelInspector inspector, IOptions<ModelOptions> options, ILogger<ModelLibrary> logger)
@@ -55,9 +55,14 @@ internal sealed partial class ModelLibrary(
         if (!Directory.Exists(folder)) return Missing(name, folder, row);
         var digest = ModelFiles.Digest(folder);
         if (row?.Status is { State: ModelState.Ready } status && status.FilesDigest == digest && status.Folder == folder) return null;
-        var inspected = await Task.Run(() => inspector.InspectAsync(folder, BaseFolderOf(entry), cancellation), cancellation);
+        var inspected =
+            await Task.Run(() => inspector.InspectAsync(folder, BaseFolderOf(entry), cancellation), cancellation);
         var empty = ModelStatus.Empty(null) with { Folder = folder, FilesDigest = digest };
-        if (inspected.TryGet(out var seen, out var problem)) return empty with { State = ModelState.Ready, Inspection = seen };
+        if (inspected.TryGet(out var seen, out var problem))
+        {
+            return empty with { State = ModelState.Ready, Inspection = seen };
+        }
+
         LogNotSeeded(name, problem.Message);
         return empty with { Detail = new StatusResource(problem.Code.Row().WireName, problem.Message) };
     }

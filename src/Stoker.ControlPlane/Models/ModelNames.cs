@@ -8,8 +8,8 @@ namespace Stoker.ControlPlane.Models;
 public sealed class ModelNames(ModelStore store)
 {
     /// <summary>
-    /// A full name, or a bare identifier, which is looked up in the caller's account and then in the library. A model that is missing and
-    /// one that the caller may not see give byte-equal answers.
+    /// A full name, or a bare identifier, which is looked up in the caller's account and then in the library. A model
+    /// that is missing and one that the caller may not see give byte-equal answers.
     /// </summary>
     public async Task<Result<Model>> ResolveAsync(AccountName caller, string text, CancellationToken cancellation)
     {

@@ -8,7 +8,9 @@ public sealed class ModelOptions
 {
     public const string Section = "Stoker:Models";
 
-    /// <summary>The folder of the built-in models, one folder each; empty means <c>models</c> beside the program.</summary>
+    /// <summary>
+    /// The folder of the built-in models, one folder each; empty means <c>models</c> beside the program.
+    /// </summary>
     public string LibraryFolder { get; set; } = "";
 
     /// <summary>All files of one model together. 2 TiB hold any open model in 16 bit.</summary>
@@ -19,11 +21,14 @@ public sealed class ModelOptions
     [Range(1, 10_000)]
     public int MaxFiles { get; set; } = 1_000;
 
-    /// <summary>How long an upload or download address works; a longer transfer asks for a new one and goes on.</summary>
+    /// <summary>
+    /// How long an upload or download address works; a longer transfer asks for a new one and goes on.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:01:00", "7.00:00:00")]
     public TimeSpan AddressLifetime { get; set; } = TimeSpan.FromHours(12);
 
-    internal string LibraryPath => LibraryFolder.Length > 0 ? LibraryFolder : Path.Combine(AppContext.BaseDirectory, "models");
+    internal string LibraryPath =>
+        LibraryFolder.Length > 0 ? LibraryFolder : Path.Combine(AppContext.BaseDirectory, "models");
 }
 
 [OptionsValidator]

@@ -4,8 +4,10 @@ using Stoker.Api.Resources;
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>A model's state as observed; the commands and the library alone write it.</summary>
-/// <param name="Folder">An absolute folder outside the data directory (the library's); null for one's own place in it.</param>
-/// <param name="Upload">The files that the upload under way or the last one consists of, with their sizes in bytes.</param>
+/// <param name="Folder">An absolute folder outside the data directory (the library's); null for one's own place in
+/// it.</param>
+/// <param name="Upload">The files that the upload under way or the last one consists of, with their sizes in
+/// bytes.</param>
 /// <param name="FilesDigest">Names and sizes of the inspected files, and when they were last written.</param>
 public sealed record ModelStatus(
     ModelState State,

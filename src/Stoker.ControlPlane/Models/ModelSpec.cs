@@ -5,7 +5,9 @@ using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Models;
 
-/// <summary>What a model's owner said of it. Only <see cref="From"/> makes one, so its rules hold wherever one is used.</summary>
+/// <summary>
+/// What a model's owner said of it. Only <see cref="From"/> makes one, so its rules hold wherever one is used.
+/// </summary>
 public sealed record ModelSpec
 {
     private const int MaxNameLength = 63; // characters: "fewer than 64"
@@ -20,7 +22,9 @@ public sealed record ModelSpec
         "q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj", "gate_proj", "w1", "w2", "w3", "block_sparse_moe.gate", "lm_head",
     ];
 
-    /// <summary>What an update may change. Kind, base and adapter shape describe the files and are fixed with them.</summary>
+    /// <summary>
+    /// What an update may change. Kind, base and adapter shape describe the files and are fixed with them.
+    /// </summary>
     public static readonly UpdatableFields Updatable = new(
         [
             "display_name", "description", "github_url", "hugging_face_url", "public", "conversation_config", "context_length",
@@ -43,7 +47,9 @@ public sealed record ModelSpec
 
     public string? BaseModel => Resource.PeftDetails?.BaseModel;
 
-    /// <summary>The rules of section 3.1 of the wire surface: what is wrong comes before what is right but not active yet.</summary>
+    /// <summary>
+    /// The rules of section 3.1 of the wire surface: what is wrong comes before what is right but not active yet.
+    /// </summary>
     public static Result<ModelSpec> From(ModelResource body)
     {
         var violations = new Violations(); // all of them, so that the user mends the request in one go
@@ -68,7 +74,11 @@ public sealed record ModelSpec
     private static ModelKind ParseKind(string? text, Violations violations)
     {
         if (string.IsNullOrEmpty(text)) return ModelKind.HfPeftAddon; // the documented default
-        if (WireEnum.TryParse<ModelKind>(text, out var kind)) return kind == ModelKind.KindUnspecified ? ModelKind.HfPeftAddon : kind;
+        if (WireEnum.TryParse<ModelKind>(text, out var kind))
+        {
+            return kind == ModelKind.KindUnspecified ? ModelKind.HfPeftAddon : kind;
+        }
+
         violations.Add("kind", $"must be one of {WireEnum.NamesOf<ModelKind>()}, was '{Shown(text)}'");
         return ModelKind.KindUnspecified;
     }
@@ -186,7 +196,10 @@ public sealed record ModelSpec
         violations.Require(body.PeftDetails?.BaseModelType is null, "peft_details.base_model_type", Why);
     }
 
-    /// <summary>What the surface knows and this version does not do: refused by name, because accepted and ignored would be worse.</summary>
+    /// <summary>
+    /// What the surface knows and this version does not do: refused by name, because accepted and ignored would be
+    /// worse.
+    /// </summary>
     private static Problem? NotActive(ModelResource body, ModelKind kind)
     {
         var violations = new Violations();

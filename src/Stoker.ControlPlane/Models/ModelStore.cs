@@ -17,7 +17,9 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
     public async ValueTask<IReadOnlyList<Model>> ListAsync(AccountName account, CancellationToken cancellation) =>
         [.. (await Rows.ListAsync(account.ToString(), cancellation)).Items.Select(Read)];
 
-    /// <summary>Where a model's uploaded files lie. Made of parsed identifiers, so it cannot leave the data directory.</summary>
+    /// <summary>
+    /// Where a model's uploaded files lie. Made of parsed identifiers, so it cannot leave the data directory.
+    /// </summary>
     public string FolderOf(ModelName name) => Path.Combine(data.Models, name.Account.ToString(), name.Model.ToString());
 
     internal Model Read(Stored<ModelName, ModelResource, ModelStatus> row)

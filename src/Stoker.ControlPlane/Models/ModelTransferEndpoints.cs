@@ -28,11 +28,20 @@ internal static class ModelTransferEndpoints
         string account, string model, HttpContext context, ModelUpload upload, TransferAddress addresses, CancellationToken cancellation)
     {
         if (QueryParameters.Check(context.Request.Query) is { } unknown) return new ProblemResult(unknown);
-        if (!ModelEndpoints.NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
+        if (!ModelEndpoints.NameOf(account, model).TryGet(out var name, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         var body = await JsonBody.ReadAsync(context.Request, WireJson.Context.GetUploadEndpointRequest, cancellation);
         if (!body.TryGet(out var request, out problem)) return new ProblemResult(problem);
-        if (!string.IsNullOrEmpty(request.ReadMask)) return new ProblemResult(Problem.Unimplemented("readMask is not available here: leave it out"));
-        var begun = await upload.BeginAsync(name, request.FilenameToSize, request.EnableResumableUpload ?? false, cancellation);
+        if (!string.IsNullOrEmpty(request.ReadMask))
+        {
+            return new ProblemResult(Problem.Unimplemented("readMask is not available here: leave it out"));
+        }
+
+        var begun =
+            await upload.BeginAsync(name, request.FilenameToSize, request.EnableResumableUpload ?? false, cancellation);
         if (!begun.TryGet(out var plan, out problem)) return new ProblemResult(problem);
         var server = Server(context.Request);
         return TypedResults.Json(
@@ -52,11 +61,19 @@ internal static class ModelTransferEndpoints
         if (QueryParameters.Check(query, refused) is { } unknown) return new ProblemResult(unknown);
         foreach (var flag in refused)
         {
-            if (!QueryParameters.Flag(query, flag).TryGet(out var isSet, out var fault)) return new ProblemResult(fault);
+            if (!QueryParameters.Flag(query, flag).TryGet(out var isSet, out var fault))
+            {
+                return new ProblemResult(fault);
+            }
+
             if (isSet) return new ProblemResult(Problem.Unimplemented($"{flag} is not available: every model is checked whole, and no code of it is run"));
         }
 
-        if (!ModelEndpoints.NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
+        if (!ModelEndpoints.NameOf(account, model).TryGet(out var name, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         var caller = context.GetPrincipal();
         if (name.Parent != caller.Account && !caller.IsOperator) // a GET that changes state: reading the library is not enough
         {
@@ -72,9 +89,17 @@ internal static class ModelTransferEndpoints
         string account, string model, HttpContext context, ModelStore store, TransferAddress addresses, CancellationToken cancellation)
     {
         if (QueryParameters.Check(context.Request.Query) is { } unknown) return new ProblemResult(unknown);
-        if (!ModelEndpoints.NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
+        if (!ModelEndpoints.NameOf(account, model).TryGet(out var name, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         var row = await store.Rows.FindAsync(name, cancellation);
-        if (row is null || !ModelEndpoints.IsVisible(name, row.Spec, context.GetPrincipal())) return new ProblemResult(ModelNames.NotFound(name.ToString()));
+        if (row is null || !ModelEndpoints.IsVisible(name, row.Spec, context.GetPrincipal()))
+        {
+            return new ProblemResult(ModelNames.NotFound(name.ToString()));
+        }
+
         if (store.Read(row) is not { IsReady: true, Folder: { } folder })
         {
             return new ProblemResult(Problem.FailedPrecondition($"model \"{name}\" has no files to fetch: it is not READY ({row.Status.Detail?.Message})"));
@@ -94,11 +119,16 @@ internal static class ModelTransferEndpoints
         string account, string model, string file, HttpContext context, ModelUpload upload, TransferAddress addresses, CancellationToken cancellation)
     {
         var request = context.Request;
-        if (!Verified(request, account, model, file, addresses).TryGet(out var name, out var problem)) return new ProblemResult(problem);
+        if (!Verified(request, account, model, file, addresses).TryGet(out var name, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
         if (request.Headers.ContentEncoding.Count > 0) return new ProblemResult(Problem.InvalidArgument("A compressed body is not accepted: send the file as it is"));
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
-            limit.MaxRequestBodySize = null; // the announced size of the file is the limit, and it is checked before the first byte is read
+            // the announced size of the file is the limit, and it is checked before the first byte is read
+            limit.MaxRequestBodySize = null;
         }
 
         return (await upload.ReceiveAsync(name, file, request.ContentLength, request.Body, cancellation)).TryGet(out var empty, out problem)
@@ -109,15 +139,25 @@ internal static class ModelTransferEndpoints
     private static async Task<Results<PhysicalFileHttpResult, ProblemResult>> Fetch(
         string account, string model, string file, HttpContext context, ModelStore store, TransferAddress addresses, CancellationToken cancellation)
     {
-        if (!Verified(context.Request, account, model, file, addresses).TryGet(out var name, out var problem)) return new ProblemResult(problem);
-        if (await store.FindAsync(name, cancellation) is not { Folder: { } folder }) return new ProblemResult(ModelNames.NotFound(name.ToString()));
+        if (!Verified(context.Request, account, model, file, addresses).TryGet(out var name, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
+        if (await store.FindAsync(name, cancellation) is not { Folder: { } folder })
+        {
+            return new ProblemResult(ModelNames.NotFound(name.ToString()));
+        }
+
         var path = Path.Combine(folder, file);
         return File.Exists(path)
             ? TypedResults.PhysicalFile(path, "application/octet-stream", enableRangeProcessing: true)
             : new ProblemResult(Problem.NotFound($"model \"{name}\" has no file {file}"));
     }
 
-    /// <summary>The model that a signed address is for. The file's name is one that we signed, so it is a bare and allowed one.</summary>
+    /// <summary>
+    /// The model that a signed address is for. The file's name is one that we signed, so it is a bare and allowed one.
+    /// </summary>
     private static Result<Api.Names.ModelName> Verified(HttpRequest request, string account, string model, string file, TransferAddress addresses)
     {
         if (QueryParameters.Check(request.Query, "expires", "signature") is { } unknown) return unknown;

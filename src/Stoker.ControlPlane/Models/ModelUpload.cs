@@ -11,8 +11,8 @@ namespace Stoker.ControlPlane.Models;
 internal sealed record UploadPlan(IReadOnlyCollection<string> Files, IReadOnlyCollection<string> Missing);
 
 /// <summary>
-/// The way of a model's files: announced, received one by one, inspected together. Only the last step makes a model READY; whatever
-/// breaks off before can be taken up again.
+/// The way of a model's files: announced, received one by one, inspected together. Only the last step makes a model
+/// READY; whatever breaks off before can be taken up again.
 /// </summary>
 internal sealed partial class ModelUpload(
     ModelStore store,
@@ -32,7 +32,11 @@ internal sealed partial class ModelUpload(
     public async Task<Result<UploadPlan>> BeginAsync(
         ModelName name, IReadOnlyDictionary<string, string>? filenameToSize, bool resume, CancellationToken cancellation)
     {
-        if (!UploadFile.Manifest(filenameToSize, options.Value).TryGet(out var manifest, out var problem)) return problem;
+        if (!UploadFile.Manifest(filenameToSize, options.Value).TryGet(out var manifest, out var problem))
+        {
+            return problem;
+        }
+
         using var passage = await gates.EnterAsync(name, cancellation);
         if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
         if (row.Status.State == ModelState.Ready) return AlreadyReady(name);
@@ -117,10 +121,15 @@ internal sealed partial class ModelUpload(
         if (!(await BaseFolderAsync(name, spec, cancellation)).TryGet(out var place, out problem)) return problem;
         if (!(await inspector.InspectAsync(files.FolderOf(name), place.Folder, cancellation)).TryGet(out var seen, out problem)) return problem;
         if (ModelFit.Check(spec, seen) is { } misfit) return misfit;
-        return ModelFit.Warning(row.Spec, seen) is { } warning ? seen with { Warnings = [.. seen.Warnings, warning] } : seen;
+        return ModelFit.Warning(row.Spec, seen) is { } warning
+            ? seen with { Warnings = [.. seen.Warnings, warning] }
+            : seen;
     }
 
-    /// <summary>Where the files of an addon's base are: an addon that was never held against its base would fail at its first load.</summary>
+    /// <summary>
+    /// Where the files of an addon's base are: an addon that was never held against its base would fail at its first
+    /// load.
+    /// </summary>
     private async Task<Result<BasePlace>> BaseFolderAsync(ModelName name, ModelSpec spec, CancellationToken cancellation)
     {
         if (spec.Kind != ModelKind.HfPeftAddon) return new BasePlace(null);
@@ -133,8 +142,8 @@ internal sealed partial class ModelUpload(
     }
 
     /// <summary>
-    /// A file of the right size is taken as there. But when the last inspection found fault, the files that it named and all small ones are
-    /// sent again: the mended file may well have the size of the bad one.
+    /// A file of the right size is taken as there. But when the last inspection found fault, the files that it named
+    /// and all small ones are sent again: the mended file may well have the size of the bad one.
     /// </summary>
     private bool MustSend(ModelName name, ModelStatus status, string file, long size)
     {

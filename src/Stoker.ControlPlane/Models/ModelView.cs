@@ -8,7 +8,8 @@ namespace Stoker.ControlPlane.Models;
 /// <summary>A model as the API answers it: what its owner said, and where that is silent what its files say.</summary>
 internal static class ModelView
 {
-    public static Listing<ModelResource> Listing { get; } = new(WireJson.Context.ModelResource, model => model.Name, "name");
+    public static Listing<ModelResource> Listing { get; } =
+        new(WireJson.Context.ModelResource, model => model.Name, "name");
 
     public static ModelResource Of(Stored<ModelName, ModelResource, ModelStatus> row)
     {

@@ -9,8 +9,8 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>
-/// Addresses for one file that work for a while without a key: clients send files to them without their credentials, as to any object
-/// store. What is signed is the method, the model, the file and the end.
+/// Addresses for one file that work for a while without a key: clients send files to them without their credentials, as
+/// to any object store. What is signed is the method, the model, the file and the end.
 /// </summary>
 internal sealed class TransferAddress(DataDirectory data, IOptions<ModelOptions> options, TimeProvider time)
 {
@@ -29,7 +29,11 @@ internal sealed class TransferAddress(DataDirectory data, IOptions<ModelOptions>
 
     public bool IsValid(string method, ModelName model, string file, string? expires, string? signature)
     {
-        if (!long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var end) || signature is null) return false;
+        if (!long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var end) || signature is null)
+        {
+            return false;
+        }
+
         var right = CryptographicOperations.FixedTimeEquals(
             Encoding.UTF8.GetBytes(Signature(method, model, file, end)), Encoding.UTF8.GetBytes(signature));
         return right && time.GetUtcNow().ToUnixTimeSeconds() < end;
@@ -38,7 +42,10 @@ internal sealed class TransferAddress(DataDirectory data, IOptions<ModelOptions>
     private string Signature(string method, ModelName model, string file, long expires) => Base64Url.EncodeToString(HMACSHA256.HashData(
         _secret.Value, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{method}\n{model}\n{file}\n{expires}"))));
 
-    /// <summary>Kept in a file of mode 0600, so that addresses outlive a restart. Whoever creates it first wins; the others read it.</summary>
+    /// <summary>
+    /// Kept in a file of mode 0600, so that addresses outlive a restart. Whoever creates it first wins; the others read
+    /// it.
+    /// </summary>
     private static byte[] Secret(string path)
     {
         if (!File.Exists(path))

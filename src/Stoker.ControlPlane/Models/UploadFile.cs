@@ -4,7 +4,10 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Models;
 
-/// <summary>Which files a model may consist of. Names are bare and of an allow list, so that no path is ever made of what a client sends.</summary>
+/// <summary>
+/// Which files a model may consist of. Names are bare and of an allow list, so that no path is ever made of what a
+/// client sends.
+/// </summary>
 internal static class UploadFile
 {
     private const int MaxNameLength = 128;
@@ -22,7 +25,11 @@ internal static class UploadFile
     {
         if (name.Length is 0 or > MaxNameLength) return $"must be 1 to {MaxNameLength} characters long";
         if (name.Contains('/') || name.Contains('\\')) return "must be a bare file name without folders";
-        if (name[0] == '.' || name.AsSpan().ContainsAnyExcept(Allowed)) return "must be of letters, digits, '.', '_' and '-', not starting with '.'";
+        if (name[0] == '.' || name.AsSpan().ContainsAnyExcept(Allowed))
+        {
+            return "must be of letters, digits, '.', '_' and '-', not starting with '.'";
+        }
+
         return Path.GetExtension(name) switch
         {
             _ when Names.Contains(name) => null,
@@ -39,7 +46,11 @@ internal static class UploadFile
     /// <summary>A request's list of files, checked as a whole.</summary>
     public static Result<Dictionary<string, long>> Manifest(IReadOnlyDictionary<string, string>? filenameToSize, ModelOptions options)
     {
-        if (filenameToSize is not { Count: > 0 }) return Problem.InvalidArgument("filename_to_size is required: the size in bytes of each file");
+        if (filenameToSize is not { Count: > 0 })
+        {
+            return Problem.InvalidArgument("filename_to_size is required: the size in bytes of each file");
+        }
+
         if (filenameToSize.Count > options.MaxFiles)
         {
             return Problem.InvalidArgument($"filename_to_size names {filenameToSize.Count} files, at most {options.MaxFiles} are allowed");

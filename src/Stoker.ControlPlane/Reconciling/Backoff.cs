@@ -1,15 +1,20 @@
 namespace Stoker.ControlPlane.Reconciling;
 
-/// <summary>How long to wait before the next try: none before the second, then doubling up to a cap, with jitter.</summary>
+/// <summary>
+/// How long to wait before the next try: none before the second, then doubling up to a cap, with jitter.
+/// </summary>
 /// <param name="First">The wait before the third try.</param>
 /// <param name="Cap">The longest wait, before jitter.</param>
 public sealed record Backoff(TimeSpan First, TimeSpan Cap)
 {
-    /// <summary>Waits are stretched or shortened by up to this share, so that what failed together does not come back together.</summary>
+    /// <summary>
+    /// Waits are stretched or shortened by up to this share, so that what failed together does not come back together.
+    /// </summary>
     public const double Jitter = 0.2;
 
     /// <param name="failures">Failures in a row, from 1.</param>
-    /// <param name="seed">What differs between those who wait. The same seed and count give the same wait, in every process.</param>
+    /// <param name="seed">What differs between those who wait. The same seed and count give the same wait, in every
+    /// process.</param>
     public TimeSpan After(int failures, string seed)
     {
         if (failures <= 1) return TimeSpan.Zero; // most deaths are single ones: replace at once

@@ -6,8 +6,8 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Reconciling;
 
 /// <summary>
-/// The right to run the controllers, which one process has at a time. A holder that is dead on this machine is followed at once, not after its
-/// lease has run out.
+/// The right to run the controllers, which one process has at a time. A holder that is dead on this machine is followed
+/// at once, not after its lease has run out.
 /// </summary>
 public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time, ILogger<ControllerLease> logger)
 {
@@ -20,7 +20,10 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
 
     private readonly HolderIdentity _self = HolderIdentity.Current(time);
 
-    /// <summary>Runs the work whenever the lease is held; the work is cancelled when the lease is lost. Ends only by cancellation.</summary>
+    /// <summary>
+    /// Runs the work whenever the lease is held; the work is cancelled when the lease is lost. Ends only by
+    /// cancellation.
+    /// </summary>
     public async Task RunAsync(Func<CancellationToken, Task> work, CancellationToken cancellation)
     {
         while (true)
@@ -49,7 +52,11 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
         {
             try
             {
-                if (await store.TryAcquireAsync(Name, _self.ToString(), Length, cancellation) is { } lease) return lease;
+                if (await store.TryAcquireAsync(Name, _self.ToString(), Length, cancellation) is { } lease)
+                {
+                    return lease;
+                }
+
                 if (await store.FindAsync(Name, cancellation) is { } other && HolderIdentity.Parse(other.Holder) is { } holder && holder.IsDead(_self))
                 {
                     LogTakeOver(other.Holder);
@@ -66,7 +73,9 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
         }
     }
 
-    /// <summary>A full disk or a locked file stops the controllers until it is over, not the server: its replicas serve on.</summary>
+    /// <summary>
+    /// A full disk or a locked file stops the controllers until it is over, not the server: its replicas serve on.
+    /// </summary>
     private static bool IsPassing(StorageException error) => error.Fault != StorageFault.Unusable;
 
     private async Task ReleaseAsync(Lease lease)
@@ -132,7 +141,10 @@ public sealed partial class ControllerLease(ILeaseStore store, TimeProvider time
     [LoggerMessage(LogLevel.Warning, "The store fails the controllers; they try again")]
     private partial void LogStoreTrouble(Exception error);
 
-    /// <summary>A holder's text: process, start, boot, process-id namespace, and a number that tells two holders of one process apart.</summary>
+    /// <summary>
+    /// A holder's text: process, start, boot, process-id namespace, and a number that tells two holders of one process
+    /// apart.
+    /// </summary>
     private sealed record HolderIdentity(ProcessIdentity Process, string Boot, string Namespace, string Nonce)
     {
         public static HolderIdentity Current(TimeProvider time) => new(

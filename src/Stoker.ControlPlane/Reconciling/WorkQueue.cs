@@ -4,7 +4,8 @@ using System.Threading.Channels;
 namespace Stoker.ControlPlane.Reconciling;
 
 /// <summary>
-/// Names that someone should look at, each at most once at a time. A name means "look here", never "this changed". One reader.
+/// Names that someone should look at, each at most once at a time. A name means "look here", never "this changed". One
+/// reader.
 /// </summary>
 public sealed class WorkQueue<TName>(TimeProvider time) : IDisposable
     where TName : notnull

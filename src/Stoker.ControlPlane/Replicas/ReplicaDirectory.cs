@@ -17,14 +17,18 @@ public sealed record DeploymentRoute(
     IReadOnlyList<ReplicaEndpoint> Ready,
     DateTimeOffset CreateTime);
 
-/// <summary>All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.</summary>
+/// <summary>
+/// All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.
+/// </summary>
 public sealed record ReplicaSnapshot(FrozenDictionary<DeploymentName, DeploymentRoute> Routes)
 {
     /// <summary>Nobody has looked yet: what is not in it may be there all the same.</summary>
     public static ReplicaSnapshot Unknown { get; } = new(FrozenDictionary<DeploymentName, DeploymentRoute>.Empty);
 }
 
-/// <summary>Where ready replicas are. The deployments' reconciler alone writes it; the gateway reads snapshots.</summary>
+/// <summary>
+/// Where ready replicas are. The deployments' reconciler alone writes it; the gateway reads snapshots.
+/// </summary>
 public sealed class ReplicaDirectory
 {
     private volatile ReplicaSnapshot _current = ReplicaSnapshot.Unknown;
@@ -32,7 +36,9 @@ public sealed class ReplicaDirectory
 
     public ReplicaSnapshot Current => _current;
 
-    /// <summary>Ends with the next change. Take it before <see cref="Current"/>, so that no change falls between the two.</summary>
+    /// <summary>
+    /// Ends with the next change. Take it before <see cref="Current"/>, so that no change falls between the two.
+    /// </summary>
     public Task Changed => Volatile.Read(ref _changed).Task;
 
     public void Publish(ReplicaSnapshot snapshot)

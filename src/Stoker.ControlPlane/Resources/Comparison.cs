@@ -23,7 +23,11 @@ internal sealed class Comparison
             return Bad($"compares {field}, which is a list or an object: only single values can be compared");
         }
 
-        if (FieldValue.Parse(text, field) is not { } value) return Bad($"compares {field}, {FieldValue.Rule(field)}, with '{Shown(text)}'");
+        if (FieldValue.Parse(text, field) is not { } value)
+        {
+            return Bad($"compares {field}, {FieldValue.Rule(field)}, with '{Shown(text)}'");
+        }
+
         return value.Content is bool && comparator is not ("=" or "!=")
             ? Bad($"compares {field} by {comparator}: true and false know = and != only")
             : new Comparison(field, comparator, value);
@@ -59,7 +63,8 @@ internal readonly record struct FieldValue(object? Content) : IComparable<FieldV
         if (plain == typeof(bool)) return new(node?.GetValue<bool>() ?? false);
         if (plain == typeof(DateTimeOffset)) return new(node?.GetValue<DateTimeOffset>());
         if (plain == typeof(string)) return new(node?.GetValue<string>() ?? "");
-        return new(node is null ? 0d : double.Parse(node.ToString(), CultureInfo.InvariantCulture)); // an int64 is text in JSON
+        // an int64 is text in JSON
+        return new(node is null ? 0d : double.Parse(node.ToString(), CultureInfo.InvariantCulture));
     }
 
     /// <summary>The text as a value of the field's type; null when it is none.</summary>

@@ -4,7 +4,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>The one place where exceptions of broken I/O become problems. What is not in here is a bug and stays an exception.</summary>
+/// <summary>
+/// The one place where exceptions of broken I/O become problems. What is not in here is a bug and stays an exception.
+/// </summary>
 public static class Failures
 {
     public static Problem? ToProblem(Exception exception) => exception switch
@@ -21,7 +23,8 @@ public static class Failures
     };
 
     /// <summary>ENOSPC or EDQUOT, and their like on Windows.</summary>
-    public static bool IsDiskFull(Exception exception) => exception is IOException { HResult: 28 or 122 or unchecked((int)0x80070070) };
+    public static bool IsDiskFull(Exception exception) =>
+        exception is IOException { HResult: 28 or 122 or unchecked((int)0x80070070) };
 
     /// <summary>Answers such failures of an endpoint with their problem.</summary>
     public static async ValueTask<object?> Answer(EndpointFilterInvocationContext context, EndpointFilterDelegate next)

@@ -12,8 +12,8 @@ namespace Stoker.ControlPlane.Resources;
 public sealed record UpdatableFields(IReadOnlyList<string> Mutable, IReadOnlyList<string> OutputOnly);
 
 /// <summary>
-/// The <c>updateMask</c> of a PATCH. Without one the fields present in the body are meant, so that a short body changes what it says and
-/// resets nothing; <c>*</c> means all fields that may change, and resets those that the body lacks.
+/// The <c>updateMask</c> of a PATCH. Without one the fields present in the body are meant, so that a short body changes
+/// what it says and resets nothing; <c>*</c> means all fields that may change, and resets those that the body lacks.
 /// </summary>
 public static class FieldMask
 {
@@ -23,8 +23,8 @@ public static class FieldMask
 
     /// <summary>The current record with the masked fields of the patch laid over it.</summary>
     /// <param name="shown">
-    /// The record as a get answers it, where that holds more than <paramref name="current"/>: without a mask, fields that repeat it are
-    /// left alone, so that get, change, patch sets what was changed and nothing else.
+    /// The record as a get answers it, where that holds more than <paramref name="current"/>: without a mask, fields
+    /// that repeat it are left alone, so that get, change, patch sets what was changed and nothing else.
     /// </param>
     public static Result<T> Apply<T>(
         T current, T patch, string? mask, JsonTypeInfo<T> json, UpdatableFields fields, T? shown = default)
@@ -78,5 +78,6 @@ public static class FieldMask
         return paths;
     }
 
-    private static JsonObject Node<T>(T value, JsonTypeInfo<T> json) => JsonSerializer.SerializeToNode(value, json)!.AsObject();
+    private static JsonObject Node<T>(T value, JsonTypeInfo<T> json) =>
+        JsonSerializer.SerializeToNode(value, json)!.AsObject();
 }

@@ -6,8 +6,8 @@ using Stoker.Api.Problems;
 namespace Stoker.ControlPlane.Resources;
 
 /// <summary>
-/// A field of a wire record, found by a dotted path in snake_case or camelCase: <c>autoscaling_policy.scale_up_window</c>. The last
-/// segment may be a key of a map.
+/// A field of a wire record, found by a dotted path in snake_case or camelCase:
+/// <c>autoscaling_policy.scale_up_window</c>. The last segment may be a key of a map.
 /// </summary>
 public sealed class FieldPath
 {

@@ -5,10 +5,13 @@ using Stoker.Api.Problems;
 namespace Stoker.ControlPlane.Resources;
 
 /// <summary>
-/// The <c>filter</c> of a list call, a subset of AIP-160: comparisons (<c>= != &lt; &gt; &lt;= &gt;=</c>) joined by <c>AND</c>, parentheses.
-/// Values are quoted or bare words; field names are snake_case or camelCase.
+/// The <c>filter</c> of a list call, a subset of AIP-160: comparisons (<c>= != &lt; &gt; &lt;= &gt;=</c>) joined by
+/// <c>AND</c>, parentheses. Values are quoted or bare words; field names are snake_case or camelCase.
 /// </summary>
-/// <remarks>An absent field compares as its type's default, as in proto3: a model that says nothing of <c>public</c> matches <c>public=false</c>.</remarks>
+/// <remarks>
+/// An absent field compares as its type's default, as in proto3: a model that says nothing of <c>public</c> matches
+/// <c>public=false</c>.
+/// </remarks>
 public sealed class Filter
 {
     private readonly IReadOnlyList<Comparison> _comparisons;

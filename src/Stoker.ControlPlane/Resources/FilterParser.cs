@@ -6,8 +6,8 @@ using Stoker.Api.Problems;
 namespace Stoker.ControlPlane.Resources;
 
 /// <summary>
-/// Reads a filter into its comparisons. With AND as the only joint, parentheses change nothing: they are checked and dropped, by a counter
-/// and not by recursion, so that their depth costs nothing.
+/// Reads a filter into its comparisons. With AND as the only joint, parentheses change nothing: they are checked and
+/// dropped, by a counter and not by recursion, so that their depth costs nothing.
 /// </summary>
 internal ref struct FilterParser
 {
@@ -41,7 +41,11 @@ internal ref struct FilterParser
             // 2. What may follow it: closing parentheses, then the end or AND.
             for (; open > 0 && Take(")"); open--) { }
             SkipSpace();
-            if (_at == _text.Length) return open == 0 ? comparisons : Bad($"lacks {open} closing parenthesis at its end");
+            if (_at == _text.Length)
+            {
+                return open == 0 ? comparisons : Bad($"lacks {open} closing parenthesis at its end");
+            }
+
             if (Word() is not "AND") return Unexpected();
         }
     }
@@ -102,7 +106,8 @@ internal ref struct FilterParser
         var start = _at;
         while (_at < _text.Length && (char.IsLetterOrDigit(_text[_at]) || _text[_at] is '_' or '-' or '.' or '/' or '+' or '*')) _at++;
 
-        // A bare time such as 2030-01-31T12:00:00Z holds colons; elsewhere a colon is the "has" operator, which is refused.
+        // A bare time such as 2030-01-31T12:00:00Z holds colons; elsewhere a colon is the "has" operator, which is
+        // refused.
         if (_at > start && char.IsAsciiDigit(_text[start])) _at += LengthOfTime(_text.AsSpan(_at));
         return _text[start.._at];
     }

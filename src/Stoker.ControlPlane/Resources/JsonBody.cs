@@ -7,7 +7,9 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>Reads request bodies strictly: what is not understood is refused with the path of the property, never ignored.</summary>
+/// <summary>
+/// Reads request bodies strictly: what is not understood is refused with the path of the property, never ignored.
+/// </summary>
 public static class JsonBody
 {
     /// <summary>Management bodies are small; the largest holds a chat template of some 20 KB.</summary>
@@ -48,7 +50,9 @@ public static class JsonBody
         }
     }
 
-    /// <summary>The serializer's own message may quote the value or name our types: position and path are enough.</summary>
+    /// <summary>
+    /// The serializer's own message may quote the value or name our types: position and path are enough.
+    /// </summary>
     private static Problem Malformed(JsonException error)
     {
         var path = error.Path is ['$', '.', .. var rest] ? rest : "";
@@ -76,5 +80,6 @@ public static class JsonBody
         }
     }
 
-    private static Problem TooLarge(int maxBytes) => Problem.InvalidArgument($"The body is larger than {maxBytes} bytes");
+    private static Problem TooLarge(int maxBytes) =>
+        Problem.InvalidArgument($"The body is larger than {maxBytes} bytes");
 }

@@ -5,7 +5,10 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>Compares a JSON text with a type: unknown properties, duplicate ones and wrong types, each with its path, all in one go.</summary>
+/// <summary>
+/// Compares a JSON text with a type: unknown properties, duplicate ones and wrong types, each with its path, all in one
+/// go.
+/// </summary>
 internal ref struct JsonShape
 {
     private const int MaxViolations = 20; // a hostile body must not make a large answer

@@ -59,7 +59,9 @@ public static class ListQuery
         new(Code.InvalidArgument, $"{field} {description}", [new Violation(field, description)]);
 }
 
-/// <summary>The parameters of a list call: <c>pageSize</c>, <c>pageToken</c>, <c>filter</c>, <c>orderBy</c>, <c>readMask</c>.</summary>
+/// <summary>
+/// The parameters of a list call: <c>pageSize</c>, <c>pageToken</c>, <c>filter</c>, <c>orderBy</c>, <c>readMask</c>.
+/// </summary>
 public sealed class ListQuery<T>
     where T : notnull
 {

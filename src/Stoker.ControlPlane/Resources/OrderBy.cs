@@ -4,7 +4,9 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>The <c>orderBy</c> of a list call: fields by comma, each with <c>" desc"</c> or <c>" asc"</c> behind it if wished.</summary>
+/// <summary>
+/// The <c>orderBy</c> of a list call: fields by comma, each with <c>" desc"</c> or <c>" asc"</c> behind it if wished.
+/// </summary>
 internal sealed class OrderBy
 {
     private const int MaxKeys = 8;
@@ -25,7 +27,11 @@ internal sealed class OrderBy
             var words = part.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (words is not ([_] or [_, "asc" or "desc"])) return Bad($"has '{Shown(part)}': a field is expected, then asc or desc if wished");
             if (!FieldPath.Resolve(json, words[0], "order_by").TryGet(out var field, out var problem)) return problem;
-            if (field.Type.Kind != JsonTypeInfoKind.None) return Bad($"names {field}, which is a list or an object and has no order");
+            if (field.Type.Kind != JsonTypeInfoKind.None)
+            {
+                return Bad($"names {field}, which is a list or an object and has no order");
+            }
+
             keys.Add(new Key(field, words is [_, "desc"]));
         }
 

@@ -7,8 +7,12 @@ using System.Text.Json.Serialization;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>Where a page ended: the last record's place in the order and its name, so that changes in between skip or repeat nothing else.</summary>
-/// <param name="Query">A digest of filter, order and collection: a token continues the very list that issued it.</param>
+/// <summary>
+/// Where a page ended: the last record's place in the order and its name, so that changes in between skip or repeat
+/// nothing else.
+/// </summary>
+/// <param name="Query">A digest of filter, order and collection: a token continues the very list that issued
+/// it.</param>
 internal sealed record PageToken(string Query, IReadOnlyList<string?> Place, string Name)
 {
     private const int MaxLength = 4_096;
@@ -37,7 +41,8 @@ internal sealed record PageToken(string Query, IReadOnlyList<string?> Place, str
         var other => Convert.ToString(other, CultureInfo.InvariantCulture),
     };
 
-    public override string ToString() => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(this, PageTokenJson.Default.PageToken));
+    public override string ToString() =>
+        Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(this, PageTokenJson.Default.PageToken));
 }
 
 [JsonSourceGenerationOptions(

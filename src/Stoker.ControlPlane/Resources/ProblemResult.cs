@@ -5,7 +5,9 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>A problem as the management API answers it: the status of the code's row, and the gRPC-style body.</summary>
+/// <summary>
+/// A problem as the management API answers it: the status of the code's row, and the gRPC-style body.
+/// </summary>
 /// <param name="status">Another status than the code's, where HTTP tells apart what the codes do not: 405, 413.</param>
 public sealed class ProblemResult(Problem problem, int? status = null) : IResult, IStatusCodeHttpResult
 {

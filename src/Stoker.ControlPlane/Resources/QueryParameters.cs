@@ -4,10 +4,14 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>Query parameters, strictly: an unknown or repeated one is refused, because an ignored option is a wrong answer.</summary>
+/// <summary>
+/// Query parameters, strictly: an unknown or repeated one is refused, because an ignored option is a wrong answer.
+/// </summary>
 public static class QueryParameters
 {
-    /// <summary>The problem of a query that has other parameters than those known, or one of them twice; null when it is fine.</summary>
+    /// <summary>
+    /// The problem of a query that has other parameters than those known, or one of them twice; null when it is fine.
+    /// </summary>
     public static Problem? Check(IQueryCollection query, params IReadOnlyList<string> known)
     {
         foreach (var (name, values) in query)
@@ -19,7 +23,10 @@ public static class QueryParameters
                     $"The query parameter '{shown}' is not known here; known are: {(known.Count == 0 ? "none" : string.Join(", ", known))}");
             }
 
-            if (values.Count > 1) return Problem.InvalidArgument($"The query parameter '{name}' is there {values.Count} times");
+            if (values.Count > 1)
+            {
+                return Problem.InvalidArgument($"The query parameter '{name}' is there {values.Count} times");
+            }
         }
 
         return null;

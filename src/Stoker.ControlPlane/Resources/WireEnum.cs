@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Stoker.ControlPlane.Resources;
 
-/// <summary>Enumerations on the wire are their names in upper snake case: <c>HfBaseModel</c> ↔ <c>HF_BASE_MODEL</c>.</summary>
+/// <summary>
+/// Enumerations on the wire are their names in upper snake case: <c>HfBaseModel</c> ↔ <c>HF_BASE_MODEL</c>.
+/// </summary>
 public static class WireEnum
 {
     public static string TextOf<T>(T value)

@@ -9,7 +9,8 @@ namespace Stoker.ControlPlane.Resources;
 public static class WireJson
 {
     /// <summary>
-    /// As <see cref="ApiJson"/>, but quotes and letters of other scripts stay readable: the content type is JSON, never HTML.
+    /// As <see cref="ApiJson"/>, but quotes and letters of other scripts stay readable: the content type is JSON, never
+    /// HTML.
     /// </summary>
     public static ApiJson Context { get; } =
         new(new JsonSerializerOptions(ApiJson.Default.Options)
@@ -18,7 +19,9 @@ public static class WireJson
             Converters = { new UtcTimeConverter() },
         });
 
-    /// <summary>Times as proto3 JSON writes them: UTC with a <c>Z</c>, where the serializer would write <c>+00:00</c>.</summary>
+    /// <summary>
+    /// Times as proto3 JSON writes them: UTC with a <c>Z</c>, where the serializer would write <c>+00:00</c>.
+    /// </summary>
     private sealed class UtcTimeConverter : JsonConverter<DateTimeOffset>
     {
         public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

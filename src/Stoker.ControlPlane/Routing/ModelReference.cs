@@ -4,7 +4,8 @@ namespace Stoker.ControlPlane.Routing;
 
 /// <summary>What the <c>model</c> field of an inference request names. Only parsing makes one.</summary>
 /// <remarks>
-/// Forms: <c>accounts/A/models/M#accounts/B/deployments/D</c> and its shorthand <c>A/M#B/D</c> (the two halves may mix),
+/// Forms: <c>accounts/A/models/M#accounts/B/deployments/D</c> and its shorthand <c>A/M#B/D</c> (the two halves may
+/// mix),
 /// <c>accounts/B/deployments/D</c>, <c>accounts/A/models/M</c> and its shorthand <c>A/M</c>. Names of deployed models and routers have
 /// no form here: none exist yet, so they answer like every name of nothing.
 /// </remarks>

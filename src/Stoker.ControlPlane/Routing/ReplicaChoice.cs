@@ -1,9 +1,14 @@
 namespace Stoker.ControlPlane.Routing;
 
-/// <summary>Which ready replica takes the next request: pure, and the place for an estimate of the time to first token.</summary>
+/// <summary>
+/// Which ready replica takes the next request: pure, and the place for an estimate of the time to first token.
+/// </summary>
 internal static class ReplicaChoice
 {
-    /// <summary>The fewest outstanding requests; among equals the one that was picked longest ago, so that idle ones share the work.</summary>
+    /// <summary>
+    /// The fewest outstanding requests; among equals the one that was picked longest ago, so that idle ones share the
+    /// work.
+    /// </summary>
     public static ReplicaTarget? LeastOutstanding(IReadOnlyList<ReplicaTarget> ready, ReplicaTarget? except)
     {
         ReplicaTarget? best = null;

@@ -1,7 +1,11 @@
 namespace Stoker.ControlPlane.Routing;
 
-/// <summary>One replica as the gateway sees it: where it listens, and how much this gateway has running there.</summary>
-/// <remarks>It outlives the routing tables that name it, so that its count is exact across changes of the table.</remarks>
+/// <summary>
+/// One replica as the gateway sees it: where it listens, and how much this gateway has running there.
+/// </summary>
+/// <remarks>
+/// It outlives the routing tables that name it, so that its count is exact across changes of the table.
+/// </remarks>
 /// <param name="address">Its base URL; null when it listens on a unix socket.</param>
 /// <param name="socketPath">Its unix socket; null when it has a URL.</param>
 public sealed class ReplicaTarget(string replicaId, Uri? address, string? socketPath)

@@ -41,7 +41,9 @@ public sealed record Route(
     /// <summary>Whether a request to it is answered now, or will be before long.</summary>
     public bool IsCallable => Ready.Count > 0 || Waiting is Waiting.Starting or Waiting.Capacity;
 
-    /// <summary>Takes a place on the replica with the fewest outstanding requests; null when no replica is ready.</summary>
+    /// <summary>
+    /// Takes a place on the replica with the fewest outstanding requests; null when no replica is ready.
+    /// </summary>
     /// <param name="except">A replica that just failed this request.</param>
     public ReplicaLease? Pick(ReplicaTarget? except = null)
     {

@@ -7,8 +7,8 @@ using Stoker.ControlPlane.Runtimes;
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>
-/// Keeps what outlives a table: each replica's count of requests, also while the replica is out of the table for a moment with
-/// requests still running.
+/// Keeps what outlives a table: each replica's count of requests, also while the replica is out of the table for a
+/// moment with requests still running.
 /// </summary>
 internal sealed class RouteTargets
 {
@@ -32,7 +32,8 @@ internal sealed class RouteTargets
     /// <summary>Forgets what no deployment names any more and no request uses.</summary>
     public void DropOthers(IReadOnlyDictionary<DeploymentName, DeploymentRoute> deployments)
     {
-        var named = deployments.Values.SelectMany(deployment => deployment.Ready).Select(replica => replica.Id).ToHashSet();
+        var named =
+            deployments.Values.SelectMany(deployment => deployment.Ready).Select(replica => replica.Id).ToHashSet();
         foreach (var (id, target) in _replicas)
         {
             if (target.InFlight == 0 && !named.Contains(id)) _replicas.Remove(id);

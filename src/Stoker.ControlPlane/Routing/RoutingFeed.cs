@@ -9,7 +9,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Routing;
 
-/// <summary>Makes the routing table anew whenever replicas, models or deployments change. The table's only writer.</summary>
+/// <summary>
+/// Makes the routing table anew whenever replicas, models or deployments change. The table's only writer.
+/// </summary>
 internal sealed partial class RoutingFeed(
     ReplicaDirectory replicas,
     ModelStore models,
@@ -65,7 +67,8 @@ internal sealed partial class RoutingFeed(
                 cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
             }
 
-            var condition = deployment.Ready.Count == 0 ? await FindConditionAsync(deployment.Name, cancellation) : null;
+            var condition =
+                deployment.Ready.Count == 0 ? await FindConditionAsync(deployment.Name, cancellation) : null;
             routes.Add(_targets.ToRoute(deployment, card, condition));
         }
 

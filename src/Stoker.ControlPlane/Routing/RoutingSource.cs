@@ -10,7 +10,9 @@ public sealed class RoutingSource
 
     public RoutingTable Current => _current;
 
-    /// <summary>Ends with the next table. Take it before <see cref="Current"/>, so that no table falls between the two.</summary>
+    /// <summary>
+    /// Ends with the next table. Take it before <see cref="Current"/>, so that no table falls between the two.
+    /// </summary>
     public Task Changed => _changed.Next;
 
     public void Publish(RoutingTable table)

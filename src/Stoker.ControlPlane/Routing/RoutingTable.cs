@@ -21,21 +21,27 @@ public sealed class RoutingTable
         }
     }
 
-    /// <summary>Before the first look at the deployments: a name that it lacks may name something all the same.</summary>
+    /// <summary>
+    /// Before the first look at the deployments: a name that it lacks may name something all the same.
+    /// </summary>
     public static RoutingTable Unknown { get; } = new([]);
 
     public bool IsKnown => !ReferenceEquals(this, Unknown);
 
     /// <summary>The deployments of an account, oldest first.</summary>
-    public IReadOnlyList<Route> Of(AccountName account) => _byAccount.TryGetValue(account, out var routes) ? routes : [];
+    public IReadOnlyList<Route> Of(AccountName account) =>
+        _byAccount.TryGetValue(account, out var routes) ? routes : [];
 
     /// <summary>Whether the model's name alone leads there, for callers of its account.</summary>
-    public bool IsDefault(Route route) => ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route);
+    public bool IsDefault(Route route) =>
+        ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route);
 
-    /// <summary>Where a name leads for a caller: null when it names nothing that the caller may use, whatever the cause.</summary>
+    /// <summary>
+    /// Where a name leads for a caller: null when it names nothing that the caller may use, whatever the cause.
+    /// </summary>
     /// <remarks>
-    /// Both halves of <c>model#deployment</c> must fit together. A model alone means the caller's own default deployment of it; then
-    /// would come the serverless tier, which has none yet.
+    /// Both halves of <c>model#deployment</c> must fit together. A model alone means the caller's own default
+    /// deployment of it; then would come the serverless tier, which has none yet.
     /// </remarks>
     public Route? Find(AccountName caller, ModelReference reference)
     {

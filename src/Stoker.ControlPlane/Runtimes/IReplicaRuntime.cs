@@ -1,20 +1,24 @@
 namespace Stoker.ControlPlane.Runtimes;
 
 /// <summary>
-/// What starts, finds and stops replicas: processes of this machine, or pods. It decides nothing. Every call is idempotent by the replica's
-/// id, so a controller that was killed halfway may repeat it.
+/// What starts, finds and stops replicas: processes of this machine, or pods. It decides nothing. Every call is
+/// idempotent by the replica's id, so a controller that was killed halfway may repeat it.
 /// </summary>
 public interface IReplicaRuntime
 {
-    /// <summary>Finds what an earlier owner left running and takes it over; to be called once, before anything else.</summary>
+    /// <summary>
+    /// Finds what an earlier owner left running and takes it over; to be called once, before anything else.
+    /// </summary>
     Task AdoptAsync(CancellationToken cancellation);
 
-    /// <summary>What really is there, ended replicas included until they are forgotten. A snapshot; takes no time.</summary>
+    /// <summary>
+    /// What really is there, ended replicas included until they are forgotten. A snapshot; takes no time.
+    /// </summary>
     IReadOnlyList<ObservedReplica> List();
 
     /// <summary>
-    /// Starts a replica unless one of this id is known. Returns when it is on its way, not when it is ready; a start that fails shows up as an
-    /// ended replica with the reason.
+    /// Starts a replica unless one of this id is known. Returns when it is on its way, not when it is ready; a start
+    /// that fails shows up as an ended replica with the reason.
     /// </summary>
     Task StartAsync(ReplicaSpec spec, CancellationToken cancellation);
 
@@ -24,12 +28,14 @@ public interface IReplicaRuntime
     /// <summary>Removes an ended replica from the list.</summary>
     Task ForgetAsync(ReplicaId id, CancellationToken cancellation);
 
-    /// <summary>Names of deployments whose replicas changed. A name means "look here"; it may come twice or for nothing.</summary>
+    /// <summary>
+    /// Names of deployments whose replicas changed. A name means "look here"; it may come twice or for nothing.
+    /// </summary>
     IAsyncEnumerable<string> ChangesAsync(CancellationToken cancellation);
 
     /// <summary>
-    /// The owner ends. Either stops everything and returns when all is gone, or lets go of the replicas, which then wait for the next owner
-    /// until their leases run out.
+    /// The owner ends. Either stops everything and returns when all is gone, or lets go of the replicas, which then
+    /// wait for the next owner until their leases run out.
     /// </summary>
     Task ReleaseAsync(bool leaveReplicas, CancellationToken cancellation);
 }

@@ -5,8 +5,8 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Runtimes;
 
 /// <summary>
-/// One replica process and the loop that watches it: asks for its health, renews its lease, stops it when told to, and notes its end. Everything
-/// is written by the loop alone; others read <see cref="Observed"/> and ask for a stop.
+/// One replica process and the loop that watches it: asks for its health, renews its lease, stops it when told to, and
+/// notes its end. Everything is written by the loop alone; others read <see cref="Observed"/> and ask for a stop.
 /// </summary>
 internal sealed class LocalReplica : IDisposable
 {
@@ -132,7 +132,8 @@ internal sealed class LocalReplica : IDisposable
             return;
         }
 
-        if (health.Protocol != ReplicaProtocol.Version) Stop(); // of another version of this program: replace it in an orderly way
+        // of another version of this program: replace it in an orderly way
+        if (health.Protocol != ReplicaProtocol.Version) Stop();
 
         var phase = health.State switch
         {
@@ -156,7 +157,9 @@ internal sealed class LocalReplica : IDisposable
     private ReplicaEndpoint Endpoint(ReplicaHealth health) =>
         new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1));
 
-    /// <summary>A drain by word; after its bound SIGTERM, which cuts the streams; after the next bound SIGKILL.</summary>
+    /// <summary>
+    /// A drain by word; after its bound SIGTERM, which cuts the streams; after the next bound SIGKILL.
+    /// </summary>
     private async Task EnforceAsync(StopRequest stop, CancellationToken cancellation)
     {
         if (_stage == StopStage.None)
@@ -164,7 +167,8 @@ internal sealed class LocalReplica : IDisposable
             var serves = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining && _answers;
             _observed = _observed with { Phase = ReplicaPhase.Draining, Endpoint = null };
             var drains = serves && await _connection.DrainAsync(cancellation);
-            Enter(drains ? StopStage.Draining : StopStage.Terminated); // one that does not serve has no streams to wait for
+            // one that does not serve has no streams to wait for
+            Enter(drains ? StopStage.Draining : StopStage.Terminated);
         }
 
         var since = _time.GetElapsedTime(_stageAt);

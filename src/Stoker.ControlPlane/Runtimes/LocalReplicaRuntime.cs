@@ -10,7 +10,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Runtimes;
 
-/// <summary>Replicas as processes of this machine: <c>stoker replica</c>, one directory and one unix socket each.</summary>
+/// <summary>
+/// Replicas as processes of this machine: <c>stoker replica</c>, one directory and one unix socket each.
+/// </summary>
 public sealed partial class LocalReplicaRuntime(
     IOptions<LocalRuntimeOptions> options, DataDirectory data, TimeProvider time, ILogger<LocalReplicaRuntime> logger)
     : IReplicaRuntime, IDisposable
@@ -23,7 +25,8 @@ public sealed partial class LocalReplicaRuntime(
     private readonly ConcurrentDictionary<ReplicaId, LocalReplica> _replicas = new();
     private readonly CancellationTokenSource _letGo = new();
 
-    // A change may be told twice but is never lost; bounded by the number of deployments times their changes between two reads.
+    // A change may be told twice but is never lost; bounded by the number of deployments times their changes between
+    // two reads.
     private readonly Channel<string> _changes = Channel.CreateUnbounded<string>();
 
     public Task AdoptAsync(CancellationToken cancellation)
@@ -131,7 +134,10 @@ public sealed partial class LocalReplicaRuntime(
 
     private void Tell(ReplicaSpec spec) => _changes.Writer.TryWrite(spec.Deployment);
 
-    /// <summary>Through a shell that becomes the replica: .NET itself can only inherit our streams or make pipes, and a pipe dies with us.</summary>
+    /// <summary>
+    /// Through a shell that becomes the replica: .NET itself can only inherit our streams or make pipes, and a pipe
+    /// dies with us.
+    /// </summary>
     private Process Start(ReplicaSpec spec, ReplicaFolder folder, string socket)
     {
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, WorkingDirectory = folder.Path };

@@ -22,16 +22,18 @@ public enum ReplicaPhase
 public sealed record ReplicaEndpoint(ReplicaId Id, Uri Address, string? SocketPath, int MaxSequences);
 
 /// <summary>How a replica ended.</summary>
-/// <param name="Orderly">It drained because it was told to, or because its lease ran out: no fault of the replica.</param>
-/// <param name="Message">Its own last words, or what is known about its death. Never a byte of a prompt or an answer.</param>
+/// <param name="Orderly">It drained because it was told to, or because its lease ran out: no fault of the
+/// replica.</param>
+/// <param name="Message">Its own last words, or what is known about its death. Never a byte of a prompt or an
+/// answer.</param>
 public sealed record ReplicaEnd(bool Orderly, string Message);
 
 /// <summary>One replica that is really there, or was when its runtime last looked.</summary>
 /// <param name="Endpoint">Set when ready.</param>
 /// <param name="Progress">0..1 while loading, else null.</param>
 /// <param name="Stalled">
-/// How long it came no further: nothing new while it starts or loads, no answer once it is ready. Counted over the runtime's own looks, so that a
-/// server that was suspended does not take every replica for dead.
+/// How long it came no further: nothing new while it starts or loads, no answer once it is ready. Counted over the
+/// runtime's own looks, so that a server that was suspended does not take every replica for dead.
 /// </param>
 /// <param name="End">Set when ended.</param>
 public sealed record ObservedReplica(

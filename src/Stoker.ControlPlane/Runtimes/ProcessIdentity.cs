@@ -33,7 +33,9 @@ public sealed record ProcessIdentity(int Pid, long StartTicks)
     }
 
     /// <summary>The living processes that have an option whose value is one of the given texts, by that text.</summary>
-    /// <remarks>The value alone is not enough: somebody's editor or pager has it too, and what is found here may be signalled.</remarks>
+    /// <remarks>
+    /// The value alone is not enough: somebody's editor or pager has it too, and what is found here may be signalled.
+    /// </remarks>
     public static IReadOnlyDictionary<string, ProcessIdentity> FindByOption(string option, IReadOnlySet<string> values)
     {
         var found = new Dictionary<string, ProcessIdentity>();

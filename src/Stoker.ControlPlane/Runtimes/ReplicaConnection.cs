@@ -7,13 +7,18 @@ using Stoker.Api.Replicas;
 
 namespace Stoker.ControlPlane.Runtimes;
 
-/// <summary>The owner's side of a replica's own calls, over its unix socket. No answer is null or false, never an exception.</summary>
+/// <summary>
+/// The owner's side of a replica's own calls, over its unix socket. No answer is null or false, never an exception.
+/// </summary>
 internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimeProvider time) : IDisposable
 {
-    /// <summary>A health answer costs a replica microseconds; one under full load of its machine may take a second.</summary>
+    /// <summary>
+    /// A health answer costs a replica microseconds; one under full load of its machine may take a second.
+    /// </summary>
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly HttpClient _client = new(Handler(socketPath)) { BaseAddress = new("http://replica/"), Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _client =
+        new(Handler(socketPath)) { BaseAddress = new("http://replica/"), Timeout = Timeout.InfiniteTimeSpan };
 
     /// <summary>Null also when another replica answers there.</summary>
     public async Task<ReplicaHealth?> HealthAsync(CancellationToken cancellation)
@@ -28,7 +33,8 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
         }
         catch (Exception error) when (IsNoAnswer(error))
         {
-            cancellation.ThrowIfCancellationRequested(); // also when the replica failed in the same moment: the caller expects this alone
+            // also when the replica failed in the same moment: the caller expects this alone
+            cancellation.ThrowIfCancellationRequested();
             return null;
         }
     }
@@ -38,7 +44,8 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
         JsonContent.Create(new RenewLeaseRequest(id.ToString(), length.TotalSeconds), ApiJson.Default.RenewLeaseRequest),
         cancellation);
 
-    public Task<bool> DrainAsync(CancellationToken cancellation) => PostAsync(ReplicaProtocol.DrainPath, content: null, cancellation);
+    public Task<bool> DrainAsync(CancellationToken cancellation) =>
+        PostAsync(ReplicaProtocol.DrainPath, content: null, cancellation);
 
     public void Dispose() => _client.Dispose();
 
@@ -53,7 +60,8 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
         }
         catch (Exception error) when (IsNoAnswer(error))
         {
-            cancellation.ThrowIfCancellationRequested(); // also when the replica failed in the same moment: the caller expects this alone
+            // also when the replica failed in the same moment: the caller expects this alone
+            cancellation.ThrowIfCancellationRequested();
             return false;
         }
     }

@@ -5,7 +5,10 @@ using Stoker.Api.Replicas;
 
 namespace Stoker.ControlPlane.Runtimes;
 
-/// <summary>A replica's directory: its spec, written by its owner before the start, and its log and last words, written by itself.</summary>
+/// <summary>
+/// A replica's directory: its spec, written by its owner before the start, and its log and last words, written by
+/// itself.
+/// </summary>
 internal sealed record ReplicaFolder(string Path)
 {
     /// <summary>Longest text of last words that goes into a status; a stack trace belongs into the log.</summary>
@@ -35,9 +38,12 @@ internal sealed record ReplicaFolder(string Path)
         return spec is not null && spec.Id.ToString() == System.IO.Path.GetFileName(Path);
     }
 
-    public ReplicaExit? ReadExit() => Read(System.IO.Path.Combine(Path, ReplicaProtocol.ExitFile), ApiJson.Default.ReplicaExit);
+    public ReplicaExit? ReadExit() =>
+        Read(System.IO.Path.Combine(Path, ReplicaProtocol.ExitFile), ApiJson.Default.ReplicaExit);
 
-    /// <summary>How the replica ended by its own account; else by what its owner saw, with the last line of its log.</summary>
+    /// <summary>
+    /// How the replica ended by its own account; else by what its owner saw, with the last line of its log.
+    /// </summary>
     /// <param name="seen">Such as "was killed by signal 9"; null when nobody saw its end.</param>
     public ReplicaEnd ReadEnd(ReplicaId id, bool stopAsked, string? seen)
     {

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Stoker.ControlPlane.Runtimes;
 
 /// <summary>
-/// A replica's identity: 12 random characters of a-z and 0-9, written down before anything is started and never used again. Short, because
-/// it is part of a socket's path, which may have 108 bytes.
+/// A replica's identity: 12 random characters of a-z and 0-9, written down before anything is started and never used
+/// again. Short, because it is part of a socket's path, which may have 108 bytes.
 /// </summary>
 public sealed record ReplicaId : IParsable<ReplicaId>
 {

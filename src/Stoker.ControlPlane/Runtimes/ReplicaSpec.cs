@@ -1,6 +1,9 @@
 namespace Stoker.ControlPlane.Runtimes;
 
-/// <summary>All that a runtime needs to start one replica, written durably before the start, so that a later server knows what it finds.</summary>
+/// <summary>
+/// All that a runtime needs to start one replica, written durably before the start, so that a later server knows what
+/// it finds.
+/// </summary>
 public sealed record ReplicaSpec
 {
     public required ReplicaId Id { get; init; }

@@ -5,8 +5,9 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Runtimes;
 
 /// <summary>
-/// Where replicas' sockets are: in the data directory, or, where that path is too long for a socket, in the temporary directory under a name that
-/// depends on the data directory alone, so that the next server finds the same. Mode 0700: a replica's socket is a way around authentication.
+/// Where replicas' sockets are: in the data directory, or, where that path is too long for a socket, in the temporary
+/// directory under a name that depends on the data directory alone, so that the next server finds the same. Mode 0700:
+/// a replica's socket is a way around authentication.
 /// </summary>
 internal sealed class SocketDirectory
 {
@@ -28,5 +29,6 @@ internal sealed class SocketDirectory
 
     public string PathOf(ReplicaId id) => Path.Combine(_path, $"{id}.sock");
 
-    private static bool Fits(string directory) => Encoding.UTF8.GetByteCount(directory) + ReplicaId.Length + "/.sock".Length <= MaxPathBytes;
+    private static bool Fits(string directory) =>
+        Encoding.UTF8.GetByteCount(directory) + ReplicaId.Length + "/.sock".Length <= MaxPathBytes;
 }

@@ -1,7 +1,8 @@
 namespace Stoker.ControlPlane.Storage;
 
 /// <summary>
-/// Instants that processes of one machine can compare: the boot's identity and the time since, which no step of the wall clock moves.
+/// Instants that processes of one machine can compare: the boot's identity and the time since, which no step of the
+/// wall clock moves.
 /// </summary>
 internal sealed class BootClock(TimeProvider time, string? bootId = null)
 {
@@ -12,7 +13,10 @@ internal sealed class BootClock(TimeProvider time, string? bootId = null)
 
     public DateTimeOffset Now => time.GetUtcNow();
 
-    /// <summary>Whether an end that was written with its boot, stamp and wall time has passed; another boot's is judged by wall time.</summary>
+    /// <summary>
+    /// Whether an end that was written with its boot, stamp and wall time has passed; another boot's is judged by wall
+    /// time.
+    /// </summary>
     public bool HasPassed(string bootId, long stamp, DateTimeOffset wall) =>
         bootId == BootId && bootId.Length > 0 ? Stamp >= stamp : Now >= wall;
 

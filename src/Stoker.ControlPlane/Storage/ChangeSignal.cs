@@ -1,6 +1,9 @@
 namespace Stoker.ControlPlane.Storage;
 
-/// <summary>Wakes everybody who waits. Take <see cref="Next"/> before looking, so that a change between look and wait is not lost.</summary>
+/// <summary>
+/// Wakes everybody who waits. Take <see cref="Next"/> before looking, so that a change between look and wait is not
+/// lost.
+/// </summary>
 internal sealed class ChangeSignal
 {
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,9 +1,13 @@
 namespace Stoker.ControlPlane.Storage;
 
-/// <summary>The data directory and what lies where in it. Nobody else joins paths under it from names of their own.</summary>
+/// <summary>
+/// The data directory and what lies where in it. Nobody else joins paths under it from names of their own.
+/// </summary>
 public sealed record DataDirectory
 {
-    /// <summary>Makes the directory when it is not there, for its owner alone: it holds key hashes, the admin key and weights.</summary>
+    /// <summary>
+    /// Makes the directory when it is not there, for its owner alone: it holds key hashes, the admin key and weights.
+    /// </summary>
     public DataDirectory(string path)
     {
         Root = Path.GetFullPath(path);

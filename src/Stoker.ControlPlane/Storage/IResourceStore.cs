@@ -2,14 +2,20 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Storage;
 
-/// <summary>A row's identity: what kind of resource, and its full name, such as <c>accounts/a/deployments/d</c>.</summary>
+/// <summary>
+/// A row's identity: what kind of resource, and its full name, such as <c>accounts/a/deployments/d</c>.
+/// </summary>
 /// <param name="Kind">The collection, such as <c>deployments</c>.</param>
 /// <param name="Parent">The name's parent, such as <c>accounts/a</c>; listings go by it.</param>
 public sealed record ResourceKey(string Kind, string Parent, string Name);
 
-/// <summary>One resource as stored: a spec (what was asked) and a status (what is observed), each with its own writer and revision.</summary>
+/// <summary>
+/// One resource as stored: a spec (what was asked) and a status (what is observed), each with its own writer and
+/// revision.
+/// </summary>
 /// <param name="Generation">Counts changes of the spec, from 1.</param>
-/// <param name="SpecRevision">The store-wide revision of the last write of the spec; the condition of the next one.</param>
+/// <param name="SpecRevision">The store-wide revision of the last write of the spec; the condition of the next
+/// one.</param>
 /// <param name="StatusRevision">The same for the status.</param>
 /// <param name="Spec">UTF-8 JSON with a schema version; the store never looks inside.</param>
 public sealed record StoredResource(
@@ -37,18 +43,22 @@ public sealed class WatchExpiredException(long asked, long oldest)
     : Exception($"The change log starts at revision {oldest}, a watch asked for {asked}: list again");
 
 /// <summary>
-/// Where every named resource lives. Slices hold no SQL: they have a typed view of this. Implementations: SQLite (embedded); PostgreSQL
-/// is a seam. Both pass the same contract tests.
+/// Where every named resource lives. Slices hold no SQL: they have a typed view of this. Implementations: SQLite
+/// (embedded); PostgreSQL is a seam. Both pass the same contract tests.
 /// </summary>
 /// <remarks>
-/// A write is refused with ABORTED when the expected revision is not the row's any more, with ALREADY_EXISTS or NOT_FOUND as the names say.
-/// Writes are durable against a kill of the process when the task ends. I/O failures (a full disk) are exceptions.
+/// A write is refused with ABORTED when the expected revision is not the row's any more, with ALREADY_EXISTS or
+/// NOT_FOUND as the names say. Writes are durable against a kill of the process when the task ends. I/O failures (a
+/// full disk) are exceptions.
 /// </remarks>
 public interface IResourceStore
 {
     ValueTask<StoredResource?> FindAsync(ResourceKey key, CancellationToken cancellation);
 
-    /// <summary>The resources of a kind by name in ordinal order: of one parent, or of all when <paramref name="parent"/> is null.</summary>
+    /// <summary>
+    /// The resources of a kind by name in ordinal order: of one parent, or of all when <paramref name="parent"/> is
+    /// null.
+    /// </summary>
     ValueTask<ResourceList> ListAsync(string kind, string? parent, CancellationToken cancellation);
 
     Task<Result<StoredResource>> CreateAsync(
@@ -65,8 +75,10 @@ public interface IResourceStore
         ResourceKey key, long expectedSpecRevision, long expectedStatusRevision, CancellationToken cancellation);
 
     /// <summary>
-    /// Changes of a kind after a revision, in order, without end. Several quick changes of one row may arrive as its last one.
+    /// Changes of a kind after a revision, in order, without end. Several quick changes of one row may arrive as its
+    /// last one.
     /// </summary>
-    /// <exception cref="WatchExpiredException">Thrown by the enumeration when the log was compacted past <paramref name="afterRevision"/>.</exception>
+    /// <exception cref="WatchExpiredException">Thrown by the enumeration when the log was compacted past <paramref
+    /// name="afterRevision"/>.</exception>
     IAsyncEnumerable<ResourceChange> WatchAsync(string kind, long afterRevision, CancellationToken cancellation);
 }

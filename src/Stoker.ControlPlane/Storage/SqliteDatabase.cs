@@ -85,7 +85,9 @@ public sealed class SqliteDatabase : IAsyncDisposable
         return _writer.WriteAsync(work, cancellation);
     }
 
-    /// <summary>Reads on the caller's thread: a look at a warm page cache takes microseconds, less than a hand-over.</summary>
+    /// <summary>
+    /// Reads on the caller's thread: a look at a warm page cache takes microseconds, less than a hand-over.
+    /// </summary>
     internal T Read<T>(Func<SqliteSession, T> read)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);

@@ -4,7 +4,9 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Storage;
 
-/// <summary>Resources in SQLite. A row is its own last change; only deletions need a log, and only they are compacted.</summary>
+/// <summary>
+/// Resources in SQLite. A row is its own last change; only deletions need a log, and only they are compacted.
+/// </summary>
 public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLength) : IResourceStore
 {
     private const int WatchBatch = 500;
@@ -40,7 +42,11 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
         database.WriteAsync<Result<StoredResource>>(
             session =>
             {
-                if (Find(session, key) is not null) return Problem.AlreadyExists($"{Noun(key)} \"{key.Name}\" already exists");
+                if (Find(session, key) is not null)
+                {
+                    return Problem.AlreadyExists($"{Noun(key)} \"{key.Name}\" already exists");
+                }
+
                 var (revision, now) = (NextRevision(session), database.Time.GetUtcNow());
                 session.Execute(
                     $"INSERT INTO resources ({Columns}, revision) VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $7, $4)",
@@ -91,7 +97,11 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
             session =>
             {
                 if (Find(session, key) is not { } row) return Missing(key);
-                if (row.SpecRevision != expectedSpecRevision || row.StatusRevision != expectedStatusRevision) return Changed(key);
+                if (row.SpecRevision != expectedSpecRevision || row.StatusRevision != expectedStatusRevision)
+                {
+                    return Changed(key);
+                }
+
                 session.Execute("DELETE FROM resources WHERE kind = $1 AND name = $2", key.Kind, key.Name);
                 session.Execute(
                     "INSERT INTO tombstones (revision, kind, parent, name) VALUES ($1, $2, $3, $4)",
@@ -118,7 +128,11 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
 
     private static WatchBatchResult ChangesAfter(SqliteSession snapshot, string kind, long after)
     {
-        if (Counter(snapshot, Compacted + kind) is var compacted && after < compacted) throw new WatchExpiredException(after, compacted);
+        if (Counter(snapshot, Compacted + kind) is var compacted && after < compacted)
+        {
+            throw new WatchExpiredException(after, compacted);
+        }
+
         var changes = snapshot.Query(
             $"SELECT {Columns} FROM resources WHERE kind = $1 AND revision > $2 ORDER BY revision LIMIT {WatchBatch + 1}",
             row =>
@@ -133,7 +147,8 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
             kind, after));
         changes.Sort((left, right) => left.Revision.CompareTo(right.Revision));
 
-        // A whole look moves the position to the store's own revision, so that a watch lags no more than its kind changes.
+        // A whole look moves the position to the store's own revision, so that a watch lags no more than its kind
+        // changes.
         if (changes.Count <= WatchBatch) return new(changes, Counter(snapshot, "revision"), More: false);
         changes.RemoveRange(WatchBatch, changes.Count - WatchBatch);
         return new(changes, changes[^1].Revision, More: true);

@@ -38,7 +38,9 @@ internal static class SqliteSchema
 
     public static int Version => Steps.Length;
 
-    /// <summary>Brings a file to this program's version, or says why it cannot be used. Two processes may do it at once.</summary>
+    /// <summary>
+    /// Brings a file to this program's version, or says why it cannot be used. Two processes may do it at once.
+    /// </summary>
     /// <exception cref="StorageException">The file is no store, is damaged, or is of a newer version.</exception>
     public static void Prepare(SqliteSession session, string path)
     {

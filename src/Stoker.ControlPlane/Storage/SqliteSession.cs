@@ -2,10 +2,14 @@ using Microsoft.Data.Sqlite;
 
 namespace Stoker.ControlPlane.Storage;
 
-/// <summary>One connection with its prepared statements, for one thread at a time. Parameters are <c>$1</c>, <c>$2</c>, ... in order.</summary>
+/// <summary>
+/// One connection with its prepared statements, for one thread at a time. Parameters are <c>$1</c>, <c>$2</c>, ... in
+/// order.
+/// </summary>
 internal sealed class SqliteSession : IDisposable
 {
-    private const int BusyTimeoutSeconds = 5; // another process's group commit takes milliseconds; a checkpoint at most a second
+    // another process's group commit takes milliseconds; a checkpoint at most a second
+    private const int BusyTimeoutSeconds = 5;
 
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _commands = [];
@@ -23,7 +27,8 @@ internal sealed class SqliteSession : IDisposable
         try
         {
             _connection.Open();
-            // NORMAL survives a kill of the process and, by the write-ahead log, never corrupts; a power cut may take the last moments.
+            // NORMAL survives a kill of the process and, by the write-ahead log, never corrupts; a power cut may take
+            // the last moments.
             Execute("PRAGMA busy_timeout = 5000");
             Execute("PRAGMA synchronous = NORMAL");
             Execute("PRAGMA foreign_keys = ON");

@@ -4,7 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace Stoker.ControlPlane.Storage;
 
 /// <summary>
-/// The one task that writes. What waits while a commit runs is committed together next, so that many small writes cost one.
+/// The one task that writes. What waits while a commit runs is committed together next, so that many small writes cost
+/// one.
 /// </summary>
 internal sealed class SqliteWriter : IAsyncDisposable
 {
@@ -25,8 +26,8 @@ internal sealed class SqliteWriter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs a piece of work in a transaction; it may run a second time when another one of its group failed. Cancellation is heeded until the
-    /// work starts; after that the caller learns what became of it.
+    /// Runs a piece of work in a transaction; it may run a second time when another one of its group failed.
+    /// Cancellation is heeded until the work starts; after that the caller learns what became of it.
     /// </summary>
     public async Task<T> WriteAsync<T>(Func<SqliteSession, T> work, CancellationToken cancellation)
     {
@@ -57,7 +58,9 @@ internal sealed class SqliteWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Commits all, or, when that fails, each on its own, so that one write's failure is one caller's failure.</summary>
+    /// <summary>
+    /// Commits all, or, when that fails, each on its own, so that one write's failure is one caller's failure.
+    /// </summary>
     private void CommitGroup(List<Write> group)
     {
         if (TryCommit(group) is not { } failure)

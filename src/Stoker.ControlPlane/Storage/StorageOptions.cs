@@ -8,11 +8,15 @@ public sealed class StorageOptions
 {
     public const string Section = "Stoker:Storage";
 
-    /// <summary>The data directory; the program sets it from <c>--data</c>, else <c>STOKER_DATA</c>, else <c>~/.stoker</c>.</summary>
+    /// <summary>
+    /// The data directory; the program sets it from <c>--data</c>, else <c>STOKER_DATA</c>, else <c>~/.stoker</c>.
+    /// </summary>
     [Required]
     public string DataDirectory { get; set; } = "";
 
-    /// <summary>Deletions that a watch can still see. One costs some 150 bytes; a watcher that lags further lists again.</summary>
+    /// <summary>
+    /// Deletions that a watch can still see. One costs some 150 bytes; a watcher that lags further lists again.
+    /// </summary>
     [Range(1, 10_000_000)]
     public int ChangeLogLength { get; set; } = 10_000;
 

@@ -28,8 +28,8 @@ public sealed record StoredChange<TName, TSpec, TStatus>(long Revision, TName Na
 public sealed record StoredList<TName, TSpec, TStatus>(long Revision, IReadOnlyList<Stored<TName, TSpec, TStatus>> Items);
 
 /// <summary>
-/// One kind of resource with types: names are parsed, bodies are JSON in an envelope <c>{"schema":1,"value":{...}}</c> that says what
-/// they were written as.
+/// One kind of resource with types: names are parsed, bodies are JSON in an envelope <c>{"schema":1,"value":{...}}</c>
+/// that says what they were written as.
 /// </summary>
 public sealed class TypedStore<TName, TSpec, TStatus>(
     IResourceStore store,
@@ -77,7 +77,9 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
         }
     }
 
-    /// <summary>The last two segments are kind and identifier; what stands before is the parent, empty for accounts.</summary>
+    /// <summary>
+    /// The last two segments are kind and identifier; what stands before is the parent, empty for accounts.
+    /// </summary>
     private ResourceKey KeyOf(TName name)
     {
         var text = name.ToString()!;

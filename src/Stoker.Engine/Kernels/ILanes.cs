@@ -2,9 +2,9 @@ namespace Stoker.Engine.Kernels;
 
 /// <summary>Float32 vector arithmetic of one width, so that the kernels are written once for all widths.</summary>
 /// <remarks>
-/// Implementations are structs: the JIT compiles the kernels for each of them with these calls turned into instructions.
-/// Only operations with one exactly defined result stand here (no estimates, sums in a written order): a method gives the
-/// same bits whether the JIT has optimised it yet or not.
+/// Implementations are structs: the JIT compiles the kernels for each of them with these calls turned into
+/// instructions. Only operations with one exactly defined result stand here (no estimates, sums in a written order): a
+/// method gives the same bits whether the JIT has optimised it yet or not.
 /// </remarks>
 internal unsafe interface ILanes<TVector> where TVector : struct
 {

@@ -23,7 +23,10 @@ internal abstract class KernelSet
     /// <summary>y = x / sqrt(mean(x²) + epsilon) · weight; all of one length. y may be x.</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y);
 
-    /// <summary>In place, for the first 2n values of a head: pairs (i, i + n) turn by the angle with cos[i], sin[i]. cos, sin: [n].</summary>
+    /// <summary>
+    /// In place, for the first 2n values of a head: pairs (i, i + n) turn by the angle with cos[i], sin[i]. cos, sin:
+    /// [n].
+    /// </summary>
     public abstract void Rotate(Span<float> head, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin);
 
     /// <summary>In place: gate = silu(gate) · up, silu(x) = x / (1 + e^-x).</summary>
@@ -65,7 +68,10 @@ internal readonly ref struct KvPages(KvStore store, int layer, int head, ReadOnl
     public ReadOnlySpan<float> Values(int tile) => store.ValueTile(layer, _blockTable[tile], head);
 }
 
-/// <summary>A token at <paramref name="Position"/> sees itself and what came before it, at most <paramref name="Window"/> positions in all.</summary>
+/// <summary>
+/// A token at <paramref name="Position"/> sees itself and what came before it, at most <paramref name="Window"/>
+/// positions in all.
+/// </summary>
 /// <param name="Window">0: no limit.</param>
 internal readonly record struct AttentionMask(int Position, int Window)
 {

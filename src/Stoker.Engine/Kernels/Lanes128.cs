@@ -15,7 +15,9 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> LoadBFloat16(ushort* source) => (Widen(source) << 16).AsSingle();
 
-    /// <summary>Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.</summary>
+    /// <summary>
+    /// Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> LoadHalf(ushort* source)
     {
@@ -57,5 +59,6 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<uint> Widen(ushort* source) => Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16());
+    private static Vector128<uint> Widen(ushort* source) =>
+        Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16());
 }

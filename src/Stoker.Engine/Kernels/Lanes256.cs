@@ -15,7 +15,9 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> LoadBFloat16(ushort* source) => (Widen(source) << 16).AsSingle();
 
-    /// <summary>Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.</summary>
+    /// <summary>
+    /// Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> LoadHalf(ushort* source)
     {
@@ -53,5 +55,6 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     public static float Sum(Vector256<float> value) => Lanes128.Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Widen(ushort* source) => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
+    private static Vector256<uint> Widen(ushort* source) =>
+        Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
 }

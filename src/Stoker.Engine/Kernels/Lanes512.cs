@@ -15,7 +15,9 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadBFloat16(ushort* source) => (Widen(source) << 16).AsSingle();
 
-    /// <summary>Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.</summary>
+    /// <summary>
+    /// Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadHalf(ushort* source)
     {
@@ -53,5 +55,6 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     public static float Sum(Vector512<float> value) => Lanes256.Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Widen(ushort* source) => Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());
+    private static Vector512<uint> Widen(ushort* source) =>
+        Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());
 }

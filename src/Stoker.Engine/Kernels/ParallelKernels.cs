@@ -2,7 +2,10 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
 
-/// <summary>Matrix products on the whole team: each thread takes one contiguous share of a weight's rows, so that it reads one stream.</summary>
+/// <summary>
+/// Matrix products on the whole team: each thread takes one contiguous share of a weight's rows, so that it reads one
+/// stream.
+/// </summary>
 internal sealed unsafe class ParallelKernels
 {
     private readonly ThreadTeam _team;
@@ -73,7 +76,10 @@ internal sealed unsafe class ParallelKernels
         }
     }
 
-    /// <summary>One of <paramref name="parts"/> contiguous, nearly equal ranges of 0..count-1, cut at multiples of 4 (the height of a tile).</summary>
+    /// <summary>
+    /// One of <paramref name="parts"/> contiguous, nearly equal ranges of 0..count-1, cut at multiples of 4 (the height
+    /// of a tile).
+    /// </summary>
     private static (int First, int End) Share(int count, int part, int parts)
     {
         var tiles = (count + 3L) / 4;

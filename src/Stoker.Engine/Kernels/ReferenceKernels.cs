@@ -4,7 +4,9 @@ using Stoker.Engine.Weights;
 namespace Stoker.Engine.Kernels;
 
 /// <summary>Every operation as its formula reads: the form that the fast sets are held to.</summary>
-/// <remarks>Sums run in double and are rounded once, so that a disagreement is the other set's rounding and not this one's.</remarks>
+/// <remarks>
+/// Sums run in double and are rounded once, so that a disagreement is the other set's rounding and not this one's.
+/// </remarks>
 internal sealed class ReferenceKernels : KernelSet
 {
     public override string Name => "reference";

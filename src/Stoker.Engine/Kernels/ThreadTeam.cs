@@ -10,7 +10,9 @@ namespace Stoker.Engine.Kernels;
 /// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
-    /// <summary>Longer than any gap between the phases of a step (the serial parts take 1 to 20 us), shorter than a time slice.</summary>
+    /// <summary>
+    /// Longer than any gap between the phases of a step (the serial parts take 1 to 20 us), shorter than a time slice.
+    /// </summary>
     private const int SpinMicroseconds = 50;
 
     /// <summary>Pauses between two looks at the clock or at the scheduler; some 64 x 40 cycles = under 1 us.</summary>
@@ -24,15 +26,15 @@ internal sealed class ThreadTeam : IDisposable
     private int _pending;
 
     /// <summary>
-    /// Multiply-adds under which work stays on the caller's thread; 400,000 take some 15 us on one core. Measured with two threads on
-    /// story-3m, whose largest matrix has 393,216 weights: decode of one sequence makes 3,900 tokens/s at a bound of 100,000, 5,100 at
-    /// 250,000 and 7,300 at 400,000; eight sequences make 16,000 to 18,000 at each.
+    /// Multiply-adds under which work stays on the caller's thread; 400,000 take some 15 us on one core. Measured with
+    /// two threads on story-3m, whose largest matrix has 393,216 weights: decode of one sequence makes 3,900 tokens/s
+    /// at a bound of 100,000, 5,100 at 250,000 and 7,300 at 400,000; eight sequences make 16,000 to 18,000 at each.
     /// </summary>
     public long MinimumWork { get; init; } = 400_000;
 
     /// <param name="threads">
-    /// Threads in all, the caller's included; 0: as many as this process may use. The runtime counts those from the affinity
-    /// mask and the cgroup's cpu.max (rounded up).
+    /// Threads in all, the caller's included; 0: as many as this process may use. The runtime counts those from the
+    /// affinity mask and the cgroup's cpu.max (rounded up).
     /// </param>
     public ThreadTeam(int threads = 0)
     {
@@ -51,7 +53,10 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>Workers that wait in the kernel and use no CPU; all of them soon after the last job.</summary>
     public int ParkedCount => _workers.Count(worker => worker.IsParked);
 
-    /// <summary>Calls job(part, parts) for every part and returns when all are done. Pass a cached delegate: nothing is allocated here.</summary>
+    /// <summary>
+    /// Calls job(part, parts) for every part and returns when all are done. Pass a cached delegate: nothing is
+    /// allocated here.
+    /// </summary>
     /// <exception cref="AggregateException">A part failed; the others have run to their end.</exception>
     public void Run(Action<int, int> job)
     {
@@ -179,8 +184,8 @@ internal sealed class ThreadTeam : IDisposable
         }
 
         /// <summary>
-        /// Announces itself as parked, looks once more, and sleeps. Either this look sees a job that came meanwhile, or the
-        /// caller's look sees the announcement: both have a full fence between their write and their look.
+        /// Announces itself as parked, looks once more, and sleeps. Either this look sees a job that came meanwhile, or
+        /// the caller's look sees the announcement: both have a full fence between their write and their look.
         /// </summary>
         private void Park(int seen)
         {

@@ -5,13 +5,15 @@ using Stoker.Engine.KvCache;
 namespace Stoker.Engine.Kernels;
 
 /// <remarks>
-/// Attention by key blocks of <see cref="KeyBlock"/> positions at absolute multiples of it. Each block is reduced alone to
-/// (highest score, sum of exponentials, weighted values); blocks are merged in ascending order. So neither the chunk a row
-/// came in nor a later split of the blocks over threads can change a bit.
+/// Attention by key blocks of <see cref="KeyBlock"/> positions at absolute multiples of it. Each block is reduced alone
+/// to (highest score, sum of exponentials, weighted values); blocks are merged in ascending order. So neither the chunk
+/// a row came in nor a later split of the blocks over threads can change a bit.
 /// </remarks>
 internal sealed unsafe partial class VectorKernels<TLanes, TVector>
 {
-    /// <summary>Four tiles: four independent chains of multiply-adds for the scores, and one merge per 64 keys.</summary>
+    /// <summary>
+    /// Four tiles: four independent chains of multiply-adds for the scores, and one merge per 64 keys.
+    /// </summary>
     private const int KeyBlock = BlockTiles * KvStore.BlockSize;
 
     private const int BlockTiles = 4;
@@ -58,7 +60,9 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         }
     }
 
-    /// <summary>Scaled and capped scores of a block into <paramref name="scores"/> (-inf where masked); returns the highest.</summary>
+    /// <summary>
+    /// Scaled and capped scores of a block into <paramref name="scores"/> (-inf where masked); returns the highest.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Scores(in KeyBlockView block, float* query, int dim, AttentionScale scale, float* scores)
     {
@@ -189,7 +193,9 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         }
     }
 
-    /// <summary>Pointers to up to four tiles and the range of positions in them that a row sees, counted from the first tile.</summary>
+    /// <summary>
+    /// Pointers to up to four tiles and the range of positions in them that a row sees, counted from the first tile.
+    /// </summary>
     private struct KeyBlockView
     {
         public int First;
@@ -203,7 +209,9 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         private float* _values2;
         private float* _values3;
 
-        /// <summary>Tiles behind the last position stand in for themselves with the first one: read, and masked.</summary>
+        /// <summary>
+        /// Tiles behind the last position stand in for themselves with the first one: read, and masked.
+        /// </summary>
         public void Set(KvPages pages, int first, int last)
         {
             var tile = first / KvStore.BlockSize;
@@ -223,7 +231,8 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly float* Values(int position, int dim)
         {
-            var tile = (position / KvStore.BlockSize) switch { 0 => _values0, 1 => _values1, 2 => _values2, _ => _values3 };
+            var tile =
+                (position / KvStore.BlockSize) switch { 0 => _values0, 1 => _values1, 2 => _values2, _ => _values3 };
             return tile + (position % KvStore.BlockSize * dim);
         }
 

@@ -10,10 +10,12 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         static abstract TVector Apply(TVector x);
     }
 
-    /// <summary>e^x to 2 units in the last place, for x cut to [-86, 88], where the result is a normal float; NaN stays NaN.</summary>
+    /// <summary>
+    /// e^x to 2 units in the last place, for x cut to [-86, 88], where the result is a normal float; NaN stays NaN.
+    /// </summary>
     /// <remarks>
-    /// x = n·ln 2 + r with |r| at most ln 2 / 2, e^r by a polynomial (Cephes' coefficients for float32), times 2^n. Adding
-    /// 1.5·2^23 rounds to the nearest integer and leaves n in the low bits.
+    /// x = n·ln 2 + r with |r| at most ln 2 / 2, e^r by a polynomial (Cephes' coefficients for float32), times 2^n.
+    /// Adding 1.5·2^23 rounds to the nearest integer and leaves n in the low bits.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Exp(TVector x)
@@ -56,7 +58,9 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         public static TVector Apply(TVector x) => TimesSigmoid(x, x);
     }
 
-    /// <summary>0.5x(1 + tanh z) = x · sigmoid(2z) with z = sqrt(2/pi)(x + 0.044715x³): no cancellation for negative x.</summary>
+    /// <summary>
+    /// 0.5x(1 + tanh z) = x · sigmoid(2z) with z = sqrt(2/pi)(x + 0.044715x³): no cancellation for negative x.
+    /// </summary>
     private readonly struct GeluOperation : IOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,15 +4,18 @@ using Stoker.Engine.Weights;
 namespace Stoker.Engine.Kernels;
 
 /// <remarks>
-/// Matrix products: tiles of 4 weight rows by 4 tokens (16 accumulators, enough to hide the latency of multiply-add), one
-/// token at a time for the rest. Every output has one vector accumulator that runs over K in order, whatever tile computes it.
+/// Matrix products: tiles of 4 weight rows by 4 tokens (16 accumulators, enough to hide the latency of multiply-add),
+/// one token at a time for the rest. Every output has one vector accumulator that runs over K in order, whatever tile
+/// computes it.
 /// </remarks>
 internal sealed unsafe partial class VectorKernels<TLanes, TVector>
 {
     private const int TileRows = 4;
     private const int TileTokens = 4;
 
-    /// <summary>Activations of a block of tokens stay in half of a 1 MiB level-2 cache while the weights pass by once.</summary>
+    /// <summary>
+    /// Activations of a block of tokens stay in half of a 1 MiB level-2 cache while the weights pass by once.
+    /// </summary>
     private const int TokenBlockBytes = 512 << 10;
 
     public override void Multiply(

@@ -4,8 +4,9 @@ namespace Stoker.Engine.Kernels;
 
 /// <summary>All operations in vectors of one width, over the checkpoint's own row-major layout.</summary>
 /// <remarks>
-/// Within 1e-5 of <see cref="ReferenceKernels"/>, relative to the sum of the terms' magnitudes. Tails that fill no vector are
-/// computed in vectors padded with zeros, except in matrix products, where they are fused in one by one after the vectors.
+/// Within 1e-5 of <see cref="ReferenceKernels"/>, relative to the sum of the terms' magnitudes. Tails that fill no
+/// vector are computed in vectors padded with zeros, except in matrix products, where they are fused in one by one
+/// after the vectors.
 /// </remarks>
 internal sealed unsafe partial class VectorKernels<TLanes, TVector>(string name) : KernelSet
     where TLanes : struct, ILanes<TVector>
@@ -77,7 +78,8 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>(string name)
 
     public override void GeluMultiply(Span<float> gate, ReadOnlySpan<float> up) => Gated<GeluOperation>(gate, up);
 
-    public override void Add(Span<float> x, ReadOnlySpan<float> y) => AddScaled(x, y, 1); // exact: the product is y itself
+    // exact: the product is y itself
+    public override void Add(Span<float> x, ReadOnlySpan<float> y) => AddScaled(x, y, 1);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddScaled(Span<float> x, ReadOnlySpan<float> y, float scale)

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Stoker.Engine.Kernels;
 
-/// <summary>How a stored weight becomes float32 in a register; a struct, so that each format gets its own compiled kernel.</summary>
+/// <summary>
+/// How a stored weight becomes float32 in a register; a struct, so that each format gets its own compiled kernel.
+/// </summary>
 internal unsafe interface IWeightFormat
 {
     static abstract int Bytes { get; }
@@ -20,7 +22,8 @@ internal readonly unsafe struct BFloat16Format : IWeightFormat
     public static TVector Load<TLanes, TVector>(byte* source) where TLanes : struct, ILanes<TVector> where TVector : struct =>
         TLanes.LoadBFloat16((ushort*)source);
 
-    public static float LoadOne(byte* source) => BitConverter.UInt32BitsToSingle((uint)Unsafe.ReadUnaligned<ushort>(source) << 16);
+    public static float LoadOne(byte* source) =>
+        BitConverter.UInt32BitsToSingle((uint)Unsafe.ReadUnaligned<ushort>(source) << 16);
 }
 
 internal readonly unsafe struct HalfFormat : IWeightFormat

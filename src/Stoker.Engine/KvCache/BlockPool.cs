@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Stoker.Engine.KvCache;
 
-/// <summary>Who holds which block of the KV store: the free list and a reference count for each block. One thread uses it.</summary>
+/// <summary>
+/// Who holds which block of the KV store: the free list and a reference count for each block. One thread uses it.
+/// </summary>
 /// <remarks>
 /// The free list is first in, first out: a block that was just freed is handed out last, which is the order that a
 /// prefix cache on top of it needs.
@@ -26,10 +28,16 @@ internal sealed class BlockPool
 
     public int UsedCount => Count - FreeCount;
 
-    /// <summary>A free block, held once. The caller has counted before: an empty pool is a bug here, not a state.</summary>
+    /// <summary>
+    /// A free block, held once. The caller has counted before: an empty pool is a bug here, not a state.
+    /// </summary>
     public int Take()
     {
-        if (FreeCount == 0) throw new InvalidOperationException($"All {Count} KV blocks are taken; the plan of the step was wrong.");
+        if (FreeCount == 0)
+        {
+            throw new InvalidOperationException($"All {Count} KV blocks are taken; the plan of the step was wrong.");
+        }
+
         var block = _free[_firstFree];
         _firstFree = (_firstFree + 1) % Count;
         FreeCount--;
@@ -40,7 +48,11 @@ internal sealed class BlockPool
     /// <summary>One more holder of a block that somebody holds.</summary>
     public void Share(int block)
     {
-        if (_references[block] == 0) throw new InvalidOperationException($"KV block {block} is free and cannot be shared.");
+        if (_references[block] == 0)
+        {
+            throw new InvalidOperationException($"KV block {block} is free and cannot be shared.");
+        }
+
         _references[block]++;
     }
 
@@ -55,7 +67,9 @@ internal sealed class BlockPool
 
     public int References(int block) => _references[block];
 
-    /// <summary>Every block is free or held exactly as often as <paramref name="tables"/> say; throws where it is not.</summary>
+    /// <summary>
+    /// Every block is free or held exactly as often as <paramref name="tables"/> say; throws where it is not.
+    /// </summary>
     public void CheckIntegrity(IEnumerable<BlockTable> tables)
     {
         var expected = new int[Count];

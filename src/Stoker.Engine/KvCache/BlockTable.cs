@@ -6,7 +6,10 @@ internal sealed class BlockTable(BlockPool pool, int maxBlocks)
 {
     private int[]? _array; // none while a sequence waits
 
-    /// <summary>For the forward pass: entry i holds positions i*BlockSize and on; entries from <see cref="Count"/> on mean nothing.</summary>
+    /// <summary>
+    /// For the forward pass: entry i holds positions i*BlockSize and on; entries from <see cref="Count"/> on mean
+    /// nothing.
+    /// </summary>
     public int[] Array => _array ??= new int[maxBlocks];
 
     public int Count { get; private set; }

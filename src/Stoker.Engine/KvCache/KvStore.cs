@@ -3,12 +3,14 @@ using Stoker.Engine.Native;
 
 namespace Stoker.Engine.KvCache;
 
-/// <summary>The memory behind the paged KV cache: keys and values of every layer, in blocks of 16 positions, float32.</summary>
+/// <summary>
+/// The memory behind the paged KV cache: keys and values of every layer, in blocks of 16 positions, float32.
+/// </summary>
 /// <remarks>
-/// Layout [layer][block][kv head], each a key tile [head dim][16 positions] and then a value tile [16 positions][head dim].
-/// Keys lie transposed because a query then meets 16 keys with one vector multiply-add per dimension and no horizontal
-/// sums; values lie straight because the weighted sum runs over positions. Which block belongs to whom is not known here.
-/// A block's content is undefined until it is written: readers visit positions up to their own only.
+/// Layout [layer][block][kv head], each a key tile [head dim][16 positions] and then a value tile [16 positions][head
+/// dim]. Keys lie transposed because a query then meets 16 keys with one vector multiply-add per dimension and no
+/// horizontal sums; values lie straight because the weighted sum runs over positions. Which block belongs to whom is
+/// not known here. A block's content is undefined until it is written: readers visit positions up to their own only.
 /// </remarks>
 internal sealed class KvStore : IDisposable
 {
@@ -53,7 +55,9 @@ internal sealed class KvStore : IDisposable
         value.CopyTo(ValueTile(layer, block, head).Slice(slot * Shape.HeadDim, Shape.HeadDim));
     }
 
-    /// <summary>Copies a whole block in every layer, for a sequence that goes on alone from a shared, half-filled block.</summary>
+    /// <summary>
+    /// Copies a whole block in every layer, for a sequence that goes on alone from a shared, half-filled block.
+    /// </summary>
     public void CopyBlock(int from, int to)
     {
         for (var layer = 0; layer < Shape.Layers; layer++)

@@ -2,10 +2,12 @@ using System.Collections.Frozen;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>The architectures that the engine computes: name in config.json to the switches of the one decoder graph.</summary>
+/// <summary>
+/// The architectures that the engine computes: name in config.json to the switches of the one decoder graph.
+/// </summary>
 /// <remarks>
-/// Defaults are those of the architectures' published configuration classes, since a key that equals its default may be left
-/// out of the file.
+/// Defaults are those of the architectures' published configuration classes, since a key that equals its default may be
+/// left out of the file.
 /// </remarks>
 internal static class Architectures
 {
@@ -30,7 +32,8 @@ internal static class Architectures
             ? name
             : throw config.Fail("architectures", $"is missing; known: {string.Join(", ", Known)}");
 
-    /// <exception cref="ModelLoadException">Unknown architecture, or a key whose value the graph does not compute.</exception>
+    /// <exception cref="ModelLoadException">Unknown architecture, or a key whose value the graph does not
+    /// compute.</exception>
     public static DecoderSpec Read(ConfigObject config)
     {
         var name = NameOf(config);

@@ -3,8 +3,13 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>A JSON object of a model folder, read key by key with types and ranges. Absent and null are the same, as in the files' own readers.</summary>
-/// <remarks>Every number that sizes memory has an upper bound: a hostile file ends in an error and not in an allocation.</remarks>
+/// <summary>
+/// A JSON object of a model folder, read key by key with types and ranges. Absent and null are the same, as in the
+/// files' own readers.
+/// </summary>
+/// <remarks>
+/// Every number that sizes memory has an upper bound: a hostile file ends in an error and not in an allocation.
+/// </remarks>
 internal sealed class ConfigObject
 {
     /// <summary>The largest public configs are some 100 KB (label maps).</summary>
@@ -13,7 +18,8 @@ internal sealed class ConfigObject
     private readonly JsonElement _element;
     private readonly string _path;
 
-    private ConfigObject(string file, string path, JsonElement element) => (File, _path, _element) = (file, path, element);
+    private ConfigObject(string file, string path, JsonElement element) =>
+        (File, _path, _element) = (file, path, element);
 
     public string File { get; }
 
@@ -87,7 +93,9 @@ internal sealed class ConfigObject
         _ => throw Fail(key, "must be a list of strings"),
     };
 
-    /// <summary>True when the value is absent, null, false, an empty list or object, or "none": the ways to say "not used".</summary>
+    /// <summary>
+    /// True when the value is absent, null, false, an empty list or object, or "none": the ways to say "not used".
+    /// </summary>
     public bool IsUnused(string key) => Find(key) switch
     {
         null or { ValueKind: JsonValueKind.False } => true,
@@ -98,7 +106,8 @@ internal sealed class ConfigObject
     };
 
     /// <summary>The key is there and says null, which for some keys differs from its absence.</summary>
-    public bool IsNull(string key) => _element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
+    public bool IsNull(string key) =>
+        _element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
 
     public bool IsText(string key) => Find(key) is { ValueKind: JsonValueKind.String };
 

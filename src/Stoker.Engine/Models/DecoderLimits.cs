@@ -1,6 +1,9 @@
 namespace Stoker.Engine.Models;
 
-/// <summary>Upper bounds of what a config may say: several times the largest public models, and small enough that no product of two overflows.</summary>
+/// <summary>
+/// Upper bounds of what a config may say: several times the largest public models, and small enough that no product of
+/// two overflows.
+/// </summary>
 internal static class DecoderLimits
 {
     public const int MaxHidden = 1 << 17;

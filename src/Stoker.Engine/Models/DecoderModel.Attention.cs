@@ -3,7 +3,9 @@ using Stoker.Engine.KvCache;
 
 namespace Stoker.Engine.Models;
 
-/// <remarks>Attention: q, k, v of all rows; bias, norm and rope; new keys and values into the store; then each row attends.</remarks>
+/// <remarks>
+/// Attention: q, k, v of all rows; bias, norm and rope; new keys and values into the store; then each row attends.
+/// </remarks>
 internal sealed partial class DecoderModel
 {
     private void AddAttention(LayerWeights layer)
@@ -76,7 +78,9 @@ internal sealed partial class DecoderModel
         }
     }
 
-    /// <summary>Job: rows and kv heads dealt out in turn, because later rows of a chunk see more keys than earlier ones.</summary>
+    /// <summary>
+    /// Job: rows and kv heads dealt out in turn, because later rows of a chunk see more keys than earlier ones.
+    /// </summary>
     private void Attend(int part, int parts)
     {
         RequireStep();

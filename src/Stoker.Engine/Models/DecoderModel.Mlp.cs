@@ -60,7 +60,9 @@ internal sealed partial class DecoderModel
         }
     }
 
-    /// <summary>Experts in ascending order, so that a row's sum has the same order whatever its neighbours chose.</summary>
+    /// <summary>
+    /// Experts in ascending order, so that a row's sum has the same order whatever its neighbours chose.
+    /// </summary>
     private void RunExperts(LayerWeights layer)
     {
         RequireStep();

@@ -5,11 +5,13 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>The decoder-only transformer, for all architectures; what differs between them is in the <see cref="DecoderSpec"/>.</summary>
+/// <summary>
+/// The decoder-only transformer, for all architectures; what differs between them is in the <see cref="DecoderSpec"/>.
+/// </summary>
 /// <remarks>
-/// A step, with x the residual stream: (1) embed; per layer: (2) attention of norm(x) added to x, (3) MLP of norm(x) added
-/// to x; (4) logits of norm(x) for the rows that want them. Phases that are worth it run on the team, split by output rows,
-/// by token rows or by heads: never by terms of a sum, so the split cannot be seen in the bits.
+/// A step, with x the residual stream: (1) embed; per layer: (2) attention of norm(x) added to x, (3) MLP of norm(x)
+/// added to x; (4) logits of norm(x) for the rows that want them. Phases that are worth it run on the team, split by
+/// output rows, by token rows or by heads: never by terms of a sum, so the split cannot be seen in the bits.
 /// </remarks>
 internal sealed partial class DecoderModel : ILanguageModel
 {
@@ -78,7 +80,9 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     public void Dispose() => _checkpoint.Dispose();
 
-    /// <summary>sqrt(hidden) as the reference computes it: rounded to the type of the weights first (55.5 for 3072 in bf16).</summary>
+    /// <summary>
+    /// sqrt(hidden) as the reference computes it: rounded to the type of the weights first (55.5 for 3072 in bf16).
+    /// </summary>
     internal static float EmbeddingFactor(int hidden, TensorType type)
     {
         var factor = MathF.Sqrt(hidden);

@@ -5,15 +5,21 @@ internal enum Activation
     Silu, GeluTanh,
 }
 
-/// <summary>Mixture of experts: each token goes through <paramref name="PerToken"/> of <paramref name="Count"/>.</summary>
+/// <summary>
+/// Mixture of experts: each token goes through <paramref name="PerToken"/> of <paramref name="Count"/>.
+/// </summary>
 internal sealed record ExpertSpec(int Count, int PerToken);
 
 /// <param name="Window">Positions a query sees, itself included; 0: all.</param>
 /// <param name="Rope">Index into <see cref="DecoderSpec.Ropes"/>.</param>
 internal sealed record LayerSpec(int Window, int Rope);
 
-/// <summary>Everything that decides a decoder's numbers: the normal form of config.json over all architectures.</summary>
-/// <remarks>The graph has no architecture names in it, only these switches; <see cref="Architectures"/> sets them.</remarks>
+/// <summary>
+/// Everything that decides a decoder's numbers: the normal form of config.json over all architectures.
+/// </summary>
+/// <remarks>
+/// The graph has no architecture names in it, only these switches; <see cref="Architectures"/> sets them.
+/// </remarks>
 internal sealed record DecoderSpec
 {
     public required string Architecture { get; init; }
@@ -64,7 +70,9 @@ internal sealed record DecoderSpec
     /// <summary>q, k, v stored as one weight, and gate, up as one.</summary>
     public bool FusedProjections { get; init; }
 
-    /// <summary>Gemma: norms multiply by 1 + w, also after attention and MLP; the embedding is multiplied by sqrt(hidden).</summary>
+    /// <summary>
+    /// Gemma: norms multiply by 1 + w, also after attention and MLP; the embedding is multiplied by sqrt(hidden).
+    /// </summary>
     public bool Gemma { get; init; }
 
     /// <summary>0: none.</summary>

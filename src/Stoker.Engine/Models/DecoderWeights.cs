@@ -2,7 +2,10 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>The weights of a decoder by their place in the graph. Matrices are views into the checkpoint; vectors are float32 copies.</summary>
+/// <summary>
+/// The weights of a decoder by their place in the graph. Matrices are views into the checkpoint; vectors are float32
+/// copies.
+/// </summary>
 internal sealed record DecoderWeights
 {
     public required WeightMatrix Embedding { get; init; }

@@ -2,7 +2,10 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>Finds every tensor of the graph in a checkpoint under its Hugging Face name, with exactly the shape the config asks for.</summary>
+/// <summary>
+/// Finds every tensor of the graph in a checkpoint under its Hugging Face name, with exactly the shape the config asks
+/// for.
+/// </summary>
 /// <remarks>Works on headers alone too: that is how an upload is validated.</remarks>
 internal sealed class DecoderWeightsReader(DecoderSpec spec, Checkpoint checkpoint)
 {
@@ -10,7 +13,8 @@ internal sealed class DecoderWeightsReader(DecoderSpec spec, Checkpoint checkpoi
 
     private int KeyRows => spec.KvHeads * spec.HeadDim;
 
-    /// <exception cref="ModelLoadException">A tensor is missing, has another shape or type, or has no place in the graph.</exception>
+    /// <exception cref="ModelLoadException">A tensor is missing, has another shape or type, or has no place in the
+    /// graph.</exception>
     public DecoderWeights Read()
     {
         var embedding = checkpoint.Matrix("model.embed_tokens.weight", spec.VocabularySize, spec.HiddenSize);
@@ -85,7 +89,9 @@ internal sealed class DecoderWeightsReader(DecoderSpec spec, Checkpoint checkpoi
         return new MlpWeights(new Linear(fused.Slice(0, inner), null), new Linear(fused.Slice(inner, inner), null), down);
     }
 
-    /// <summary>Both spellings: one tensor per expert and weight (w1 = gate, w3 = up, w2 = down), or stacks over the experts.</summary>
+    /// <summary>
+    /// Both spellings: one tensor per expert and weight (w1 = gate, w3 = up, w2 = down), or stacks over the experts.
+    /// </summary>
     private MlpWeights[] Experts(string prefix, int count)
     {
         var (inner, hidden) = (spec.IntermediateSize, spec.HiddenSize);

@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Models;
 
-/// <summary>The intermediate values of one step, for a fixed number of rows. Allocated once; all row-major, float32.</summary>
+/// <summary>
+/// The intermediate values of one step, for a fixed number of rows. Allocated once; all row-major, float32.
+/// </summary>
 internal sealed class DecoderWorkspace
 {
     public DecoderWorkspace(DecoderSpec spec, int rows)

@@ -4,14 +4,17 @@ namespace Stoker.Engine.Models;
 
 /// <summary>The files of an EAGLE-1 (and EAGLE-2, which has the same weights) draft head.</summary>
 /// <remarks>
-/// One Llama layer without its input norm behind <c>fc</c> [H, 2H], which joins the embedding of a token with the target's
-/// final hidden state. No final norm and no output matrix: those are the target's, and mostly the embedding is too.
+/// One Llama layer without its input norm behind <c>fc</c> [H, 2H], which joins the embedding of a token with the
+/// target's final hidden state. No final norm and no output matrix: those are the target's, and mostly the embedding is
+/// too.
 /// </remarks>
 internal static class EagleDraft
 {
     private const string Prefix = "layers.0.";
 
-    /// <summary>Published heads often keep the target's architecture name; the tensor <c>fc</c> gives them away.</summary>
+    /// <summary>
+    /// Published heads often keep the target's architecture name; the tensor <c>fc</c> gives them away.
+    /// </summary>
     public static bool IsOne(ConfigObject config, Checkpoint checkpoint) =>
         Architectures.NameOf(config).Contains("Eagle", StringComparison.OrdinalIgnoreCase) || checkpoint.Contains("fc.weight");
 

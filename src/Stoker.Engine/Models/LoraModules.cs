@@ -23,7 +23,8 @@ internal static class LoraModules
         "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "gate_proj", "up_proj", "down_proj", "gate_up_proj", "w1", "w2", "w3",
     ];
 
-    /// <exception cref="ModelLoadException">A tensor without its other half, of a wrong shape or type, or for another kind of module.</exception>
+    /// <exception cref="ModelLoadException">A tensor without its other half, of a wrong shape or type, or for another
+    /// kind of module.</exception>
     public static IReadOnlyList<LoraModule> Pair(Checkpoint checkpoint)
     {
         var tensors = checkpoint.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
@@ -79,5 +80,6 @@ internal static class LoraModules
             : throw Fail(a, $"changes '{module.Kind}'; adapters may change {string.Join(", ", Kinds)} of the layers");
     }
 
-    private static ModelLoadException Fail(TensorEntry tensor, string reason) => new(PeftAddon.WeightsFile, tensor.Name, reason);
+    private static ModelLoadException Fail(TensorEntry tensor, string reason) =>
+        new(PeftAddon.WeightsFile, tensor.Name, reason);
 }

@@ -13,7 +13,9 @@ public enum ModelKind
     EagleDraft,
 }
 
-/// <summary>What the headers of a model folder say, after all of them have been checked. See <see cref="ModelFolder.Inspect"/>.</summary>
+/// <summary>
+/// What the headers of a model folder say, after all of them have been checked. See <see cref="ModelFolder.Inspect"/>.
+/// </summary>
 public sealed record ModelDescription
 {
     public required ModelKind Kind { get; init; }
@@ -21,7 +23,9 @@ public sealed record ModelDescription
     /// <summary>Such as <c>LlamaForCausalLM</c>; <c>LORA</c> for an addon.</summary>
     public required string Architecture { get; init; }
 
-    /// <summary>What config.json calls its family, such as <c>llama</c>; null for an addon, and where it does not say.</summary>
+    /// <summary>
+    /// What config.json calls its family, such as <c>llama</c>; null for an addon, and where it does not say.
+    /// </summary>
     public string? ModelType { get; init; }
 
     /// <summary>Elements of all tensors.</summary>

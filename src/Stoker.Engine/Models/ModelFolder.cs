@@ -5,12 +5,14 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>Checks a folder of Hugging Face files without reading weights: what an upload must pass before it is ready.</summary>
+/// <summary>
+/// Checks a folder of Hugging Face files without reading weights: what an upload must pass before it is ready.
+/// </summary>
 public static class ModelFolder
 {
     /// <summary>
-    /// Reads every header: config, names, shapes and types of all tensors, tokenizer, chat template, generation defaults. What
-    /// passes here loads, as far as memory suffices.
+    /// Reads every header: config, names, shapes and types of all tensors, tokenizer, chat template, generation
+    /// defaults. What passes here loads, as far as memory suffices.
     /// </summary>
     /// <exception cref="ModelLoadException">Names the file, the item in it, and the reason.</exception>
     public static ModelDescription Inspect(string folder)
@@ -32,14 +34,18 @@ public static class ModelFolder
             : DescribeBase(folder, config, checkpoint);
     }
 
-    /// <summary>The same of a base model whose small files are open already: a large tokenizer is not read twice.</summary>
+    /// <summary>
+    /// The same of a base model whose small files are open already: a large tokenizer is not read twice.
+    /// </summary>
     internal static ModelDescription Describe(string folder, ChatTemplate? template, GenerationDefaults defaults)
     {
         using var checkpoint = Checkpoint.Open(folder, WeightPlacement.None);
         return Describe(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint, template, defaults);
     }
 
-    /// <summary>Holds an addon against the base it is meant for: every module it changes must be there, with its shape.</summary>
+    /// <summary>
+    /// Holds an addon against the base it is meant for: every module it changes must be there, with its shape.
+    /// </summary>
     /// <exception cref="ModelLoadException">One of the folders is broken, or the two do not fit.</exception>
     public static ModelDescription InspectAddon(string addonFolder, string baseFolder)
     {

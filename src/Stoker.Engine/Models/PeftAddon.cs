@@ -4,8 +4,8 @@ namespace Stoker.Engine.Models;
 
 /// <summary>A LoRA adapter's files: y = W x + scale · B (A x) for some of a base model's projections.</summary>
 /// <remarks>
-/// Checked at upload and not at the first request: an adapter whose names match nothing would load and silently do nothing,
-/// and one with a key that is ignored would answer with other numbers than its author's.
+/// Checked at upload and not at the first request: an adapter whose names match nothing would load and silently do
+/// nothing, and one with a key that is ignored would answer with other numbers than its author's.
 /// </remarks>
 internal sealed class PeftAddon
 {
@@ -22,7 +22,8 @@ internal sealed class PeftAddon
     private PeftAddon(PeftConfig config, ModelDescription description, IReadOnlyList<LoraModule> modules) =>
         (_config, _description, _modules) = (config, description, modules);
 
-    /// <exception cref="ModelLoadException">A setting that cannot be computed, or a tensor that does not fit the settings.</exception>
+    /// <exception cref="ModelLoadException">A setting that cannot be computed, or a tensor that does not fit the
+    /// settings.</exception>
     public static PeftAddon Open(string folder)
     {
         var config = PeftConfig.Read(folder);
@@ -44,12 +45,16 @@ internal sealed class PeftAddon
 
     public ModelDescription Describe() => _description;
 
-    /// <summary>Every tensor has its module in the base, with its shape, and every module that the settings target has its tensors.</summary>
+    /// <summary>
+    /// Every tensor has its module in the base, with its shape, and every module that the settings target has its
+    /// tensors.
+    /// </summary>
     /// <exception cref="ModelLoadException">Names the first module for which that does not hold.</exception>
     public void CheckAgainst(string baseFolder)
     {
         using var checkpoint = Checkpoint.Open(baseFolder, WeightPlacement.None);
-        var shapes = checkpoint.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
+        var shapes =
+            checkpoint.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
         foreach (var module in _modules)
         {
             if (!shapes.TryGetValue(module.Path + ".weight", out var shape))

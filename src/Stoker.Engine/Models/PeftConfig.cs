@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Stoker.Engine.Models;
 
-/// <summary>The settings of a LoRA adapter; what would change its numbers and is not computed is refused by name.</summary>
+/// <summary>
+/// The settings of a LoRA adapter; what would change its numbers and is not computed is refused by name.
+/// </summary>
 internal sealed class PeftConfig
 {
     /// <summary>Must be absent or unused: each of them adds weights or changes the formula.</summary>
@@ -13,7 +15,10 @@ internal sealed class PeftConfig
         "layer_replication", "use_qalora", "alora_invocation_tokens", "use_bdlora", "velora_config",
     ];
 
-    /// <summary>Initialisations that leave the base weights as they are; the others (pissa, olora, corda, ...) need a changed base.</summary>
+    /// <summary>
+    /// Initialisations that leave the base weights as they are; the others (pissa, olora, corda, ...) need a changed
+    /// base.
+    /// </summary>
     private static readonly string[] PlainInitialisations = ["gaussian", "eva", "orthogonal"];
 
     private readonly ConfigObject _config;
@@ -112,7 +117,9 @@ internal sealed class PeftConfig
         return [.. patterns.Keys.Select(pattern => (Compile(key, $@"(?:.*\.)?(?:{pattern})"), read(patterns, pattern)))];
     }
 
-    /// <summary>An adapter's author writes the expression: the engine without backtracking runs it, so it costs linear time.</summary>
+    /// <summary>
+    /// An adapter's author writes the expression: the engine without backtracking runs it, so it costs linear time.
+    /// </summary>
     private Regex Compile(string key, string pattern)
     {
         try

@@ -1,9 +1,13 @@
 namespace Stoker.Engine.Models;
 
-/// <summary>The angles of one rope kind: angle(position, i) = position · Inverse[i]; cos and sin are multiplied by <see cref="Magnitude"/>.</summary>
+/// <summary>
+/// The angles of one rope kind: angle(position, i) = position · Inverse[i]; cos and sin are multiplied by <see
+/// cref="Magnitude"/>.
+/// </summary>
 /// <remarks>
-/// Computed in double and rounded once. Which factors apply to dynamic and longrope follows from the context that is served,
-/// not from the length of a sequence: keys in the cache stay right while a sequence grows past the original context.
+/// Computed in double and rounded once. Which factors apply to dynamic and longrope follows from the context that is
+/// served, not from the length of a sequence: keys in the cache stay right while a sequence grows past the original
+/// context.
 /// </remarks>
 internal sealed class RopeFrequencies
 {
@@ -28,7 +32,9 @@ internal sealed class RopeFrequencies
         _ => throw new ArgumentOutOfRangeException(nameof(rope), rope.Type, null),
     };
 
-    /// <summary>cos and sin of one position, each [pairs]. The angle is float32, as in the models' training code.</summary>
+    /// <summary>
+    /// cos and sin of one position, each [pairs]. The angle is float32, as in the models' training code.
+    /// </summary>
     public void Fill(int position, Span<float> cos, Span<float> sin)
     {
         for (var i = 0; i < Inverse.Length; i++)
@@ -75,7 +81,10 @@ internal sealed class RopeFrequencies
         return ((1 - smooth) * frequency / rope.Factor) + (smooth * frequency);
     }
 
-    /// <summary>Pairs that turn more than beta_fast times over the original context are kept, fewer than beta_slow are stretched.</summary>
+    /// <summary>
+    /// Pairs that turn more than beta_fast times over the original context are kept, fewer than beta_slow are
+    /// stretched.
+    /// </summary>
     private static double[] Yarn(RopeParameters rope, int dims)
     {
         var (low, high) = (PairThatTurns(rope, dims, rope.BetaFast), PairThatTurns(rope, dims, rope.BetaSlow));
@@ -112,7 +121,8 @@ internal sealed class RopeFrequencies
             : YarnScale(rope.Factor, 1);
     }
 
-    private static double YarnScale(double factor, double scale) => factor <= 1 ? 1 : (0.1 * scale * Math.Log(factor)) + 1;
+    private static double YarnScale(double factor, double scale) =>
+        factor <= 1 ? 1 : (0.1 * scale * Math.Log(factor)) + 1;
 
     private static RopeFrequencies LongRope(RopeParameters rope, int dims, int servedContext)
     {

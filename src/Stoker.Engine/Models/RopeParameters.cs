@@ -5,7 +5,9 @@ internal enum RopeType
     Default, Linear, Dynamic, Llama3, Yarn, LongRope,
 }
 
-/// <summary>How one kind of layer turns positions into angles; the normal form of all the spellings in config.json.</summary>
+/// <summary>
+/// How one kind of layer turns positions into angles; the normal form of all the spellings in config.json.
+/// </summary>
 internal sealed record RopeParameters
 {
     public RopeType Type { get; init; }
@@ -38,7 +40,9 @@ internal sealed record RopeParameters
 
     public double? MScaleAllDim { get; init; }
 
-    /// <summary>longrope: divisors of the frequencies for contexts up to <see cref="OriginalContext"/>, one per pair.</summary>
+    /// <summary>
+    /// longrope: divisors of the frequencies for contexts up to <see cref="OriginalContext"/>, one per pair.
+    /// </summary>
     public IReadOnlyList<double> ShortFactors { get; init; } = [];
 
     /// <summary>longrope: divisors beyond it.</summary>

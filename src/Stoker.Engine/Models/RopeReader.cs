@@ -1,9 +1,11 @@
 namespace Stoker.Engine.Models;
 
-/// <summary>Brings the spellings of rope in config.json to one form: parameters for full and for sliding layers.</summary>
+/// <summary>
+/// Brings the spellings of rope in config.json to one form: parameters for full and for sliding layers.
+/// </summary>
 /// <remarks>
-/// Old form: rope_theta beside rope_scaling {"rope_type" or "type", ...}. New form: one rope_parameters object, which may
-/// hold one object per layer type. An unknown type or key is refused: each of them changes the angles.
+/// Old form: rope_theta beside rope_scaling {"rope_type" or "type", ...}. New form: one rope_parameters object, which
+/// may hold one object per layer type. An unknown type or key is refused: each of them changes the angles.
 /// </remarks>
 internal static class RopeReader
 {

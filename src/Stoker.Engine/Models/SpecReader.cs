@@ -132,11 +132,17 @@ internal sealed record SpecReader(ConfigObject Config)
         _ => throw Config.Fail("layer_types", $"'{type}' is not supported; known: full_attention, sliding_attention"),
     };
 
-    /// <summary>yarn counts from the original context (recipes leave max_position_embeddings alone); the others state what they reach.</summary>
+    /// <summary>
+    /// yarn counts from the original context (recipes leave max_position_embeddings alone); the others state what they
+    /// reach.
+    /// </summary>
     private static int ContextLength(RopeParameters rope) =>
         rope.Type == RopeType.Yarn ? MaxContextLength(rope) : rope.MaxPositions;
 
-    /// <summary>Whether linear and dynamic configs state positions before or after scaling differs: more is allowed, and not the default.</summary>
+    /// <summary>
+    /// Whether linear and dynamic configs state positions before or after scaling differs: more is allowed, and not the
+    /// default.
+    /// </summary>
     private static int MaxContextLength(RopeParameters rope)
     {
         var positions = rope.Type switch

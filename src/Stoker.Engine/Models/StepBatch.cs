@@ -15,11 +15,13 @@ internal enum LogitRows
     All,
 }
 
-/// <summary>What one step computes: rows (token, position) of several sequences. Reused from step to step, without allocation.</summary>
+/// <summary>
+/// What one step computes: rows (token, position) of several sequences. Reused from step to step, without allocation.
+/// </summary>
 /// <remarks>
-/// The rows of one sequence are consecutive positions and stand together; a sequence is added at most once a step. Rows see
-/// the keys that the store holds and those that the step writes, also of another sequence whose blocks theirs begins with
-/// (choices of one request). Prefill, chunks, decode and verification differ in the number of rows only.
+/// The rows of one sequence are consecutive positions and stand together; a sequence is added at most once a step. Rows
+/// see the keys that the store holds and those that the step writes, also of another sequence whose blocks theirs
+/// begins with (choices of one request). Prefill, chunks, decode and verification differ in the number of rows only.
 /// </remarks>
 internal sealed class StepBatch
 {
@@ -63,8 +65,11 @@ internal sealed class StepBatch
     }
 
     /// <summary>Adds the next rows of one sequence.</summary>
-    /// <param name="blockTable">Entry i is the block that holds positions 16i..16i+15. Read during the step: leave it alone until then.</param>
-    /// <returns>Index of the first of its rows in the logits; meaningless when <paramref name="logits"/> is None.</returns>
+    /// <param name="blockTable">Entry i is the block that holds positions 16i..16i+15. Read during the step: leave it
+    /// alone until then.</param>
+    /// <returns>
+    /// Index of the first of its rows in the logits; meaningless when <paramref name="logits"/> is None.
+    /// </returns>
     public int Add(ReadOnlySpan<int> tokens, int firstPosition, int[] blockTable, LogitRows logits)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstPosition);

@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Models;
 
-/// <summary>Config keys that would change the numbers of these architectures and that the graph does not compute.</summary>
+/// <summary>
+/// Config keys that would change the numbers of these architectures and that the graph does not compute.
+/// </summary>
 /// <remarks>
 /// Second line of defence behind the tensors: every tensor of a checkpoint must have a place in the graph, so what adds
 /// weights is caught there. Here stand the keys that change results without adding a tensor. Unknown keys are let pass:

@@ -26,7 +26,9 @@ internal sealed unsafe class AlignedMemory : IDisposable
 
     public byte* Start => _start;
 
-    /// <summary>A part as a span; both bounds are checked, as a span reaches at most 2^31 elements and this memory more.</summary>
+    /// <summary>
+    /// A part as a span; both bounds are checked, as a span reaches at most 2^31 elements and this memory more.
+    /// </summary>
     public Span<T> Slice<T>(long firstElement, int count) where T : unmanaged
     {
         ObjectDisposedException.ThrowIf(_start is null, this);

@@ -1,7 +1,12 @@
 namespace Stoker.Engine.Sampling;
 
-/// <summary>Token ids in falling order of logit, lower id first on ties, taken one by one: the order costs only as far as it is used.</summary>
-/// <remarks>A binary heap over reused memory. Building it is linear in the vocabulary, each token taken logarithmic.</remarks>
+/// <summary>
+/// Token ids in falling order of logit, lower id first on ties, taken one by one: the order costs only as far as it is
+/// used.
+/// </summary>
+/// <remarks>
+/// A binary heap over reused memory. Building it is linear in the vocabulary, each token taken logarithmic.
+/// </remarks>
 internal sealed class CandidateHeap(int vocabularySize)
 {
     private readonly int[] _ids = new int[vocabularySize];

@@ -5,8 +5,8 @@ namespace Stoker.Engine.Sampling;
 
 /// <summary>What a model's <c>generation_config.json</c> says: sampling defaults and end tokens.</summary>
 /// <remarks>
-/// Without the file, or without end tokens in it, those of <c>config.json</c> count. <c>do_sample</c> is not read: an API
-/// caller who wants the most likely tokens says temperature 0. Lengths in the file are not limits here.
+/// Without the file, or without end tokens in it, those of <c>config.json</c> count. <c>do_sample</c> is not read: an
+/// API caller who wants the most likely tokens says temperature 0. Lengths in the file are not limits here.
 /// </remarks>
 internal sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyList<int> EndTokens)
 {

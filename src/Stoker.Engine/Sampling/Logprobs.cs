@@ -1,6 +1,9 @@
 namespace Stoker.Engine.Sampling;
 
-/// <summary>Log-probabilities of a row of raw logits: the model's own distribution, before temperature, penalties, bias and masks.</summary>
+/// <summary>
+/// Log-probabilities of a row of raw logits: the model's own distribution, before temperature, penalties, bias and
+/// masks.
+/// </summary>
 internal static class Logprobs
 {
     /// <summary>What stands for "never": JSON has no -inf.</summary>

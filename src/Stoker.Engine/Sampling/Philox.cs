@@ -1,13 +1,17 @@
 namespace Stoker.Engine.Sampling;
 
-/// <summary>Random numbers as a function of (seed, choice, position): Philox4x32-10 of Salmon, Moraes, Dror and Shaw, 2011.</summary>
+/// <summary>
+/// Random numbers as a function of (seed, choice, position): Philox4x32-10 of Salmon, Moraes, Dror and Shaw, 2011.
+/// </summary>
 /// <remarks>
 /// Counter-based, so nothing is shared and nothing advances: what a position draws does not depend on neighbours,
 /// preemption or rejected drafts, and a sequence that is continued elsewhere from its text draws on unchanged.
 /// </remarks>
 internal static class Philox
 {
-    /// <summary>Uniform in [0, 1), 53 bits. <paramref name="position"/> is that of the token drawn, the prompt's tokens counted.</summary>
+    /// <summary>
+    /// Uniform in [0, 1), 53 bits. <paramref name="position"/> is that of the token drawn, the prompt's tokens counted.
+    /// </summary>
     public static double Uniform(long seed, int choice, int position)
     {
         var (a, b, _, _) = Block((uint)position, (uint)choice, 0, 0, (uint)seed, (uint)(seed >> 32));

@@ -1,6 +1,9 @@
 namespace Stoker.Engine.Sampling;
 
-/// <summary>A request's sampling with every value decided. Only <see cref="From"/> makes one, so its rules hold wherever one is used.</summary>
+/// <summary>
+/// A request's sampling with every value decided. Only <see cref="From"/> makes one, so its rules hold wherever one is
+/// used.
+/// </summary>
 internal sealed record SamplingSettings
 {
     private SamplingSettings(SamplingOptions options, long seed)
@@ -61,5 +64,6 @@ internal sealed record SamplingSettings
         throw Refused(name, FormattableString.Invariant($"{name} must be {range}, was {value}"));
     }
 
-    private static RequestRefusedException Refused(string name, string message) => new(RefusalKind.Invalid, name, message);
+    private static RequestRefusedException Refused(string name, string message) =>
+        new(RefusalKind.Invalid, name, message);
 }

@@ -2,17 +2,22 @@ using System.Text;
 
 namespace Stoker.Engine.Sampling;
 
-/// <summary>Finds the first stop string in a text that comes in pieces, and holds back only what may become one.</summary>
+/// <summary>
+/// Finds the first stop string in a text that comes in pieces, and holds back only what may become one.
+/// </summary>
 /// <remarks>
-/// "First" is the one that is complete first, the longest on ties: that does not depend on where the pieces are cut. Each stop
-/// string has a Knuth-Morris-Pratt state, which is the length of the longest held end that is a beginning of it.
+/// "First" is the one that is complete first, the longest on ties: that does not depend on where the pieces are cut.
+/// Each stop string has a Knuth-Morris-Pratt state, which is the length of the longest held end that is a beginning of
+/// it.
 /// </remarks>
 internal sealed class StopScanner(StopStrings stops, bool includeStop)
 {
     private readonly int[] _matched = new int[stops.Count];
     private readonly StringBuilder _held = new();
 
-    /// <summary>Takes the next piece, gives back the text that became certain. After true, the text is at its end.</summary>
+    /// <summary>
+    /// Takes the next piece, gives back the text that became certain. After true, the text is at its end.
+    /// </summary>
     public bool Push(string piece, out string released)
     {
         released = piece;

@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Sampling;
 
-/// <summary>The stop strings of a request with the tables that finding them takes; made once for all its choices.</summary>
+/// <summary>
+/// The stop strings of a request with the tables that finding them takes; made once for all its choices.
+/// </summary>
 internal sealed class StopStrings(IReadOnlyList<string> stops)
 {
     private readonly (string Stop, int[] Failures)[] _stops = [.. stops.Select(stop => (stop, Failures(stop)))];

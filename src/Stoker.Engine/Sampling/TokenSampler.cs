@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Sampling;
 
-/// <summary>Draws the tokens of one sequence. Its only state is which tokens the sequence has, for the penalties.</summary>
+/// <summary>
+/// Draws the tokens of one sequence. Its only state is which tokens the sequence has, for the penalties.
+/// </summary>
 /// <remarks>
 /// On the row of logits, in this order:
 /// 1. repetition penalty, on the tokens of prompt and output (positive logits divided, others multiplied);

@@ -3,7 +3,9 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>A request that keeps the rules, with its defaults filled in. The lists are copies: the caller may reuse its own.</summary>
+/// <summary>
+/// A request that keeps the rules, with its defaults filled in. The lists are copies: the caller may reuse its own.
+/// </summary>
 internal sealed record AdmittedRequest(int[] Prompt, IReadOnlyList<string> Stops, int[] StopTokens, int MaxTokens, SamplingSettings Settings);
 
 /// <summary>What the door knows of the engine.</summary>
@@ -20,7 +22,8 @@ internal static class AdmissionRules
     public const int MaxChoices = 128;
     public const int MaxTopLogprobs = 20;
     public const int MaxStops = 64;
-    public const int MaxStopLength = 1024; // characters; each is held back and compared at every character of the answer
+    // characters; each is held back and compared at every character of the answer
+    public const int MaxStopLength = 1024;
 
     /// <exception cref="RequestRefusedException">With what was seen and what is allowed.</exception>
     public static AdmittedRequest Check(GenerationRequest request, DoorFigures figures)
@@ -32,7 +35,8 @@ internal static class AdmissionRules
         if (request.Logprobs is { } top) CheckRange("logprobs", top, 0, MaxTopLogprobs);
         CheckEcho(request);
         CheckStops(stops, stopTokens, figures);
-        var settings = SamplingSettings.From(request.Sampling.Over(figures.DefaultSampling), figures.VocabularySize, DrawSeed);
+        var settings =
+            SamplingSettings.From(request.Sampling.Over(figures.DefaultSampling), figures.VocabularySize, DrawSeed);
         var maxTokens = MaxTokens(request, prompt.Length, figures);
         if (request.MinTokens < 0 || request.MinTokens > maxTokens)
         {
@@ -61,13 +65,21 @@ internal static class AdmissionRules
     private static void CheckEcho(GenerationRequest request)
     {
         if (request.EchoLast is not { } last) return;
-        if (request.Echo) throw Invalid("echo_last", "echo and echo_last cannot be used together; echo gives the whole prompt back.");
+        if (request.Echo)
+        {
+            throw Invalid("echo_last", "echo and echo_last cannot be used together; echo gives the whole prompt back.");
+        }
+
         if (last < 0) throw Invalid("echo_last", $"echo_last must be at least 0, was {last}.");
     }
 
     private static void CheckStops(string[] stops, int[] stopTokens, DoorFigures figures)
     {
-        if (stops.Length > MaxStops) throw Invalid("stop", $"At most {MaxStops} stop strings are allowed, {stops.Length} were given.");
+        if (stops.Length > MaxStops)
+        {
+            throw Invalid("stop", $"At most {MaxStops} stop strings are allowed, {stops.Length} were given.");
+        }
+
         foreach (var stop in stops)
         {
             if (stop.Length is 0 or > MaxStopLength || !IsWellFormed(stop))
@@ -123,5 +135,6 @@ internal static class AdmissionRules
 
     private static long DrawSeed() => BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
-    private static RequestRefusedException Invalid(string parameter, string message) => new(RefusalKind.Invalid, parameter, message);
+    private static RequestRefusedException Invalid(string parameter, string message) =>
+        new(RefusalKind.Invalid, parameter, message);
 }

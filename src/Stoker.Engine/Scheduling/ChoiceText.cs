@@ -3,7 +3,10 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>The text of one choice in the making: detokenises, looks for stop strings, and keeps tokens until their text is certain.</summary>
+/// <summary>
+/// The text of one choice in the making: detokenises, looks for stop strings, and keeps tokens until their text is
+/// certain.
+/// </summary>
 internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner stops)
 {
     private static readonly IReadOnlyList<TokenLogprob> NoTop = [];
@@ -11,7 +14,9 @@ internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner sto
     private int _offset; // of the next token's text, in code points
 
     /// <summary>The echoed end of the prompt; stop strings in it do not count.</summary>
-    /// <remarks>Each choice decodes it, because its own text goes on from there; text and tokens are one for all.</remarks>
+    /// <remarks>
+    /// Each choice decodes it, because its own text goes on from there; text and tokens are one for all.
+    /// </remarks>
     public GenerationEvent Echo(PromptEcho echo)
     {
         var offsets = new int[echo.Tokens.Count];

@@ -1,9 +1,12 @@
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>What the engine has done, for <see cref="EngineStatistics"/>. Written by the loop and the door, read by anyone.</summary>
+/// <summary>
+/// What the engine has done, for <see cref="EngineStatistics"/>. Written by the loop and the door, read by anyone.
+/// </summary>
 internal sealed class EngineCounters
 {
-    // Seconds. The bounds of vLLM, so that its dashboards fit, and finer ones below them: a small model on a CPU is faster than those begin.
+    // Seconds. The bounds of vLLM, so that its dashboards fit, and finer ones below them: a small model on a CPU is
+    // faster than those begin.
     private static readonly double[] TokenBounds =
         [.0005, .001, .0025, .005, .01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80];
 

@@ -2,7 +2,10 @@ using System.Threading.Channels;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>Events on their way from the loop to one reader. Bounded: the loop never waits, it learns that the reader is too slow.</summary>
+/// <summary>
+/// Events on their way from the loop to one reader. Bounded: the loop never waits, it learns that the reader is too
+/// slow.
+/// </summary>
 internal sealed class EventBuffer
 {
     private readonly int _maxUnread;

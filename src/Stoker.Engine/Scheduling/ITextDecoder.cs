@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>What the loop needs of a tokenizer. A seam: the tokenizer itself, and one of a few letters that tests can make fail.</summary>
+/// <summary>
+/// What the loop needs of a tokenizer. A seam: the tokenizer itself, and one of a few letters that tests can make fail.
+/// </summary>
 internal interface ITextDecoder
 {
     /// <summary>Ids from here on are padding of the output matrix: never drawn, never reported.</summary>

@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>The thread that turns the <see cref="StepLoop"/>, and the mailbox through which everyone else reaches it.</summary>
+/// <summary>
+/// The thread that turns the <see cref="StepLoop"/>, and the mailbox through which everyone else reaches it.
+/// </summary>
 internal sealed class LoopThread : IAsyncDisposable
 {
     private readonly StepLoop _loop;
@@ -71,7 +73,8 @@ internal sealed class LoopThread : IAsyncDisposable
         _ended.SetResult();
     }
 
-    // A step that throws has met a bug of the loop itself, not of a request: whose state is sound cannot be told, so all end.
+    // A step that throws has met a bug of the loop itself, not of a request: whose state is sound cannot be told, so
+    // all end.
     private bool TryStep()
     {
         try

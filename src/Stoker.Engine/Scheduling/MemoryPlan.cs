@@ -7,7 +7,8 @@ namespace Stoker.Engine.Scheduling;
 internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes)
 {
     /// <param name="contextLength">Positions of one sequence at most.</param>
-    /// <param name="availableBytes">Memory that the machine or the cgroup grants, for a plan without a stated budget.</param>
+    /// <param name="availableBytes">Memory that the machine or the cgroup grants, for a plan without a stated
+    /// budget.</param>
     /// <exception cref="ArgumentException">The budget does not even hold one block.</exception>
     public static MemoryPlan For(
         EngineOptions options, StepLimits limits, ModelShape shape, int contextLength, long weightBytes, long availableBytes)

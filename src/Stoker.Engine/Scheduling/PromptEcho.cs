@@ -1,9 +1,11 @@
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>The echoed end of a prompt, with the log-probabilities that its rows give. Shared by the choices of a request.</summary>
+/// <summary>
+/// The echoed end of a prompt, with the log-probabilities that its rows give. Shared by the choices of a request.
+/// </summary>
 /// <remarks>
-/// The row of a position tells the token after it, so the first token of a prompt has no value. The tokens are made when
-/// they are first used: a request that waits holds none.
+/// The row of a position tells the token after it, so the first token of a prompt has no value. The tokens are made
+/// when they are first used: a request that waits holds none.
 /// </remarks>
 internal sealed class PromptEcho
 {

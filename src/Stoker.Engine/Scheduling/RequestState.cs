@@ -3,7 +3,9 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>A request that was taken: its choices, its events and its times. After submission only the loop touches it.</summary>
+/// <summary>
+/// A request that was taken: its choices, its events and its times. After submission only the loop touches it.
+/// </summary>
 internal sealed class RequestState
 {
     private Action? _leaveQueue;

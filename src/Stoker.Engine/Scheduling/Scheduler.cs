@@ -2,7 +2,9 @@ using Stoker.Engine.KvCache;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>The sequences that run and wait, and their blocks: carries out what <see cref="StepPlanner"/> decides.</summary>
+/// <summary>
+/// The sequences that run and wait, and their blocks: carries out what <see cref="StepPlanner"/> decides.
+/// </summary>
 /// <remarks>
 /// | state    | event                          | next     |
 /// | -------- | ------------------------------ | -------- |
@@ -32,7 +34,10 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
     /// <summary>Arrivals come in rising order.</summary>
     public void Add(SequenceState sequence) => InsertByAge(_waiting, sequence);
 
-    /// <summary>Decides the next step and makes room for it. The rows are then to be computed and <see cref="Complete"/>d, or their sequences removed.</summary>
+    /// <summary>
+    /// Decides the next step and makes room for it. The rows are then to be computed and <see cref="Complete"/>d, or
+    /// their sequences removed.
+    /// </summary>
     public StepPlan Begin()
     {
         _planner.Plan(_running, _waiting, pool.FreeCount, _plan);
@@ -42,7 +47,9 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
         return _plan;
     }
 
-    /// <summary>The step's rows are in the blocks. True when one of them was new, not the repetition after a preemption.</summary>
+    /// <summary>
+    /// The step's rows are in the blocks. True when one of them was new, not the repetition after a preemption.
+    /// </summary>
     public static bool Complete(StepPlan plan)
     {
         var progress = false;

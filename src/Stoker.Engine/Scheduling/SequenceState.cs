@@ -2,9 +2,12 @@ using Stoker.Engine.KvCache;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>What scheduling knows of a sequence: how many tokens there are, how many are computed, which blocks it holds.</summary>
+/// <summary>
+/// What scheduling knows of a sequence: how many tokens there are, how many are computed, which blocks it holds.
+/// </summary>
 /// <remarks>
-/// Prefill, a chunk of it, decode and recomputation after a preemption are one case: a step closes a part of the gap between
+/// Prefill, a chunk of it, decode and recomputation after a preemption are one case: a step closes a part of the gap
+/// between
 /// <see cref="Computed"/> and <see cref="TokenCount"/>. Only <see cref="Scheduler"/> changes these values.
 /// </remarks>
 internal class SequenceState(long arrival, int group, int promptLength, int maxTokenCount, BlockTable table)
@@ -28,15 +31,22 @@ internal class SequenceState(long arrival, int group, int promptLength, int maxT
     /// <summary>Tokens whose keys and values are in the blocks.</summary>
     public int Computed { get; set; }
 
-    /// <summary>The most that was ever computed: below it, computing is repetition after a preemption, not progress.</summary>
+    /// <summary>
+    /// The most that was ever computed: below it, computing is repetition after a preemption, not progress.
+    /// </summary>
     public int HighWater { get; set; }
 
-    /// <summary>Logits are wanted of every prompt row from here on (an echo with log-probabilities), else <see cref="int.MaxValue"/>.</summary>
+    /// <summary>
+    /// Logits are wanted of every prompt row from here on (an echo with log-probabilities), else <see
+    /// cref="int.MaxValue"/>.
+    /// </summary>
     public int PromptLogitsFrom { get; set; } = int.MaxValue;
 
     public int Preemptions { get; set; }
 
-    /// <summary>All blocks it can ever need are taken: it was preempted often enough and is not preempted again.</summary>
+    /// <summary>
+    /// All blocks it can ever need are taken: it was preempted often enough and is not preempted again.
+    /// </summary>
     public bool Reserved { get; set; }
 
     public int Gap => TokenCount - Computed;

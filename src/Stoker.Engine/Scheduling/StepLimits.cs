@@ -1,9 +1,12 @@
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>What one step may hold. Fixed when the engine is opened.</summary>
-/// <param name="StepTokens">Rows in a step; at least <paramref name="MaxSequences"/>, so that no decode ever waits for a prefill.</param>
-/// <param name="EchoRows">Rows of prompt logits in a step. Each is a row of the whole vocabulary, 0.5 MB at 128k entries, so echo is computed in small chunks.</param>
-/// <param name="MaxPreemptions">After so many a sequence is admitted only with all the blocks it can need, and then left alone.</param>
+/// <param name="StepTokens">Rows in a step; at least <paramref name="MaxSequences"/>, so that no decode ever waits for
+/// a prefill.</param>
+/// <param name="EchoRows">Rows of prompt logits in a step. Each is a row of the whole vocabulary, 0.5 MB at 128k
+/// entries, so echo is computed in small chunks.</param>
+/// <param name="MaxPreemptions">After so many a sequence is admitted only with all the blocks it can need, and then
+/// left alone.</param>
 internal sealed record StepLimits(int MaxSequences, int StepTokens, int BlockSize, int EchoRows = 32, int MaxPreemptions = 3)
 {
     public int BlocksFor(int tokenCount) => (tokenCount + BlockSize - 1) / BlockSize;

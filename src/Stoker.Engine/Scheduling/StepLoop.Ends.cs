@@ -3,14 +3,19 @@ namespace Stoker.Engine.Scheduling;
 // How choices and requests end, and what the counters learn on the way.
 internal sealed partial class StepLoop
 {
-    /// <summary>A choice came to its own end, not by a stop string: what its text still holds goes out, and may yet complete one.</summary>
+    /// <summary>
+    /// A choice came to its own end, not by a stop string: what its text still holds goes out, and may yet complete
+    /// one.
+    /// </summary>
     private void Complete(Sequence sequence, FinishReason reason, string released = "")
     {
         var stopped = sequence.Text.Finish(LooksForStops(sequence), out var rest);
         Finish(sequence, sequence.Text.Take(released + rest, stopped ? FinishReason.Stop : reason)!);
     }
 
-    /// <summary>All unfinished choices of a request end for one reason; what they still hold as text is dropped.</summary>
+    /// <summary>
+    /// All unfinished choices of a request end for one reason; what they still hold as text is dropped.
+    /// </summary>
     private void End(RequestState request, FinishReason reason, Exception? error)
     {
         if (request.IsEnded) return;
@@ -25,7 +30,8 @@ internal sealed partial class StepLoop
     {
         while (!request.IsEnded)
         {
-            var item = new GenerationEvent(request.Source.Choices - request.Unfinished, "", [], reason) { Error = error };
+            var item =
+                new GenerationEvent(request.Source.Choices - request.Unfinished, "", [], reason) { Error = error };
             request.Unfinished--;
             _counters.ChoiceEnded(reason, null);
             Close(request, item);
@@ -44,7 +50,9 @@ internal sealed partial class StepLoop
         Close(request, last);
     }
 
-    /// <summary>Tells the reader of a choice's end; with the last choice, of the usage and the end of the stream.</summary>
+    /// <summary>
+    /// Tells the reader of a choice's end; with the last choice, of the usage and the end of the stream.
+    /// </summary>
     private void Close(RequestState request, GenerationEvent last)
     {
         if (!request.IsEnded)
@@ -55,7 +63,8 @@ internal sealed partial class StepLoop
         request.LeaveQueue();
         var usage = Usage(request);
         if (request.StartedAt is not null) _counters.RequestEnded(usage.Duration);
-        _counters.State(_scheduler.Running.Count, _scheduler.Waiting.Count, _scheduler.Pool.UsedCount); // before the reader can ask
+        // before the reader can ask
+        _counters.State(_scheduler.Running.Count, _scheduler.Waiting.Count, _scheduler.Pool.UsedCount);
         request.Events.WriteLast(last with { Usage = usage });
         request.Events.Close();
     }

@@ -42,7 +42,8 @@ internal sealed partial class StepLoop
         if (sequence.PromptSent) return;
         sequence.PromptSent = true;
         if (sequence.Request.Echo is not { } echo) return;
-        foreach (var sibling in sequence.Request.Choices) sibling.PromptLogitsFrom = int.MaxValue; // the values are there
+        // the values are there
+        foreach (var sibling in sequence.Request.Choices) sibling.PromptLogitsFrom = int.MaxValue;
         Send(sequence.Request, sequence.Text.Echo(echo));
     }
 

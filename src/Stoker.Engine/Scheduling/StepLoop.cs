@@ -4,11 +4,14 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>Serves all requests together, one step after another. Not thread-safe: one thread owns it, so nothing in it has a lock.</summary>
+/// <summary>
+/// Serves all requests together, one step after another. Not thread-safe: one thread owns it, so nothing in it has a
+/// lock.
+/// </summary>
 /// <remarks>
-/// A step: 1. plan, preempt, admit; 2. one forward pass over the rows of all; 3. for each sequence that has caught up, draw
-/// a token, make text of it and tell the reader; 4. look whether it got on. What goes wrong in 3 ends that request alone;
-/// what goes wrong in 2 cannot be told apart and ends the requests of the step. The loop itself lives.
+/// A step: 1. plan, preempt, admit; 2. one forward pass over the rows of all; 3. for each sequence that has caught up,
+/// draw a token, make text of it and tell the reader; 4. look whether it got on. What goes wrong in 3 ends that request
+/// alone; what goes wrong in 2 cannot be told apart and ends the requests of the step. The loop itself lives.
 /// </remarks>
 internal sealed partial class StepLoop
 {

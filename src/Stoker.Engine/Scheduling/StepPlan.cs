@@ -8,10 +8,13 @@ internal readonly record struct PlannedRows(SequenceState Sequence, int FirstPos
 
 /// <summary>A sequence that begins (again) in a step.</summary>
 /// <param name="Blocks">Blocks to hold in all.</param>
-/// <param name="ShareFrom">A choice of the same request whose first <paramref name="SharedBlocks"/> blocks it takes over.</param>
+/// <param name="ShareFrom">A choice of the same request whose first <paramref name="SharedBlocks"/> blocks it takes
+/// over.</param>
 internal readonly record struct PlannedAdmission(SequenceState Sequence, int Blocks, bool Reserve, SequenceState? ShareFrom, int SharedBlocks);
 
-/// <summary>What one step does, in this order: preempt, admit, compute. The lists are reused from step to step.</summary>
+/// <summary>
+/// What one step does, in this order: preempt, admit, compute. The lists are reused from step to step.
+/// </summary>
 internal sealed class StepPlan
 {
     /// <summary>Newest first.</summary>

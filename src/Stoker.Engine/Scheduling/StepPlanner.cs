@@ -92,7 +92,10 @@ internal sealed class StepPlanner(StepLimits limits)
         }
     }
 
-    /// <summary>A choice of the same request that runs after this step's admissions so far, best one whose prompt is done with this step.</summary>
+    /// <summary>
+    /// A choice of the same request that runs after this step's admissions so far, best one whose prompt is done with
+    /// this step.
+    /// </summary>
     private static SequenceState? FindSibling(List<SequenceState> running, StepPlan plan, SequenceState sequence, out bool promptDone)
     {
         SequenceState? found = null;
@@ -112,7 +115,9 @@ internal sealed class StepPlanner(StepLimits limits)
         return found;
     }
 
-    /// <summary>As many rows as the budgets allow, from <paramref name="first"/> up to the sequence's last token.</summary>
+    /// <summary>
+    /// As many rows as the budgets allow, from <paramref name="first"/> up to the sequence's last token.
+    /// </summary>
     private void AddRows(SequenceState sequence, int first, StepPlan plan)
     {
         var count = Math.Min(sequence.TokenCount - first, _rowsLeft);

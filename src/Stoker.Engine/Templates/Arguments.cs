@@ -4,7 +4,9 @@ namespace Stoker.Engine.Templates;
 internal sealed record Arguments(
     string Callee, IReadOnlyList<object?> Positional, IReadOnlyList<KeyValuePair<string, object?>> Named)
 {
-    /// <summary>Matches the arguments with the callee's parameters; one too many or an unknown name is an error that says so.</summary>
+    /// <summary>
+    /// Matches the arguments with the callee's parameters; one too many or an unknown name is an error that says so.
+    /// </summary>
     public BoundArguments Bind(RenderContext context, params string[] parameters)
     {
         if (Positional.Count > parameters.Length)
@@ -16,7 +18,11 @@ internal sealed record Arguments(
         {
             var at = Array.IndexOf(parameters, name);
             if (at < 0) throw context.Error($"'{Callee}' takes no argument '{name}'");
-            if (values[at] != BoundArguments.Missing) throw context.Error($"'{Callee}' got the argument '{name}' twice");
+            if (values[at] != BoundArguments.Missing)
+            {
+                throw context.Error($"'{Callee}' got the argument '{name}' twice");
+            }
+
             values[at] = value;
         }
         return new(context, Callee, parameters, values);
@@ -32,7 +38,8 @@ internal sealed class BoundArguments(RenderContext context, string callee, strin
 
     public object? Value(int index, object? missing = null) => Has(index) ? values[index] : missing;
 
-    public object? Required(int index) => Has(index) ? values[index] : throw context.Error($"'{callee}' needs the argument '{parameters[index]}'");
+    public object? Required(int index) =>
+        Has(index) ? values[index] : throw context.Error($"'{callee}' needs the argument '{parameters[index]}'");
 
     public bool Flag(int index, bool missing = false) => Has(index) ? PythonOperators.IsTrue(values[index]) : missing;
 
@@ -40,7 +47,8 @@ internal sealed class BoundArguments(RenderContext context, string callee, strin
 
     public long? OptionalInteger(int index) => Value(index) is null ? null : RequiredInteger(index);
 
-    public long RequiredInteger(int index) => PythonOperators.AsInteger(Required(index)) ?? throw Wrong(index, "an integer");
+    public long RequiredInteger(int index) =>
+        PythonOperators.AsInteger(Required(index)) ?? throw Wrong(index, "an integer");
 
     public Text Text(int index) => Required(index) as Text ?? throw Wrong(index, "a string");
 

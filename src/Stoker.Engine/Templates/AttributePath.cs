@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Stoker.Engine.Templates;
 
-/// <summary>The <c>attribute</c> argument of filters: names joined by dots, where digits are indexes; or one index.</summary>
+/// <summary>
+/// The <c>attribute</c> argument of filters: names joined by dots, where digits are indexes; or one index.
+/// </summary>
 internal static class AttributePath
 {
     /// <param name="missing">Stands in for an undefined step when not None.</param>

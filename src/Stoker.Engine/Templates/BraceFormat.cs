@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Stoker.Engine.Templates;
 
-/// <summary>str.format: fields by position or name with attributes and indexes, conversions, and format specifications.</summary>
+/// <summary>
+/// str.format: fields by position or name with attributes and indexes, conversions, and format specifications.
+/// </summary>
 internal static class BraceFormat
 {
     public static object? Format(RenderContext context, Text format, Arguments arguments)
@@ -36,7 +38,11 @@ internal static class BraceFormat
     private static void AppendField(RenderContext context, TextBuilder result, string field, Arguments arguments, ref int automatic)
     {
         context.Step();
-        if (field.Contains('{', StringComparison.Ordinal)) throw context.Error("nested fields in a format string are not supported");
+        if (field.Contains('{', StringComparison.Ordinal))
+        {
+            throw context.Error("nested fields in a format string are not supported");
+        }
+
         var (path, spec) = field.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon ? (field[..colon], field[(colon + 1)..]) : (field, "");
         var (name, conversion) = path.IndexOf('!', StringComparison.Ordinal) is >= 0 and var bang ? (path[..bang], path[(bang + 1)..]) : (path, "");
         var value = Resolve(context, name, arguments, ref automatic);

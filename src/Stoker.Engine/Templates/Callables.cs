@@ -32,7 +32,9 @@ internal sealed class Scope(Scope? parent)
     private Scope? Parent => parent;
 }
 
-/// <summary>A macro, or the body of a call block (<c>caller</c>). It sees the scope in which it stands, as that is when called.</summary>
+/// <summary>
+/// A macro, or the body of a call block (<c>caller</c>). It sees the scope in which it stands, as that is when called.
+/// </summary>
 internal sealed class Macro(string name, MacroSignature signature, IReadOnlyList<Statement> body, Scope definedIn) : ICallable
 {
     public string Name => name;
@@ -41,7 +43,8 @@ internal sealed class Macro(string name, MacroSignature signature, IReadOnlyList
     {
         renderer.Context.Step(signature.Names.Count);
         var scope = new Scope(definedIn);
-        var named = arguments.Named.ToDictionary(argument => argument.Key, argument => argument.Value, StringComparer.Ordinal);
+        var named =
+            arguments.Named.ToDictionary(argument => argument.Key, argument => argument.Value, StringComparer.Ordinal);
         for (var i = 0; i < signature.Names.Count; i++)
         {
             var parameter = signature.Names[i];
@@ -61,7 +64,9 @@ internal sealed class Macro(string name, MacroSignature signature, IReadOnlyList
             : new Undefined($"parameter '{signature.Names[index]}' was not provided");
     }
 
-    /// <summary>caller, kwargs and varargs exist only in macros that name them; elsewhere the arguments are too many.</summary>
+    /// <summary>
+    /// caller, kwargs and varargs exist only in macros that name them; elsewhere the arguments are too many.
+    /// </summary>
     private void BindImplicit(RenderContext context, Arguments arguments, Dictionary<string, object?> named, Scope scope)
     {
         if (signature.UsesCaller && !signature.Names.Contains("caller"))

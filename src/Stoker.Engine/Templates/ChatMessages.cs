@@ -4,8 +4,9 @@ namespace Stoker.Engine.Templates;
 
 /// <summary>Brings a request's messages into the form that templates expect.</summary>
 /// <remarks>
-/// Arguments of tool calls, JSON text on the wire, become objects (and stay text when they are none). A list of content parts
-/// becomes one string, the parts' texts joined by newlines, unless the template loops over parts. Parts other than text are refused.
+/// Arguments of tool calls, JSON text on the wire, become objects (and stay text when they are none). A list of content
+/// parts becomes one string, the parts' texts joined by newlines, unless the template loops over parts. Parts other
+/// than text are refused.
 /// </remarks>
 internal static class ChatMessages
 {
@@ -25,7 +26,11 @@ internal static class ChatMessages
             var marker = index == count - 1 ? continuationMarker : null;
             items.Add(Message(context, message, $"messages[{index++}]", keepsParts, marker));
         }
-        if (continuationMarker is not null && items.Count == 0) throw new TemplateException("there is no message to continue");
+        if (continuationMarker is not null && items.Count == 0)
+        {
+            throw new TemplateException("there is no message to continue");
+        }
+
         return new(items);
     }
 
@@ -34,7 +39,9 @@ internal static class ChatMessages
     {
         if (value is not { } element || element.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined) return null;
         if (element.ValueKind != JsonValueKind.Array) throw new TemplateException($"{name} must be an array");
-        return element.GetArrayLength() == 0 ? null : (TemplateList?)JsonValues.From(context, element, isUserData: true);
+        return element.GetArrayLength() == 0
+            ? null
+            : (TemplateList?)JsonValues.From(context, element, isUserData: true);
     }
 
     /// <summary>Text that is nowhere in the messages; put behind the last message, it shows where to cut.</summary>
@@ -43,7 +50,8 @@ internal static class ChatMessages
         var raw = messages.GetRawText();
         for (var i = 0; ; i++)
         {
-            // A private-use character, so that no case mapping and no trimming changes it. Escaped forms are looked for too.
+            // A private-use character, so that no case mapping and no trimming changes it. Escaped forms are looked for
+            // too.
             var marker = $"\uE0F7{i}\uE0F7";
             if (!raw.Contains($"{i}\uE0F7", StringComparison.Ordinal) && !raw.Contains($"{i}\\ue0f7", StringComparison.OrdinalIgnoreCase)) return marker;
         }
@@ -75,7 +83,11 @@ internal static class ChatMessages
     private static object? Content(RenderContext context, object? content, string place, bool keepsParts)
     {
         if (content is null or Text) return content;
-        if (content is not TemplateList parts) throw new TemplateException($"{place} must be a string or an array of parts");
+        if (content is not TemplateList parts)
+        {
+            throw new TemplateException($"{place} must be a string or an array of parts");
+        }
+
         var result = new TextBuilder(context);
         for (var i = 0; i < parts.Count; i++)
         {
@@ -117,7 +129,8 @@ internal static class ChatMessages
         if (content is Text text) return new TextBuilder(context).Append(text).Append(marker).ToText();
         if (content is not TemplateList { Items: [.., TemplateMap last] } parts)
             throw new TemplateException($"{place}.content must hold text to be continued");
-        var marked = With(last, "text", new TextBuilder(context).Append((Text)last.Get("text")!).Append(marker).ToText());
+        var marked =
+            With(last, "text", new TextBuilder(context).Append((Text)last.Get("text")!).Append(marker).ToText());
         return new TemplateList([.. parts.Items.Take(parts.Count - 1), marked]);
     }
 }

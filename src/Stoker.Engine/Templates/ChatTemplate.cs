@@ -4,8 +4,8 @@ namespace Stoker.Engine.Templates;
 
 /// <summary>A model's chat template: turns a conversation into the text that the model was trained on.</summary>
 /// <remarks>
-/// The template language is the subset of Jinja that published templates use, run in a sandbox: limits on steps, nesting, text
-/// and lists, no access to anything but the input. Safe for concurrent use.
+/// The template language is the subset of Jinja that published templates use, run in a sandbox: limits on steps,
+/// nesting, text and lists, no access to anything but the input. Safe for concurrent use.
 /// <para>The rendered text already holds the model's opening token: encode it without adding special tokens.</para>
 /// </remarks>
 public sealed class ChatTemplate
@@ -26,7 +26,8 @@ public sealed class ChatTemplate
 
     /// <summary>A template given as text, such as one that comes with a request.</summary>
     /// <param name="specialTokens">Variables such as <c>bos_token</c>; none when null.</param>
-    /// <exception cref="TemplateException">The source is no template, or uses what is not supported; the message names the line.</exception>
+    /// <exception cref="TemplateException">The source is no template, or uses what is not supported; the message names
+    /// the line.</exception>
     public static ChatTemplate Parse(string source, IReadOnlyDictionary<string, string>? specialTokens = null) =>
         Parse(source, specialTokens, TemplateLimits.Default);
 
@@ -38,17 +39,21 @@ public sealed class ChatTemplate
     }
 
     /// <summary>The template of a model folder in the Hugging Face layout, or null when the model has none.</summary>
-    /// <exception cref="ModelLoadException">A file cannot be read or parsed; the message names it, and the line if there is one.</exception>
+    /// <exception cref="ModelLoadException">A file cannot be read or parsed; the message names it, and the line if
+    /// there is one.</exception>
     public static ChatTemplate? Load(string modelFolder) => ChatTemplateFiles.Load(modelFolder);
 
-    /// <exception cref="TemplateException">The template refuses the input, or it or the input is at fault, or a limit is reached.</exception>
+    /// <exception cref="TemplateException">The template refuses the input, or it or the input is at fault, or a limit
+    /// is reached.</exception>
     public string Render(ChatTemplateInput input) => RenderText(input).Value;
 
-    /// <summary>The same text in runs of one origin, so that special tokens in user data can be encoded as plain text.</summary>
+    /// <summary>
+    /// The same text in runs of one origin, so that special tokens in user data can be encoded as plain text.
+    /// </summary>
     /// <remarks>
-    /// Tracked through concatenation, slicing, splitting, joining, trimming, replacing, case, formatting and tojson. Roles of the
-    /// chat format count as template text, since templates build control tokens from them; everything else from the request is
-    /// user data, and so is text whose origin an operation blurs.
+    /// Tracked through concatenation, slicing, splitting, joining, trimming, replacing, case, formatting and tojson.
+    /// Roles of the chat format count as template text, since templates build control tokens from them; everything else
+    /// from the request is user data, and so is text whose origin an operation blurs.
     /// </remarks>
     public IReadOnlyList<TemplatePiece> RenderPieces(ChatTemplateInput input)
     {
@@ -92,7 +97,11 @@ public sealed class ChatTemplate
         foreach (var (key, value) in map)
         {
             var name = ((Text)key!).Value;
-            if (ReservedNames.Contains(name)) throw new TemplateException($"chat_template_kwargs cannot set '{name}'; use the request's own field");
+            if (ReservedNames.Contains(name))
+            {
+                throw new TemplateException($"chat_template_kwargs cannot set '{name}'; use the request's own field");
+            }
+
             globals.Set(name, value);
         }
         return globals;

@@ -7,7 +7,8 @@ namespace Stoker.Engine.Templates;
 /// <summary>Finds a model folder's templates and special tokens.</summary>
 /// <remarks>
 /// <c>chat_template.jinja</c> wins over the <c>chat_template</c> of <c>tokenizer_config.json</c>, which is a string or a list of named
-/// templates; <c>additional_chat_templates/NAME.jinja</c> adds named ones. The one called <c>tool_use</c> serves requests with tools.
+/// templates; <c>additional_chat_templates/NAME.jinja</c> adds named ones. The one called <c>tool_use</c> serves
+/// requests with tools.
 /// </remarks>
 internal static class ChatTemplateFiles
 {
@@ -83,7 +84,9 @@ internal static class ChatTemplateFiles
         }
     }
 
-    /// <summary>Every <c>..._token</c>, a string or an object with its content; other keys are not the template's business.</summary>
+    /// <summary>
+    /// Every <c>..._token</c>, a string or an object with its content; other keys are not the template's business.
+    /// </summary>
     private static void AddTokens(JsonElement config, Dictionary<string, object?> tokens)
     {
         foreach (var property in config.EnumerateObject())

@@ -17,7 +17,9 @@ public sealed record ChatTemplateInput
     /// <summary>End with the opening of an assistant turn, so that the model answers.</summary>
     public bool AddGenerationPrompt { get; init; }
 
-    /// <summary>End inside the last message, so that the model goes on with it; excludes <see cref="AddGenerationPrompt"/>.</summary>
+    /// <summary>
+    /// End inside the last message, so that the model goes on with it; excludes <see cref="AddGenerationPrompt"/>.
+    /// </summary>
     public bool ContinueFinalMessage { get; init; }
 
     /// <summary>Further variables (<c>chat_template_kwargs</c>): an object, or null for none.</summary>

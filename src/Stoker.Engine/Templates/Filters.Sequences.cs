@@ -92,7 +92,11 @@ internal static partial class Filters
         foreach (var item in PythonSequences.Iterate(r.Context, value))
         {
             var key = SortKey(r.Context, item, bound.Value(1), bound.Flag(0));
-            if (!PythonKeys.IsHashable(key)) throw r.Context.Error($"'unique' cannot tell a '{PythonOperators.TypeName(key)}' apart");
+            if (!PythonKeys.IsHashable(key))
+            {
+                throw r.Context.Error($"'unique' cannot tell a '{PythonOperators.TypeName(key)}' apart");
+            }
+
             if (seen.TryGet(key, out _)) continue;
             seen.Set(key, null);
             kept.Add(item);
@@ -193,7 +197,11 @@ internal static partial class Filters
     private static object? SortMap(Renderer r, object? value, Arguments arguments)
     {
         var bound = arguments.Bind(r.Context, "case_sensitive", "by", "reverse");
-        if (value is not TemplateMap map) throw r.Context.Error($"'dictsort' needs a dict, not '{PythonOperators.TypeName(value)}'");
+        if (value is not TemplateMap map)
+        {
+            throw r.Context.Error($"'dictsort' needs a dict, not '{PythonOperators.TypeName(value)}'");
+        }
+
         var by = bound.OptionalText(1)?.Value ?? "key";
         if (by is not ("key" or "value")) throw r.Context.Error("'dictsort' sorts by 'key' or 'value'");
         var at = by == "key" ? 0 : 1;

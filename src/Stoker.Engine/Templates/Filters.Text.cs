@@ -37,10 +37,15 @@ internal static partial class Filters
     {
         var bound = arguments.Bind(r.Context, "width", "first", "blank");
         if (value is Undefined undefined) throw r.Context.Error(undefined.Reason);
-        if (value is not Text text) throw r.Context.Error($"'indent' needs a string, not '{PythonOperators.TypeName(value)}'");
+        if (value is not Text text)
+        {
+            throw r.Context.Error($"'indent' needs a string, not '{PythonOperators.TypeName(value)}'");
+        }
+
         var indention = bound.Value(0) is Text given ? given : Padding(r.Context, bound.Integer(0, 4));
         r.Context.ChargeText(text.Length);
-        var ended = new TextBuilder(r.Context).Append(text).Append("\n").ToText(); // keeps a last newline through the split
+        // keeps a last newline through the split
+        var ended = new TextBuilder(r.Context).Append(text).Append("\n").ToText();
         var lines = PythonText.SplitLines(ended);
         var result = new TextBuilder(r.Context);
         if (bound.Flag(1)) result.Append(indention);
@@ -80,7 +85,11 @@ internal static partial class Filters
         var (length, leeway) = (bound.Integer(0, 255), bound.Integer(3, 5));
         var count = PythonText.PointCount(text.Value);
         var endCount = PythonText.PointCount(end.Value);
-        if (length < endCount || leeway < 0) throw r.Context.Error($"'truncate' needs a length of at least {endCount} and no negative leeway");
+        if (length < endCount || leeway < 0)
+        {
+            throw r.Context.Error($"'truncate' needs a length of at least {endCount} and no negative leeway");
+        }
+
         if (count <= length || count - length <= leeway) return text;
         var head = (Text)PythonSequences.Slice(r.Context, text, null, length - endCount, null)!;
         if (!bound.Flag(1) && head.Value.LastIndexOf(' ') is >= 0 and var space) head = head.Slice(0, space);

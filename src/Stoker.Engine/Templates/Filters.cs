@@ -83,7 +83,9 @@ internal static partial class Filters
     private static object? Default(Renderer r, object? value, Arguments arguments)
     {
         var bound = arguments.Bind(r.Context, "default_value", "boolean");
-        return value is Undefined || (bound.Flag(1) && !PythonOperators.IsTrue(value)) ? bound.Value(0, Text.Empty) : value;
+        return value is Undefined || (bound.Flag(1) && !PythonOperators.IsTrue(value))
+            ? bound.Value(0, Text.Empty)
+            : value;
     }
 
     private static object? Length(Renderer r, object? value, Arguments arguments)
@@ -111,7 +113,11 @@ internal static partial class Filters
     private static object? FromJson(Renderer r, object? value, Arguments arguments)
     {
         arguments.Bind(r.Context);
-        if (value is not Text text) throw r.Context.Error($"'from_json' needs a string, not '{PythonOperators.TypeName(value)}'");
+        if (value is not Text text)
+        {
+            throw r.Context.Error($"'from_json' needs a string, not '{PythonOperators.TypeName(value)}'");
+        }
+
         r.Context.ChargeText(text.Length);
         return JsonValues.TryParse(r.Context, text.Value, text.HasUserData, out var parsed)
             ? parsed

@@ -22,14 +22,21 @@ internal static class FormatNumber
         return upper ? text.ToUpperInvariant() : text;
     }
 
-    /// <summary>%g: so many significant digits, without trailing zeros, with an exponent when it is small or large.</summary>
+    /// <summary>
+    /// %g: so many significant digits, without trailing zeros, with an exponent when it is small or large.
+    /// </summary>
     public static string General(double value, int precision, bool upper)
     {
-        if (!double.IsFinite(value) || value == 0) return value == 0 ? (double.IsNegative(value) ? "-0" : "0") : PythonPrinting.Float(value);
+        if (!double.IsFinite(value) || value == 0)
+        {
+            return value == 0 ? (double.IsNegative(value) ? "-0" : "0") : PythonPrinting.Float(value);
+        }
+
         precision = Math.Max(precision, 1);
         var scientific = Scientific(value, precision - 1, upper: false);
         var at = scientific.IndexOf('e', StringComparison.Ordinal);
-        var exponent = int.Parse(scientific.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent =
+            int.Parse(scientific.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         if (exponent >= -4 && exponent < precision) return WithoutZeros(Fixed(value, precision - 1 - exponent));
         var text = WithoutZeros(scientific[..at]) + scientific[at..];
         return upper ? text.ToUpperInvariant() : text;

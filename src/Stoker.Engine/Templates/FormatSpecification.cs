@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Stoker.Engine.Templates;
 
-/// <summary>What follows the colon of a format field: <c>[[fill]align][sign][#][0][width][,][.precision][form]</c>.</summary>
+/// <summary>
+/// What follows the colon of a format field: <c>[[fill]align][sign][#][0][width][,][.precision][form]</c>.
+/// </summary>
 internal sealed partial record FormatSpecification(
     char Fill, char Align, char Sign, bool Prefix, int Width, char Grouping, int? Precision, char Form)
 {
@@ -38,7 +40,11 @@ internal sealed partial record FormatSpecification(
         if (value is bool && Form == '\0') return Padded(context, PythonPrinting.Str(context, value), numeric: false);
         if (PythonOperators.AsInteger(value) is { } integer && Form is '\0' or 'd' or 'n' or 'x' or 'X' or 'o' or 'b' or 'c')
             return Padded(context, Text.Template(OfInteger(PythonOperators.AsInteger(value)!.Value)), numeric: true);
-        if (PythonOperators.AsDouble(value) is { } number) return Padded(context, Text.Template(OfFloat(context, number)), numeric: true);
+        if (PythonOperators.AsDouble(value) is { } number)
+        {
+            return Padded(context, Text.Template(OfFloat(context, number)), numeric: true);
+        }
+
         if (this != new FormatSpecification(' ', '\0', '-', false, 0, '\0', null, '\0'))
             throw context.Error($"a '{PythonOperators.TypeName(value)}' takes no format specification");
         return PythonPrinting.Str(context, value);
@@ -46,7 +52,11 @@ internal sealed partial record FormatSpecification(
 
     private Text OfText(RenderContext context, Text text)
     {
-        if (Form is not ('\0' or 's') || Align == '=' || Grouping != '\0') throw context.Error("a format specification for numbers got a string");
+        if (Form is not ('\0' or 's') || Align == '=' || Grouping != '\0')
+        {
+            throw context.Error("a format specification for numbers got a string");
+        }
+
         return Precision is { } count ? (Text)PythonSequences.Slice(context, text, null, (long)count, null)! : text;
     }
 
@@ -94,7 +104,9 @@ internal sealed partial record FormatSpecification(
         if (sign == 1)
             return new TextBuilder(context).Append(text.Slice(0, 1)).Append(TextMethods.Pad(context, text.Slice(1), Width - 1, Fill, TextMethods.Side.Left)).ToText();
         if (align == '^') return Centred(context, text);
-        return TextMethods.Pad(context, text, Width, Fill, align == '<' ? TextMethods.Side.Right : TextMethods.Side.Left);
+        return TextMethods.Pad(context, text, Width, Fill, align == '<'
+            ? TextMethods.Side.Right
+            : TextMethods.Side.Left);
     }
 
     /// <summary>Unlike str.center, the odd character always goes to the right.</summary>

@@ -14,7 +14,8 @@ internal static class Globals
         return scope;
     }
 
-    private static void Add(Scope scope, string name, Func<Renderer, Arguments, object?> body) => scope.Set(name, new Function(name, body));
+    private static void Add(Scope scope, string name, Func<Renderer, Arguments, object?> body) =>
+        scope.Set(name, new Function(name, body));
 
     private static object? Range(Renderer r, Arguments arguments)
     {
@@ -53,7 +54,9 @@ internal static class Globals
 
     private static void Fill(RenderContext context, object? source, Action<object?, object?> set)
     {
-        var pairs = source is TemplateMap map ? CollectionMethods.Pairs(context, map) : PythonSequences.Iterate(context, source);
+        var pairs = source is TemplateMap map
+            ? CollectionMethods.Pairs(context, map)
+            : PythonSequences.Iterate(context, source);
         foreach (var pair in pairs)
         {
             if (PythonSequences.Iterate(context, pair) is not [var key, var value] || !PythonKeys.IsHashable(key))

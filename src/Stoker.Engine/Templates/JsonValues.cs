@@ -75,9 +75,21 @@ internal static class JsonValues
 
     private static object Number(RenderContext context, string digits)
     {
-        if (digits.AsSpan().IndexOfAny('.', 'e', 'E') >= 0) return double.Parse(digits, NumberStyles.Float, CultureInfo.InvariantCulture);
-        if (long.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer)) return integer;
-        if (digits.Length > MaxIntegerDigits) throw context.Error($"an integer in JSON has more than {MaxIntegerDigits} digits");
+        if (digits.AsSpan().IndexOfAny('.', 'e', 'E') >= 0)
+        {
+            return double.Parse(digits, NumberStyles.Float, CultureInfo.InvariantCulture);
+        }
+
+        if (long.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
+        {
+            return integer;
+        }
+
+        if (digits.Length > MaxIntegerDigits)
+        {
+            throw context.Error($"an integer in JSON has more than {MaxIntegerDigits} digits");
+        }
+
         return BigInteger.Parse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
     }
 }

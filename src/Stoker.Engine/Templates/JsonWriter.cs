@@ -39,7 +39,8 @@ internal sealed class JsonWriter
     private readonly JsonStyle _style;
     private readonly TextBuilder _result;
 
-    private JsonWriter(RenderContext context, JsonStyle style) => (_context, _style, _result) = (context, style, new(context));
+    private JsonWriter(RenderContext context, JsonStyle style) =>
+        (_context, _style, _result) = (context, style, new(context));
 
     public static Text Write(RenderContext context, object? value, JsonStyle style)
     {
@@ -151,5 +152,6 @@ internal sealed class JsonWriter
         _ => null,
     };
 
-    private static string Unicode(char character) => string.Create(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
+    private static string Unicode(char character) =>
+        string.Create(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
 }

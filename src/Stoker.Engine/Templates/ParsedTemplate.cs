@@ -1,7 +1,8 @@
 namespace Stoker.Engine.Templates;
 
 /// <summary>A syntax tree and what rendering must know of it beforehand.</summary>
-/// <param name="IteratesContent">The template loops over the parts of a message's content. Then content lists are passed as they are;
+/// <param name="IteratesContent">The template loops over the parts of a message's content. Then content lists are
+/// passed as they are;
 /// otherwise their texts are joined by newlines.</param>
 internal sealed record ParsedTemplate(IReadOnlyList<Statement> Statements, bool IteratesContent)
 {
@@ -9,7 +10,8 @@ internal sealed record ParsedTemplate(IReadOnlyList<Statement> Statements, bool 
     {
         var statements = TemplateParser.Parse(source, limits);
         var contentNames = new HashSet<string>(StringComparer.Ordinal);
-        // Names that stand for a message's content: assigned from it, or parameters called so, as in macros over content.
+        // Names that stand for a message's content: assigned from it, or parameters called so, as in macros over
+        // content.
         foreach (var statement in All(statements))
         {
             if (statement is Set { Target: NameTarget name } set && IsContent(set.Value, contentNames)) contentNames.Add(name.Name);

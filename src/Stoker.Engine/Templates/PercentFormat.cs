@@ -20,7 +20,8 @@ internal sealed class PercentFormat
         _values = values is TemplateList { Kind: ListKind.Tuple } tuple ? tuple.Items : [values];
     }
 
-    public static Text Format(RenderContext context, Text format, object? values) => new PercentFormat(context, format, values).Run();
+    public static Text Format(RenderContext context, Text format, object? values) =>
+        new PercentFormat(context, format, values).Run();
 
     private Text Run()
     {
@@ -33,11 +34,16 @@ internal sealed class PercentFormat
             _at = end + 1;
             if (percent >= 0) Convert();
         }
-        if (_named is null && _next < _values.Count) throw _context.Error("not all values are used by the format string");
+        if (_named is null && _next < _values.Count)
+        {
+            throw _context.Error("not all values are used by the format string");
+        }
+
         return _result.ToText();
     }
 
-    private char Peek() => _at < _format.Length ? _format.Value[_at] : throw _context.Error("the format string ends inside a conversion");
+    private char Peek() =>
+        _at < _format.Length ? _format.Value[_at] : throw _context.Error("the format string ends inside a conversion");
 
     private void Convert()
     {
@@ -65,20 +71,26 @@ internal sealed class PercentFormat
     private object? Keyed()
     {
         var close = _format.Value.IndexOf(')', _at);
-        if (close < 0 || _named is null) throw _context.Error("the format string needs a dict for its named conversions");
+        if (close < 0 || _named is null)
+        {
+            throw _context.Error("the format string needs a dict for its named conversions");
+        }
+
         var name = _format.Value[(_at + 1)..close];
         _at = close + 1;
         return _named.Contains(name) ? _named.Get(name) : throw _context.Error("the format string names a key that is not given");
     }
 
-    private object? Next() => _next < _values.Count ? _values[_next++] : throw _context.Error("not enough values for the format string");
+    private object? Next() =>
+        _next < _values.Count ? _values[_next++] : throw _context.Error("not enough values for the format string");
 
     private int? Number()
     {
         if (Peek() == '*')
         {
             _at++;
-            var given = PythonOperators.AsInteger(Next()) ?? throw _context.Error("'*' in a format string needs an integer");
+            var given =
+                PythonOperators.AsInteger(Next()) ?? throw _context.Error("'*' in a format string needs an integer");
             _context.CheckLength(Math.Abs(Math.Max(given, -int.MaxValue)));
             return (int)given;
         }
@@ -125,8 +137,14 @@ internal sealed class PercentFormat
 
     private string Integer(char form, object? value, string flags, int? precision)
     {
-        if (value is System.Numerics.BigInteger big && form is 'd' or 'i' or 'u') return ((IFormattable)value!).ToString(null, CultureInfo.InvariantCulture);
-        var whole = value is double real && double.IsFinite(real) && Math.Abs(real) < 9e18 && form is 'd' or 'i' or 'u' ? (long)(double)value! : PythonOperators.AsInteger(value);
+        if (value is System.Numerics.BigInteger big && form is 'd' or 'i' or 'u')
+        {
+            return ((IFormattable)value!).ToString(null, CultureInfo.InvariantCulture);
+        }
+
+        var whole = value is double real && double.IsFinite(real) && Math.Abs(real) < 9e18 && form is 'd' or 'i' or 'u'
+            ? (long)(double)value!
+            : PythonOperators.AsInteger(value);
         var digits = FormatNumber.Integer(whole ?? throw Wrong(form, "an integer", value), form);
         var sign = digits[0] == '-' ? "-" : "";
         digits = digits[sign.Length..].PadLeft(precision ?? 0, '0');

@@ -2,16 +2,34 @@ using System.Numerics;
 
 namespace Stoker.Engine.Templates;
 
-/// <summary>The arithmetic operators. Integers have 64 bits here; leaving them is an error, never a wrapped value.</summary>
+/// <summary>
+/// The arithmetic operators. Integers have 64 bits here; leaving them is an error, never a wrapped value.
+/// </summary>
 internal static class PythonArithmetic
 {
     public static object? Apply(RenderContext context, string sign, object? left, object? right)
     {
         if (sign == "%" && left is Text format) return PercentFormat.Format(context, format, right);
-        if (left is Undefined || right is Undefined) throw context.Error(((left as Undefined) ?? (Undefined)right!).Reason);
-        if (left is BigInteger || right is BigInteger) throw context.Error("an integer beyond 64 bits cannot be calculated with");
-        if (PythonOperators.AsInteger(left) is { } a && PythonOperators.AsInteger(right) is { } b) return Integers(context, sign, a, b);
-        if (PythonOperators.AsDouble(left) is { } x && PythonOperators.AsDouble(right) is { } y) return Floats(context, sign, x, y);
+        if (left is Undefined || right is Undefined)
+        {
+            throw context.Error(((left as Undefined) ?? (Undefined)right!).Reason);
+        }
+
+        if (left is BigInteger || right is BigInteger)
+        {
+            throw context.Error("an integer beyond 64 bits cannot be calculated with");
+        }
+
+        if (PythonOperators.AsInteger(left) is { } a && PythonOperators.AsInteger(right) is { } b)
+        {
+            return Integers(context, sign, a, b);
+        }
+
+        if (PythonOperators.AsDouble(left) is { } x && PythonOperators.AsDouble(right) is { } y)
+        {
+            return Floats(context, sign, x, y);
+        }
+
         return Sequences(context, sign, left, right) ?? throw context.Error($"'{sign}' is not supported between " +
             $"'{PythonOperators.TypeName(left)}' and '{PythonOperators.TypeName(right)}'");
     }
@@ -25,7 +43,8 @@ internal static class PythonArithmetic
         return sign == "+" ? integer : integer == long.MinValue ? throw Overflow(context) : -integer;
     }
 
-    private static TemplateException Overflow(RenderContext context) => context.Error("integer overflow: integers have 64 bits here");
+    private static TemplateException Overflow(RenderContext context) =>
+        context.Error("integer overflow: integers have 64 bits here");
 
     private static object Integers(RenderContext context, string sign, long a, long b)
     {

@@ -77,7 +77,8 @@ internal static class PythonOperators
     }
 
     /// <summary>bool and long as an integer; null for anything else.</summary>
-    public static long? AsInteger(object? value) => value switch { long number => number, bool flag => flag ? 1 : 0, _ => null };
+    public static long? AsInteger(object? value) =>
+        value switch { long number => number, bool flag => flag ? 1 : 0, _ => null };
 
     /// <summary>Any number as a double; null for anything else.</summary>
     public static double? AsDouble(object? value) => value switch
@@ -94,7 +95,11 @@ internal static class PythonOperators
     {
         context.Step();
         context.CheckValueDepth(depth);
-        if (left is Undefined || right is Undefined) throw context.Error(((left as Undefined) ?? (Undefined)right!).Reason);
+        if (left is Undefined || right is Undefined)
+        {
+            throw context.Error(((left as Undefined) ?? (Undefined)right!).Reason);
+        }
+
         if (AsInteger(left) is { } a && AsInteger(right) is { } b) return a.CompareTo(b);
         if (AsDouble(left) is { } x && AsDouble(right) is { } y) return x.CompareTo(y);
         if (left is Text first && right is Text second) return CompareText(context, first.Value, second.Value);

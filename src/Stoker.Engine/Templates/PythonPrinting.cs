@@ -139,7 +139,9 @@ internal static class PythonPrinting
         _ => string.Create(CultureInfo.InvariantCulture, $@"\U{point:x8}"),
     };
 
-    /// <summary>float.__repr__: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on.</summary>
+    /// <summary>
+    /// float.__repr__: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on.
+    /// </summary>
     public static string Float(double number)
     {
         if (double.IsNaN(number)) return "nan";
@@ -158,7 +160,8 @@ internal static class PythonPrinting
     private static string Digits(string shortest)
     {
         var end = shortest.IndexOf('E', StringComparison.Ordinal) is >= 0 and var at ? at : shortest.Length;
-        var digits = shortest[..end].Replace("-", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal);
+        var digits =
+            shortest[..end].Replace("-", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal);
         digits = digits.TrimStart('0').TrimEnd('0');
         return digits.Length == 0 ? "0" : digits;
     }
@@ -167,7 +170,11 @@ internal static class PythonPrinting
     private static int FirstDigitExponent(string shortest)
     {
         var at = shortest.IndexOf('E', StringComparison.Ordinal);
-        if (at >= 0) return int.Parse(shortest.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        if (at >= 0)
+        {
+            return int.Parse(shortest.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        }
+
         var plain = shortest.TrimStart('-');
         var dot = plain.IndexOf('.', StringComparison.Ordinal) is >= 0 and var found ? found : plain.Length;
         return plain[0] != '0' ? dot - 1 : -plain.AsSpan(dot + 1).IndexOfAnyExcept('0') - 1;

@@ -3,7 +3,9 @@ namespace Stoker.Engine.Templates;
 /// <summary>Iteration, length, indexing and slicing.</summary>
 internal static class PythonSequences
 {
-    /// <summary>Everything the value yields: code points of a string, keys of a map, nothing for an undefined value.</summary>
+    /// <summary>
+    /// Everything the value yields: code points of a string, keys of a map, nothing for an undefined value.
+    /// </summary>
     public static IReadOnlyList<object?> Iterate(RenderContext context, object? value)
     {
         var items = value switch
@@ -43,7 +45,9 @@ internal static class PythonSequences
         };
     }
 
-    /// <summary>The item at an index, negative from the end; false when it is out of range or the value cannot be indexed.</summary>
+    /// <summary>
+    /// The item at an index, negative from the end; false when it is out of range or the value cannot be indexed.
+    /// </summary>
     public static bool TryIndex(RenderContext context, object? value, long index, out object? item)
     {
         item = null;
@@ -81,7 +85,9 @@ internal static class PythonSequences
         context.ChargeText(text.Length);
         var offsets = PythonText.PointOffsets(text.Value);
         int At(long point) => offsets is null ? (int)point : offsets[point];
-        var (first, count, stride) = Bounds(context, offsets is null ? text.Length : offsets.Length - 1, start, stop, step);
+        var (first, count, stride) = Bounds(context, offsets is null
+            ? text.Length
+            : offsets.Length - 1, start, stop, step);
         if (count == 0) return Text.Empty;
         if (stride == 1) return text.Slice(At(first), At(first + count) - At(first));
         var result = new TextBuilder(context);

@@ -45,7 +45,8 @@ internal static class PythonText
     public static int WidthAt(string value, int at) =>
         char.IsHighSurrogate(value[at]) && at + 1 < value.Length && char.IsLowSurrogate(value[at + 1]) ? 2 : 1;
 
-    private static int BeforePoint(string value, int end) => end > 1 && WidthAt(value, end - 2) == 2 ? end - 2 : end - 1;
+    private static int BeforePoint(string value, int end) =>
+        end > 1 && WidthAt(value, end - 2) == 2 ? end - 2 : end - 1;
 
     /// <summary>len() of the string.</summary>
     public static int PointCount(string value)

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Stoker.Engine.Templates;
 
-/// <summary>What one rendering has used so far, and where in the template it is. Everything that works on values charges here.</summary>
+/// <summary>
+/// What one rendering has used so far, and where in the template it is. Everything that works on values charges here.
+/// </summary>
 internal sealed class RenderContext(TemplateLimits limits, TimeProvider time)
 {
     // A needle up to this long is found at memory speed; beyond, a search may take needle x text steps.
@@ -67,7 +69,9 @@ internal sealed class RenderContext(TemplateLimits limits, TimeProvider time)
         if (depth > limits.ValueDepth) throw Error($"a value is nested deeper than {limits.ValueDepth} levels");
     }
 
-    /// <summary>Pairs with <see cref="Leave"/>. The second condition protects callers that come with little stack left.</summary>
+    /// <summary>
+    /// Pairs with <see cref="Leave"/>. The second condition protects callers that come with little stack left.
+    /// </summary>
     public void Enter()
     {
         if (++_depth > limits.EvaluationDepth || !RuntimeHelpers.TryEnsureSufficientExecutionStack())

@@ -126,13 +126,21 @@ internal sealed partial class Renderer
 
     private void AddNamed(List<KeyValuePair<string, object?>> named, object? value)
     {
-        if (value is not TemplateMap map) throw context.Error($"'**' needs a dict, not '{PythonOperators.TypeName(value)}'");
+        if (value is not TemplateMap map)
+        {
+            throw context.Error($"'**' needs a dict, not '{PythonOperators.TypeName(value)}'");
+        }
+
         context.Step(map.Count);
         var names = named.Select(argument => argument.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var (key, item) in map)
         {
             context.ChargeKey(key);
-            if (key is not Text name || !names.Add(name.Value)) throw context.Error("'**' needs a dict of new argument names");
+            if (key is not Text name || !names.Add(name.Value))
+            {
+                throw context.Error("'**' needs a dict of new argument names");
+            }
+
             named.Add(new(name.Value, item));
         }
     }
@@ -206,7 +214,11 @@ internal sealed partial class Renderer
         foreach (var (keyNode, valueNode) in literal.Entries)
         {
             var key = Evaluate(keyNode, scope);
-            if (!PythonKeys.IsHashable(key)) throw context.Error($"a '{PythonOperators.TypeName(key)}' cannot be a key");
+            if (!PythonKeys.IsHashable(key))
+            {
+                throw context.Error($"a '{PythonOperators.TypeName(key)}' cannot be a key");
+            }
+
             context.ChargeKey(key);
             map.Set(key, Evaluate(valueNode, scope));
         }

@@ -128,7 +128,11 @@ internal sealed partial class TemplateLexer
     {
         if (i >= _source.Length) throw Error("a string has no closing quote");
         var character = _source[i];
-        if (character is 'x' or 'u' or 'U') return ReadCodePoint(i + 1, character switch { 'x' => 2, 'u' => 4, _ => 8 }, value);
+        if (character is 'x' or 'u' or 'U')
+        {
+            return ReadCodePoint(i + 1, character switch { 'x' => 2, 'u' => 4, _ => 8 }, value);
+        }
+
         if (character is >= '0' and <= '7') return ReadOctal(i, value);
         if (character == 'N') throw Error(@"the escape \N{...} is not supported; write the character itself");
         const string Known = "\n\\'\"abfnrtv";

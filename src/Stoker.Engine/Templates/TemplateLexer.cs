@@ -2,9 +2,9 @@ namespace Stoker.Engine.Templates;
 
 /// <summary>Cuts a template into tokens, with the whitespace rules of trim_blocks and lstrip_blocks.</summary>
 /// <remarks>
-/// Before a tag: <c>-</c> drops all whitespace, <c>+</c> keeps it, and otherwise a block tag or comment that starts its line
-/// drops the blanks before it. After a tag: <c>-</c> drops all whitespace, <c>+</c> keeps it, and otherwise a block tag or
-/// comment drops one newline. Print tags know only <c>-</c>.
+/// Before a tag: <c>-</c> drops all whitespace, <c>+</c> keeps it, and otherwise a block tag or comment that starts its
+/// line drops the blanks before it. After a tag: <c>-</c> drops all whitespace, <c>+</c> keeps it, and otherwise a
+/// block tag or comment drops one newline. Print tags know only <c>-</c>.
 /// </remarks>
 internal sealed partial class TemplateLexer
 {
@@ -85,7 +85,9 @@ internal sealed partial class TemplateLexer
         _position = position;
     }
 
-    /// <summary>Consumes the closing tag at <paramref name="position"/> (sign included) and the whitespace that goes with it.</summary>
+    /// <summary>
+    /// Consumes the closing tag at <paramref name="position"/> (sign included) and the whitespace that goes with it.
+    /// </summary>
     private void CloseTag(int position, bool trimsNewline)
     {
         var sign = SignAt(position);

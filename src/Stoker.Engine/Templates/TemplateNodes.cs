@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Templates;
 
-/// <summary>A node of the syntax tree. The depth of the tree below it is known, so that no tree is too deep to walk.</summary>
+/// <summary>
+/// A node of the syntax tree. The depth of the tree below it is known, so that no tree is too deep to walk.
+/// </summary>
 internal abstract record Node(int Line)
 {
     public int Depth { get; init; } = 1;

@@ -1,6 +1,9 @@
 namespace Stoker.Engine.Templates;
 
-/// <summary>Expressions, lowest precedence first: inline if, or, and, not, comparison, + -, ~, * / // %, **, unary, postfix, filter.</summary>
+/// <summary>
+/// Expressions, lowest precedence first: inline if, or, and, not, comparison, + -, ~, * / // %, **, unary, postfix,
+/// filter.
+/// </summary>
 internal sealed partial class TemplateParser
 {
     private static readonly string[] ComparisonOperators = ["==", "!=", "<", "<=", ">", ">="];

@@ -34,7 +34,11 @@ internal sealed partial class TemplateParser
         var line = Advance().Line;
         var token = Advance();
         if (token.Kind == TokenKind.Name) return Built(new Attribute(target, token.Text, line), target);
-        if (token.Kind != TokenKind.Integer) throw Error($"expected a name or a number after '.', found {token.Description}", line);
+        if (token.Kind != TokenKind.Integer)
+        {
+            throw Error($"expected a name or a number after '.', found {token.Description}", line);
+        }
+
         return Built(new Subscript(target, new Constant(token.Number, line), line), target);
     }
 
@@ -105,14 +109,19 @@ internal sealed partial class TemplateParser
         return new(positional, named, spread, spreadNamed);
     }
 
-    private TemplateException PositionalAfterNamed(int line) => Error("a positional argument follows a named one", line);
+    private TemplateException PositionalAfterNamed(int line) =>
+        Error("a positional argument follows a named one", line);
 
     private (string Name, Expression Value) ParseNamed(List<(string Name, Expression Value)> named)
     {
         if (named.Count == MaxParameters) throw Error($"a call has more than {MaxParameters} named arguments");
         var name = Advance();
         Advance();
-        if (named.Any(other => other.Name == name.Text)) throw Error($"the argument '{name.Text}' is given twice", name.Line);
+        if (named.Any(other => other.Name == name.Text))
+        {
+            throw Error($"the argument '{name.Text}' is given twice", name.Line);
+        }
+
         return (name.Text, ParseExpression());
     }
 
@@ -152,7 +161,9 @@ internal sealed partial class TemplateParser
         return new([ParsePostfix(ParsePrimary())], [], null, null);
     }
 
-    /// <summary>Templates guard what only some interpreters have by a condition; then the fault shows only when it is reached.</summary>
+    /// <summary>
+    /// Templates guard what only some interpreters have by a condition; then the fault shows only when it is reached.
+    /// </summary>
     private void RefuseUnlessConditional(string reason, int line)
     {
         if (_branches == 0) _unconditionalFaults.Add(Error(reason, line));

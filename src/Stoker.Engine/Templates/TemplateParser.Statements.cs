@@ -6,7 +6,9 @@ internal sealed partial class TemplateParser
     // A chat template is one self-contained file, so the tags that reach for others are refused by name.
     private static readonly string[] OtherFileTags = ["include", "import", "from", "extends", "block"];
 
-    /// <summary>Statements up to a block that starts with one of the names; the name is the current token then.</summary>
+    /// <summary>
+    /// Statements up to a block that starts with one of the names; the name is the current token then.
+    /// </summary>
     private List<Statement> ParseBody(params string[] ends)
     {
         Enter();

@@ -9,7 +9,8 @@ internal sealed partial class TemplateParser
     private int _depth;
     private int _loops; // loops around the current statement, within its macro
     private int _branches; // if statements around the current expression
-    private readonly List<TemplateException> _unconditionalFaults = []; // unknown filters and tests outside of any condition
+    // unknown filters and tests outside of any condition
+    private readonly List<TemplateException> _unconditionalFaults = [];
     private MacroUses _macro = new();
 
     private TemplateParser(List<TemplateToken> tokens, TemplateLimits limits) => (_tokens, _limits) = (tokens, limits);
@@ -39,7 +40,8 @@ internal sealed partial class TemplateParser
 
     private TemplateException Unexpected(string expected) => Error($"expected {expected}, found {Current.Description}");
 
-    private TemplateToken Expect(TokenKind kind, string what) => Current.Kind == kind ? Advance() : throw Unexpected(what);
+    private TemplateToken Expect(TokenKind kind, string what) =>
+        Current.Kind == kind ? Advance() : throw Unexpected(what);
 
     private void ExpectOperator(string name)
     {
@@ -77,7 +79,8 @@ internal sealed partial class TemplateParser
 
     private static Node? Deepest(IEnumerable<Node?> nodes) => nodes.MaxBy(node => node?.Depth ?? 0);
 
-    private TemplateException TooDeep(int line) => Error($"the template is nested deeper than {_limits.SyntaxDepth} levels", line);
+    private TemplateException TooDeep(int line) =>
+        Error($"the template is nested deeper than {_limits.SyntaxDepth} levels", line);
 
     private void Enter()
     {

@@ -25,7 +25,9 @@ internal sealed class Text : IEquatable<Text>
 
     public static Text User(string value) => value.Length == 0 ? Empty : new(value, [new(0, value.Length)]);
 
-    /// <summary>The value for an operation that moves characters about: all of it counts as user data if any of it does.</summary>
+    /// <summary>
+    /// The value for an operation that moves characters about: all of it counts as user data if any of it does.
+    /// </summary>
     public Text Rearranged(string value) => HasUserData ? User(value) : Template(value);
 
     /// <summary>The value for an operation that maps characters in place; spans stay when the length does.</summary>
@@ -45,7 +47,10 @@ internal sealed class Text : IEquatable<Text>
         return new(value, [.. spans]);
     }
 
-    /// <summary>The first span that ends behind the position. A search by halves: a text may be cut into as many parts as it has spans.</summary>
+    /// <summary>
+    /// The first span that ends behind the position. A search by halves: a text may be cut into as many parts as it has
+    /// spans.
+    /// </summary>
     private int FirstSpanBehind(int position)
     {
         var (low, high) = (0, _userSpans.Length);

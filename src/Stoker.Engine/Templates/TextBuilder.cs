@@ -33,7 +33,9 @@ internal sealed class TextBuilder(RenderContext context)
         return this;
     }
 
-    /// <summary>Counts everything from <paramref name="start"/> to the end as user data: for escaped and reformatted text.</summary>
+    /// <summary>
+    /// Counts everything from <paramref name="start"/> to the end as user data: for escaped and reformatted text.
+    /// </summary>
     public void MarkUserFrom(int start)
     {
         if (start < _value.Length) AddSpan(start, _value.Length);

@@ -20,7 +20,9 @@ internal static partial class TextMethods
         return new(parts.ConvertAll<object?>(part => part));
     }
 
-    /// <summary>Where the separator stands, in ascending order; at most <paramref name="limit"/> of them, from the wanted end.</summary>
+    /// <summary>
+    /// Where the separator stands, in ascending order; at most <paramref name="limit"/> of them, from the wanted end.
+    /// </summary>
     private static List<int> Occurrences(string text, string separator, long limit, bool fromEnd)
     {
         var cuts = new List<int>();
@@ -61,7 +63,9 @@ internal static partial class TextMethods
         return words.ConvertAll(word => text.Slice(word.Start, word.End - word.Start));
     }
 
-    /// <summary>Only so many splits: the rest stays one part, with its inner and outer whitespace on the unsplit side.</summary>
+    /// <summary>
+    /// Only so many splits: the rest stays one part, with its inner and outer whitespace on the unsplit side.
+    /// </summary>
     private static List<(int Start, int End)> Merged(List<(int Start, int End)> words, int limit, bool fromEnd, Text text)
     {
         if (fromEnd) return [(0, words[^(limit + 1)].End), .. words[^limit..]];

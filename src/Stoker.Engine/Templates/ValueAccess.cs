@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Templates;
 
-/// <summary><c>a.b</c> and <c>a["b"]</c>: the first tries methods and attributes before keys, the second the other way round.</summary>
+/// <summary>
+/// <c>a.b</c> and <c>a["b"]</c>: the first tries methods and attributes before keys, the second the other way round.
+/// </summary>
 internal static class ValueAccess
 {
     // Methods that would change a value. The reference's sandbox refuses them too.
@@ -24,14 +26,19 @@ internal static class ValueAccess
         if (target is Undefined undefined) throw context.Error(undefined.Reason);
         context.ChargeKey(index);
         if (target is TemplateMap map && map.TryGet(index, out var value)) return value;
-        if (PythonOperators.AsInteger(index) is { } at && PythonSequences.TryIndex(context, target, at, out var item)) return item;
+        if (PythonOperators.AsInteger(index) is { } at && PythonSequences.TryIndex(context, target, at, out var item))
+        {
+            return item;
+        }
+
         if (index is Text name && OwnAttribute(target, name.Value) is { } found) return found.Value;
         return new Undefined(index is Text { HasUserData: false, Length: < 100 } known
             ? $"'{ObjectName(target)}' has no attribute '{known.Value}'"
             : $"'{ObjectName(target)}' has no such element");
     }
 
-    private static string ObjectName(object? target) => target is null ? "None" : PythonOperators.TypeName(target) + " object";
+    private static string ObjectName(object? target) =>
+        target is null ? "None" : PythonOperators.TypeName(target) + " object";
 
     /// <summary>A value that may itself be None.</summary>
     private sealed record Found(object? Value);
@@ -49,7 +56,9 @@ internal static class ValueAccess
                     "build a new value or use a namespace"));
             case TemplateMap map: return CollectionMethods.OfMap.TryGetValue(name, out var mapMethod) ? Method(name, map, mapMethod) : null;
             case TemplateList { IsIndexable: true } list:
-                return CollectionMethods.OfList.TryGetValue(name, out var listMethod) ? Method(name, list, listMethod) : null;
+                return CollectionMethods.OfList.TryGetValue(name, out var listMethod)
+                    ? Method(name, list, listMethod)
+                    : null;
             default: return null;
         }
     }

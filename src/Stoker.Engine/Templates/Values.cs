@@ -25,7 +25,9 @@ internal sealed record TemplateList(IReadOnlyList<object?> Items, ListKind Kind 
     public bool IsIndexable => Kind is ListKind.List or ListKind.Tuple or ListKind.Range;
 }
 
-/// <summary>What lazy filters such as map give in Python: always true, without length, and used up by one iteration.</summary>
+/// <summary>
+/// What lazy filters such as map give in Python: always true, without length, and used up by one iteration.
+/// </summary>
 internal sealed class TemplateIterator(IReadOnlyList<object?> items)
 {
     private int _next;
@@ -45,7 +47,9 @@ internal sealed class TemplateIterator(IReadOnlyList<object?> items)
     }
 }
 
-/// <summary>A value that is not there. It prints as nothing and is false; most other uses are errors that say what was missing.</summary>
+/// <summary>
+/// A value that is not there. It prints as nothing and is false; most other uses are errors that say what was missing.
+/// </summary>
 /// <param name="Reason">The message of that error.</param>
 internal sealed record Undefined(string Reason)
 {
@@ -70,7 +74,9 @@ internal sealed class TemplateMap : IEnumerable<KeyValuePair<object?, object?>>
 
     public IEnumerable<object?> Values => _entries.Select(entry => entry.Value);
 
-    /// <summary>Sets a value while the map is being built. The key must be hashable (see <see cref="PythonKeys.IsHashable"/>).</summary>
+    /// <summary>
+    /// Sets a value while the map is being built. The key must be hashable (see <see cref="PythonKeys.IsHashable"/>).
+    /// </summary>
     public void Set(object? key, object? value)
     {
         if (_index.TryGetValue(key ?? DBNull.Value, out var at))
@@ -104,7 +110,9 @@ internal sealed class PythonKeys : IEqualityComparer<object>
 {
     public static readonly PythonKeys Comparer = new();
 
-    /// <summary>Lists and maps are not, as in Python; of tuples only flat ones are, which is all that templates need.</summary>
+    /// <summary>
+    /// Lists and maps are not, as in Python; of tuples only flat ones are, which is all that templates need.
+    /// </summary>
     public static bool IsHashable(object? key) => key switch
     {
         TemplateMap or TemplateNamespace => false,

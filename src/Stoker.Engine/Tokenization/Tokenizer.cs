@@ -14,7 +14,8 @@ public sealed class Tokenizer
     public int VocabularySize => _parts.Texts.Size;
 
     /// <summary>Opens the tokenizer of a model folder.</summary>
-    /// <exception cref="ModelLoadException">tokenizer.json is missing, broken, or uses a component that is not supported; the message names it.</exception>
+    /// <exception cref="ModelLoadException">tokenizer.json is missing, broken, or uses a component that is not
+    /// supported; the message names it.</exception>
     public static Tokenizer Load(string modelFolder) => new(TokenizerBuilder.Build(TokenizerFile.Read(modelFolder)));
 
     /// <summary>Opens a tokenizer from the text of a tokenizer.json.</summary>

@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Weights;
 
-/// <summary>All safetensors files of a model folder as one set of named tensors; remembers which of them were asked for.</summary>
+/// <summary>
+/// All safetensors files of a model folder as one set of named tensors; remembers which of them were asked for.
+/// </summary>
 /// <remarks>
 /// A tensor that nobody asked for means that the graph does not compute what the checkpoint was trained for: see
 /// <see cref="RefuseUnclaimed"/>. Every number in a config that sizes memory is held against a shape here first.
@@ -49,7 +51,8 @@ internal sealed class Checkpoint : IDisposable
     public bool Contains(string name) => _tensors.ContainsKey(name);
 
     /// <summary>A weight of exactly this shape.</summary>
-    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed with.</exception>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
+    /// with.</exception>
     public unsafe WeightMatrix Matrix(string name, int rows, int columns)
     {
         var (file, tensor) = Claim(name, [rows, columns]);
@@ -57,7 +60,8 @@ internal sealed class Checkpoint : IDisposable
     }
 
     /// <summary>A stack [count, rows, columns] as one matrix of count·rows rows, to be sliced.</summary>
-    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed with.</exception>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
+    /// with.</exception>
     public unsafe WeightMatrix Stack(string name, int count, int rows, int columns)
     {
         var (file, tensor) = Claim(name, [count, rows, columns]);
@@ -65,7 +69,8 @@ internal sealed class Checkpoint : IDisposable
     }
 
     /// <summary>A bias or norm weight, widened to float32; zeros when only headers were read.</summary>
-    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed with.</exception>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
+    /// with.</exception>
     public unsafe float[] Vector(string name, int length)
     {
         var (file, tensor) = Claim(name, [length]);

@@ -2,11 +2,18 @@ using System.Text.Json;
 
 namespace Stoker.Engine.Weights;
 
-/// <summary>Reads one of a model folder's JSON files with limits; duplicate keys are refused, as readers disagree on which one counts.</summary>
-/// <remarks>Every string in a document from here can be read: half a surrogate pair, which the parser lets pass, is refused too.</remarks>
+/// <summary>
+/// Reads one of a model folder's JSON files with limits; duplicate keys are refused, as readers disagree on which one
+/// counts.
+/// </summary>
+/// <remarks>
+/// Every string in a document from here can be read: half a surrogate pair, which the parser lets pass, is refused too.
+/// </remarks>
 internal static class JsonFile
 {
-    /// <summary>Of the small files; the largest public ones (configs with label maps, tokenizer_config.json) have some 2 MB.</summary>
+    /// <summary>
+    /// Of the small files; the largest public ones (configs with label maps, tokenizer_config.json) have some 2 MB.
+    /// </summary>
     public const long SmallFileBytes = 16 << 20;
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 32, AllowDuplicateProperties = false };

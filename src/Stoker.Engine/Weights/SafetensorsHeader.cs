@@ -6,9 +6,10 @@ namespace Stoker.Engine.Weights;
 
 /// <summary>The checked header of a safetensors file.</summary>
 /// <remarks>
-/// A header is hostile input: whatever it says, reading ends in entries whose bytes lie inside the file without holes or
-/// overlaps, or in a <see cref="ModelLoadException"/>. Memory grows with the header's own bytes, never with a number in it.
-/// Format: 8 bytes little-endian header length, that many bytes of one JSON object, then the data section to the end.
+/// A header is hostile input: whatever it says, reading ends in entries whose bytes lie inside the file without holes
+/// or overlaps, or in a <see cref="ModelLoadException"/>. Memory grows with the header's own bytes, never with a number
+/// in it. Format: 8 bytes little-endian header length, that many bytes of one JSON object, then the data section to the
+/// end.
 /// </remarks>
 internal sealed class SafetensorsHeader
 {
@@ -17,7 +18,9 @@ internal sealed class SafetensorsHeader
     /// <summary>The reference implementation's limit.</summary>
     public const long MaxHeaderBytes = 100_000_000;
 
-    /// <summary>Twice what the largest public checkpoints hold (256 experts in 58 layers with scales: some 90,000).</summary>
+    /// <summary>
+    /// Twice what the largest public checkpoints hold (256 experts in 58 layers with scales: some 90,000).
+    /// </summary>
     public const int MaxTensors = 200_000;
 
     private SafetensorsHeader(Dictionary<string, TensorEntry> tensors, long dataStart) =>

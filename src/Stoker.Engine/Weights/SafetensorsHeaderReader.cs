@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Stoker.Engine.Weights;
 
-/// <summary>Reads the header's JSON in one pass, so that duplicate keys and odd types are seen and nothing is built twice.</summary>
+/// <summary>
+/// Reads the header's JSON in one pass, so that duplicate keys and odd types are seen and nothing is built twice.
+/// </summary>
 internal ref struct SafetensorsHeaderReader
 {
     private const int MaxDepth = 3; // header object, entry object, array
@@ -126,7 +128,8 @@ internal ref struct SafetensorsHeaderReader
             throw new ModelLoadException(_file, name, $"shape [{string.Join(", ", shape)}] is too large to address", error);
         }
 
-        // end - begin cannot overflow: both are non-negative. It is compared in bytes, as end could be near the maximum.
+        // end - begin cannot overflow: both are non-negative. It is compared in bytes, as end could be near the
+        // maximum.
         if (end < begin || bits % 8 != 0 || end - begin != bits / 8)
         {
             throw Fail(

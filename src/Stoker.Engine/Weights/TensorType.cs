@@ -1,6 +1,9 @@
 namespace Stoker.Engine.Weights;
 
-/// <summary>The element types that a safetensors header may name. Only the three that <see cref="WeightMatrix"/> reads are computed with.</summary>
+/// <summary>
+/// The element types that a safetensors header may name. Only the three that <see cref="WeightMatrix"/> reads are
+/// computed with.
+/// </summary>
 internal enum TensorType
 {
     Bool, U8, I8, F8E4M3, F8E5M2, F8E4M3Fnuz, F8E5M2Fnuz, F8E8M0, F4, F6E2M3, F6E3M2,
@@ -52,5 +55,6 @@ internal static class TensorTypes
     public static string HeaderName(this TensorType type) => ByType[type].Name;
 
     /// <summary>Types that the kernels widen to float32 in registers.</summary>
-    public static bool IsComputable(this TensorType type) => type is TensorType.F32 or TensorType.F16 or TensorType.BF16;
+    public static bool IsComputable(this TensorType type) =>
+        type is TensorType.F32 or TensorType.F16 or TensorType.BF16;
 }

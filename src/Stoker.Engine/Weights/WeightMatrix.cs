@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Stoker.Engine.Weights;
 
-/// <summary>A weight as it lies in the checkpoint: [rows = outputs][columns = inputs], row-major, bf16, f16 or f32.</summary>
+/// <summary>
+/// A weight as it lies in the checkpoint: [rows = outputs][columns = inputs], row-major, bf16, f16 or f32.
+/// </summary>
 /// <remarks>
 /// A view: the checkpoint owns the bytes and outlives it. Rows start at any byte, so loads must not assume alignment.
 /// Kernel sets that want another layout pack from here once.

@@ -18,7 +18,8 @@ internal sealed class Answer : IAsyncDisposable
     private Answer(int choicesEach) => _choicesEach = choicesEach;
 
     /// <summary>Submits all prompts or none.</summary>
-    /// <exception cref="RequestRefusedException">The first refusal; what was submitted before it is cancelled.</exception>
+    /// <exception cref="RequestRefusedException">The first refusal; what was submitted before it is
+    /// cancelled.</exception>
     public static async Task<Answer> SubmitAsync(IReplicaEngine engine, InferenceRequest request, IReadOnlyList<int[]> prompts, string id)
     {
         var answer = new Answer(request.Choices);

@@ -7,7 +7,10 @@ namespace Stoker.Replica.Answers;
 /// <summary>The pieces of JSON that streamed and whole answers share.</summary>
 internal static class AnswerJson
 {
-    /// <summary>Answers are read as JSON, never pasted into HTML: plain characters stay as they are, which halves the bytes of non-Latin text.</summary>
+    /// <summary>
+    /// Answers are read as JSON, never pasted into HTML: plain characters stay as they are, which halves the bytes of
+    /// non-Latin text.
+    /// </summary>
     public static readonly JsonWriterOptions Options = new()
     {
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,

@@ -4,7 +4,10 @@ using Stoker.Replica.Requests;
 
 namespace Stoker.Replica.Answers;
 
-/// <summary>Log-probabilities in the two shapes of the surface: parallel arrays (asked for by an integer) and OpenAI's <c>content</c> list.</summary>
+/// <summary>
+/// Log-probabilities in the two shapes of the surface: parallel arrays (asked for by an integer) and OpenAI's
+/// <c>content</c> list.
+/// </summary>
 internal static class LogprobsJson
 {
     public static void Write(Utf8JsonWriter json, LogprobsForm form, IReadOnlyList<GeneratedToken> tokens)
@@ -73,7 +76,8 @@ internal static class LogprobsJson
             return;
         }
 
-        // Different ids may have the same text (parts of code points have); a key stands once, for the most likely of them.
+        // Different ids may have the same text (parts of code points have); a key stands once, for the most likely of
+        // them.
         var seen = new HashSet<string>(StringComparer.Ordinal);
         json.WriteStartObject();
         foreach (var item in top)

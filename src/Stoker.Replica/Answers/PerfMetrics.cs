@@ -5,7 +5,10 @@ using Stoker.Engine;
 
 namespace Stoker.Replica.Answers;
 
-/// <summary>The surface's performance figures: headers <c>fireworks-NAME</c> of whole answers, and <c>perf_metrics</c> where asked for. Times in seconds.</summary>
+/// <summary>
+/// The surface's performance figures: headers <c>fireworks-NAME</c> of whole answers, and <c>perf_metrics</c> where
+/// asked for. Times in seconds.
+/// </summary>
 internal static class PerfMetrics
 {
     public static void WriteHeaders(IHeaderDictionary headers, GenerationUsage usage, Timings timings)

@@ -9,8 +9,8 @@ namespace Stoker.Replica.Answers;
 
 /// <summary>Writes an answer as server-sent events, one flush for each of the engine's events.</summary>
 /// <remarks>
-/// The response head goes out with the first event, so that a failure before it still gets its status.
-/// Usage stands exactly once, because some clients add up what they see: in the last chunk that has a finish reason, or, when
+/// The response head goes out with the first event, so that a failure before it still gets its status. Usage stands
+/// exactly once, because some clients add up what they see: in the last chunk that has a finish reason, or, when
 /// <c>stream_options.include_usage</c> asks for it OpenAI's way, in a chunk of its own without choices.
 /// </remarks>
 internal sealed class StreamedAnswer : IDisposable

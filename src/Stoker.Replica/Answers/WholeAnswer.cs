@@ -23,7 +23,11 @@ internal static class WholeAnswer
             usage = item.Usage ?? usage;
         }
 
-        if (usage is null) throw new ApiException(ApiError.Internal("The engine ended without usage; send the request again."));
+        if (usage is null)
+        {
+            throw new ApiException(ApiError.Internal("The engine ended without usage; send the request again."));
+        }
+
         var body = Write(head, timings, choices, usage);
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.WrittenCount;

@@ -7,7 +7,9 @@ using Stoker.Replica.Requests;
 
 namespace Stoker.Replica.Endpoints;
 
-/// <summary><c>/v1/completions</c> and <c>/v1/chat/completions</c>: read, tokenise, submit, write as it comes.</summary>
+/// <summary>
+/// <c>/v1/completions</c> and <c>/v1/chat/completions</c>: read, tokenise, submit, write as it comes.
+/// </summary>
 internal sealed partial class InferenceEndpoint(ReplicaContext context)
 {
     private const int MostIdLength = 64;
@@ -15,7 +17,8 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
     // Encoding makes some MB a second: below this it is milliseconds, above it up to seconds of a core.
     private const int LongBodyBytes = 256 << 10;
 
-    // Long prompts are encoded one after the other: side by side a few of them would hold all threads, and /health with them. Of the process, as threads are.
+    // Long prompts are encoded one after the other: side by side a few of them would hold all threads, and /health with
+    // them. Of the process, as threads are.
     private static readonly SemaphoreSlim LongTurn = new(1);
     private readonly ILogger _log = context.Log;
 
@@ -68,7 +71,9 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         LogAnswered(id, request.Kind, request.Stream, head.ChoiceCount, elapsed);
     }
 
-    /// <summary>The body's bytes are given back before the first token is computed: a long prompt is not held twice.</summary>
+    /// <summary>
+    /// The body's bytes are given back before the first token is computed: a long prompt is not held twice.
+    /// </summary>
     private static async Task<(InferenceRequest Request, int BodyBytes)> ReadAsync(HttpRequest http, RequestKind kind, CancellationToken cancellation)
     {
         using var body = await RequestBody.ReadAsync(http, cancellation);
@@ -90,7 +95,9 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         }
     }
 
-    /// <summary>The gateway's id where it is one, else one of our own: it ends up in log lines, so nothing else may.</summary>
+    /// <summary>
+    /// The gateway's id where it is one, else one of our own: it ends up in log lines, so nothing else may.
+    /// </summary>
     private static string RequestId(string? given) =>
         given is { Length: > 0 and <= MostIdLength } && given.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')
             ? given

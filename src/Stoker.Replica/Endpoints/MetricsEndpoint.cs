@@ -5,7 +5,9 @@ using Stoker.Engine;
 
 namespace Stoker.Replica.Endpoints;
 
-/// <summary><c>/metrics</c>: Prometheus text under vLLM's names, so that one autoscaler and one dashboard serve every engine.</summary>
+/// <summary>
+/// <c>/metrics</c>: Prometheus text under vLLM's names, so that one autoscaler and one dashboard serve every engine.
+/// </summary>
 internal sealed class MetricsEndpoint(ReplicaContext context)
 {
     public async Task HandleAsync(HttpContext http)

@@ -31,7 +31,11 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
     public async Task RenewLeaseAsync(HttpContext http)
     {
         var request = await ReadAsync(http);
-        if (request.ReplicaId != context.ReplicaId) throw new ApiException(Conflict("This is another replica; look at /health.", "wrong_replica"));
+        if (request.ReplicaId != context.ReplicaId)
+        {
+            throw new ApiException(Conflict("This is another replica; look at /health.", "wrong_replica"));
+        }
+
         if (!(request.Seconds is > 0 and <= Lease.MostSeconds))
         {
             throw Field.Refused("seconds", $"must be above 0 and up to {Lease.MostSeconds}");

@@ -11,7 +11,9 @@ using Stoker.Replica.Requests;
 namespace Stoker.Replica.Endpoints;
 
 /// <summary>All of a replica's HTTP: finds the endpoint, and is the one place where failures become answers.</summary>
-/// <remarks>A switch and no router: there are a dozen fixed paths, and a router's start-up would be a tenth of a cold start.</remarks>
+/// <remarks>
+/// A switch and no router: there are a dozen fixed paths, and a router's start-up would be a tenth of a cold start.
+/// </remarks>
 internal sealed partial class ReplicaApp(ReplicaContext context)
 {
     private readonly ILogger _log = context.Log;
@@ -63,7 +65,8 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
 
     private async Task AnswerAsync(HttpContext http, Exception error)
     {
-        if (http.RequestAborted.IsCancellationRequested) return; // nobody is there to answer; the generation was ended on the way here
+        // nobody is there to answer; the generation was ended on the way here
+        if (http.RequestAborted.IsCancellationRequested) return;
         var answer = error switch
         {
             ApiException known => known.Error,

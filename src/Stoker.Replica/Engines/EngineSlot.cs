@@ -1,6 +1,8 @@
 namespace Stoker.Replica.Engines;
 
-/// <summary>Where the engine will be: loaded once, in parallel with the start of the listener, and read by every request.</summary>
+/// <summary>
+/// Where the engine will be: loaded once, in parallel with the start of the listener, and read by every request.
+/// </summary>
 /// <remarks>
 /// <list type="table">
 /// <item><term>LOADING</term><description>load succeeds → READY; load throws → FAILED</description></item>
@@ -20,7 +22,9 @@ internal sealed class EngineSlot : IAsyncDisposable
     /// <summary>0 to 1 while loading.</summary>
     public double Progress => Volatile.Read(ref _progress);
 
-    /// <summary>Loads on a thread of its own: it is long work, and the pool is busy with the listener's start.</summary>
+    /// <summary>
+    /// Loads on a thread of its own: it is long work, and the pool is busy with the listener's start.
+    /// </summary>
     public async Task<IReplicaEngine> LoadAsync(IEngineLoader loader, CancellationToken cancellation)
     {
         try

@@ -3,7 +3,9 @@ using Stoker.Engine;
 
 namespace Stoker.Replica.Engines;
 
-/// <summary>What the HTTP surface needs of an engine. Two real ones stand behind it: Stoker's own and the simulated one.</summary>
+/// <summary>
+/// What the HTTP surface needs of an engine. Two real ones stand behind it: Stoker's own and the simulated one.
+/// </summary>
 internal interface IReplicaEngine : IAsyncDisposable
 {
     /// <summary>Positions a sequence may have, prompt and answer together.</summary>
@@ -25,7 +27,9 @@ internal interface IReplicaEngine : IAsyncDisposable
     /// <summary>A raw prompt's ids, with the tokens that the model expects in front.</summary>
     int[] EncodeText(string text);
 
-    /// <summary>Renders the chat template and encodes it. The template brings its own special tokens; none are added.</summary>
+    /// <summary>
+    /// Renders the chat template and encodes it. The template brings its own special tokens; none are added.
+    /// </summary>
     /// <param name="safeTokenization">Special tokens that users wrote stay text.</param>
     /// <exception cref="Requests.ApiException">The template refused the messages.</exception>
     int[] EncodeChat(JsonElement messages, bool safeTokenization);

@@ -30,7 +30,9 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
         var input = new ChatTemplateInput { Messages = messages, AddGenerationPrompt = true, Time = time };
         try
         {
-            return safeTokenization ? EncodeSafely(engine.ChatTemplate!.RenderPieces(input)) : Encode(engine.ChatTemplate!.Render(input));
+            return safeTokenization
+                ? EncodeSafely(engine.ChatTemplate!.RenderPieces(input))
+                : Encode(engine.ChatTemplate!.Render(input));
         }
         catch (TemplateException refused)
         {
@@ -47,10 +49,16 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
     // The template writes the model's opening token itself: adding it again would double it.
     private int[] Encode(string text) => _tokenizer.Encode(text, addSpecialTokens: false);
 
-    /// <summary>Piece by piece only where users wrote special tokens: cutting elsewhere would change how harmless text is split.</summary>
+    /// <summary>
+    /// Piece by piece only where users wrote special tokens: cutting elsewhere would change how harmless text is split.
+    /// </summary>
     private int[] EncodeSafely(IReadOnlyList<TemplatePiece> pieces)
     {
-        if (!pieces.Any(piece => piece.IsUserData && HasSpecialTokens(piece.Text))) return Encode(string.Concat(pieces.Select(piece => piece.Text)));
+        if (!pieces.Any(piece => piece.IsUserData && HasSpecialTokens(piece.Text)))
+        {
+            return Encode(string.Concat(pieces.Select(piece => piece.Text)));
+        }
+
         var tokens = new List<int>();
         foreach (var piece in pieces) _tokenizer.Encode(piece.Text, tokens, addSpecialTokens: false, parseSpecialTokens: !piece.IsUserData);
         return [.. tokens];

@@ -2,7 +2,9 @@ using Stoker.Engine;
 
 namespace Stoker.Replica.Engines;
 
-/// <summary>Opens a model folder with Stoker's own engine and lets it answer once: ready means that the model answers.</summary>
+/// <summary>
+/// Opens a model folder with Stoker's own engine and lets it answer once: ready means that the model answers.
+/// </summary>
 internal sealed class StokerEngineLoader(string modelFolder, EngineOptions options) : IEngineLoader
 {
     public async Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation)

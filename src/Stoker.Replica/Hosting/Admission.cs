@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Stoker.Replica.Hosting;
 
-/// <summary>Counts the requests inside and closes the door for a drain, which ends with the last of them, not with a timer.</summary>
+/// <summary>
+/// Counts the requests inside and closes the door for a drain, which ends with the last of them, not with a timer.
+/// </summary>
 internal sealed class Admission
 {
     private readonly Lock _lock = new();

@@ -33,5 +33,6 @@ internal sealed class ExitFile(string? directory, string replicaId, TimeProvider
     }
 
     /// <summary>From the last-chance handler. The exception's type only: its message is not ours.</summary>
-    public void WriteCrash(object exception) => Write(ReplicaEnd.Crashed, $"The replica ended with an unhandled {exception.GetType().FullName}.");
+    public void WriteCrash(object exception) =>
+        Write(ReplicaEnd.Crashed, $"The replica ended with an unhandled {exception.GetType().FullName}.");
 }

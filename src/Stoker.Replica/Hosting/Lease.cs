@@ -1,6 +1,9 @@
 namespace Stoker.Replica.Hosting;
 
-/// <summary>The owner's sign of life. When it stays away for the lease's length, <see cref="Expired"/> completes: no replica without an owner.</summary>
+/// <summary>
+/// The owner's sign of life. When it stays away for the lease's length, <see cref="Expired"/> completes: no replica
+/// without an owner.
+/// </summary>
 internal sealed class Lease : IDisposable
 {
     // Far above any lease that makes sense; keeps timers in their range.

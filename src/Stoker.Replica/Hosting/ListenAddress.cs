@@ -13,7 +13,8 @@ internal sealed record ListenAddress
 
     private const string UnixPrefix = "unix:";
 
-    private ListenAddress(string text, string? socketPath, IPEndPoint? endPoint) => (Text, SocketPath, EndPoint) = (text, socketPath, endPoint);
+    private ListenAddress(string text, string? socketPath, IPEndPoint? endPoint) =>
+        (Text, SocketPath, EndPoint) = (text, socketPath, endPoint);
 
     public string Text { get; }
 
@@ -51,7 +52,9 @@ internal sealed record ListenAddress
             : (null, $"'{uri.Host}' must be an IP address or localhost");
     }
 
-    /// <summary>Makes the socket's directory for us alone, and removes a socket file that nobody listens at any more.</summary>
+    /// <summary>
+    /// Makes the socket's directory for us alone, and removes a socket file that nobody listens at any more.
+    /// </summary>
     /// <exception cref="IOException">Somebody listens there.</exception>
     public static void PrepareSocket(string path)
     {
@@ -63,7 +66,11 @@ internal sealed record ListenAddress
         }
 
         if (!File.Exists(path)) return;
-        if (SomebodyListens(path)) throw new IOException($"Another process listens at {path}; stop it or choose another path");
+        if (SomebodyListens(path))
+        {
+            throw new IOException($"Another process listens at {path}; stop it or choose another path");
+        }
+
         File.Delete(path);
     }
 

@@ -5,7 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Stoker.Replica.Hosting;
 
-/// <summary>The few calls to the system that .NET has no face for. Every one of them is a plain C function with blittable arguments.</summary>
+/// <summary>
+/// The few calls to the system that .NET has no face for. Every one of them is a plain C function with blittable
+/// arguments.
+/// </summary>
 internal static class Posix
 {
     private const int WriteOnly = 1;
@@ -38,16 +41,24 @@ internal static class Posix
         if (OperatingSystem.IsLinux()) Check(dup2((int)file.DangerousGetHandle(), StandardError), "dup2");
     }
 
-    /// <summary>Mode 0600. On Linux every write goes to the end, also one by another holder of the descriptor.</summary>
+    /// <summary>
+    /// Mode 0600. On Linux every write goes to the end, also one by another holder of the descriptor.
+    /// </summary>
     public static SafeFileHandle OpenForAppend(string path)
     {
-        if (!OperatingSystem.IsLinux()) return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+        if (!OperatingSystem.IsLinux())
+        {
+            return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+        }
+
         var descriptor = open(path, WriteOnly | Create | Append | CloseOnExec, OwnerReadsAndWrites);
         Check(descriptor, "open");
         return new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
-    /// <summary>Binds every thread of the process, also those the runtime already started; later ones inherit it.</summary>
+    /// <summary>
+    /// Binds every thread of the process, also those the runtime already started; later ones inherit it.
+    /// </summary>
     /// <exception cref="Win32Exception">A core is not there or not ours.</exception>
     public static void BindToCores(IReadOnlyList<int> cores)
     {
@@ -64,7 +75,10 @@ internal static class Posix
 
     private static void Check(int result, string call)
     {
-        if (result == -1) throw new Win32Exception(Marshal.GetLastPInvokeError(), $"{call}: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (result == -1)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), $"{call}: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
     }
 
 #pragma warning disable IDE1006, CA2101, SYSLIB1054 // C names; one UTF-8 string; generated marshalling would need unsafe code for nothing

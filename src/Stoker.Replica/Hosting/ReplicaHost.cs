@@ -15,8 +15,8 @@ namespace Stoker.Replica.Hosting;
 
 /// <summary>One running replica: the listener, the engine behind it, and the ways to its end.</summary>
 /// <remarks>
-/// Kestrel alone, without a host, configuration, dependency injection or router: none of them has anything to do here, and together
-/// they would be a third of the time to the first answer.
+/// Kestrel alone, without a host, configuration, dependency injection or router: none of them has anything to do here,
+/// and together they would be a third of the time to the first answer.
 /// </remarks>
 internal sealed partial class ReplicaHost : IAsyncDisposable
 {
@@ -57,7 +57,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         var host = new ReplicaHost(options, time, logs);
         try
         {
-            host._loading = host._slot.LoadAsync(loader, host._stopLoading.Token); // in parallel with the listener's start
+            // in parallel with the listener's start
+            host._loading = host._slot.LoadAsync(loader, host._stopLoading.Token);
             await host.ListenAsync();
             return host;
         }
@@ -132,7 +133,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         }
         catch (Exception error) when (!_stopLoading.IsCancellationRequested)
         {
-            var reason = $"The model could not be loaded: {error.GetType().Name}: {error.Message}"; // no request has been here: it has nobody's words
+            // no request has been here: it has nobody's words
+            var reason = $"The model could not be loaded: {error.GetType().Name}: {error.Message}";
             LogLoadFailed(reason, error);
             return new(ReplicaEnd.LoadFailed, reason);
         }
@@ -162,7 +164,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         {
             foreach (var path in _options.Listen.Select(address => address.SocketPath).OfType<string>())
             {
-                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // the port has no other lock than this
+                // the port has no other lock than this
+                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             }
         }
 
@@ -174,7 +177,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     {
         var kestrel = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = NoServices.Instance };
 
-        // RequestBody has the limit: Kestrel's own would break the connection under a client that still writes, which then never sees the 413.
+        // RequestBody has the limit: Kestrel's own would break the connection under a client that still writes, which
+        // then never sees the 413.
         kestrel.Limits.MaxRequestBodySize = null;
         foreach (var address in options.Listen)
         {

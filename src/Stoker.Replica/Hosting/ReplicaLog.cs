@@ -6,13 +6,17 @@ using Microsoft.Win32.SafeHandles;
 namespace Stoker.Replica.Hosting;
 
 /// <summary>
-/// The replica's own log: a file of bounded size, or standard error for one started by hand. No pipes: a full one would block the replica,
-/// and one whose reader died swallows everything.
+/// The replica's own log: a file of bounded size, or standard error for one started by hand. No pipes: a full one would
+/// block the replica, and one whose reader died swallows everything.
 /// </summary>
-/// <remarks>At the size limit the file becomes <c>log.1.txt</c> and a new one begins, so at most twice the limit is on disk.</remarks>
+/// <remarks>
+/// At the size limit the file becomes <c>log.1.txt</c> and a new one begins, so at most twice the limit is on disk.
+/// </remarks>
 internal sealed class ReplicaLog : ILoggerFactory
 {
-    /// <summary>Some ten thousand lines: days of a quiet replica, and little enough for hundreds of replicas on a machine.</summary>
+    /// <summary>
+    /// Some ten thousand lines: days of a quiet replica, and little enough for hundreds of replicas on a machine.
+    /// </summary>
     public const long DefaultMostBytes = 1 << 20;
 
     private readonly Lock _lock = new();
@@ -25,7 +29,8 @@ internal sealed class ReplicaLog : ILoggerFactory
     private long _length;
 
     /// <param name="path">Null: standard error.</param>
-    /// <param name="ownsStandardError">Sends the process's standard error into the file too, so that the runtime's last words are in it.</param>
+    /// <param name="ownsStandardError">Sends the process's standard error into the file too, so that the runtime's last
+    /// words are in it.</param>
     public ReplicaLog(string? path, LogLevel level, TimeProvider time, bool ownsStandardError = false, long mostBytes = DefaultMostBytes)
     {
         (_path, _level, _time, _ownsStandardError, _mostBytes) = (path, level, time, ownsStandardError, mostBytes);
@@ -65,7 +70,8 @@ internal sealed class ReplicaLog : ILoggerFactory
         {
             if (_file is null) return;
             if (_length + bytes.Length > _mostBytes) Rotate_NeedsLock();
-            RandomAccess.Write(_file!, bytes, _length); // opened for append: the offset says nothing, other writers lose nothing
+            // opened for append: the offset says nothing, other writers lose nothing
+            RandomAccess.Write(_file!, bytes, _length);
             _length += bytes.Length;
         }
     }

@@ -4,7 +4,8 @@ using Stoker.Engine;
 namespace Stoker.Replica.Requests;
 
 /// <summary>A failure as a client of the OpenAI surface sees it.</summary>
-/// <param name="Message">What was seen, what is allowed, what to do next. It goes to the client only, never into a log: it may quote a field name.</param>
+/// <param name="Message">What was seen, what is allowed, what to do next. It goes to the client only, never into a log:
+/// it may quote a field name.</param>
 /// <param name="Code">Stable and machine-readable; the only part besides the status that is logged.</param>
 internal sealed record ApiError(int Status, string Type, string Message, string? Parameter, string Code)
 {
@@ -16,7 +17,8 @@ internal sealed record ApiError(int Status, string Type, string Message, string?
     public static ApiError Invalid(string? parameter, string message, string code = "invalid_value") =>
         new(StatusCodes.Status400BadRequest, InvalidRequest, message, parameter, code);
 
-    public static ApiError Unsupported(string parameter, string message) => Invalid(parameter, message, "unsupported_parameter");
+    public static ApiError Unsupported(string parameter, string message) =>
+        Invalid(parameter, message, "unsupported_parameter");
 
     public static ApiError NotFound(string message, string? parameter, string code) =>
         new(StatusCodes.Status404NotFound, InvalidRequest, message, parameter, code);
@@ -43,7 +45,10 @@ internal sealed record ApiError(int Status, string Type, string Message, string?
 }
 
 /// <summary>Carries an <see cref="ApiError"/> out of a parser's depths to the one place that answers it.</summary>
-/// <remarks>An exception rather than a result, because a <see cref="System.Text.Json.Utf8JsonReader"/> cannot live in one and already throws its own.</remarks>
+/// <remarks>
+/// An exception rather than a result, because a <see cref="System.Text.Json.Utf8JsonReader"/> cannot live in one and
+/// already throws its own.
+/// </remarks>
 /// <param name="cause">What went wrong inside; its type and place reach the log, its message does not.</param>
 internal sealed class ApiException(ApiError error, Exception? cause = null) : Exception(error.Code, cause)
 {

@@ -3,13 +3,17 @@ using System.Text.Json;
 
 namespace Stoker.Replica.Requests;
 
-/// <summary>Reads one value at the reader's position. Null counts as absent; anything else that does not fit is refused by name and range.</summary>
+/// <summary>
+/// Reads one value at the reader's position. Null counts as absent; anything else that does not fit is refused by name
+/// and range.
+/// </summary>
 internal static class Field
 {
     // A field name comes from the client and may be as long as the body.
     private const int ShownLength = 100;
 
-    public static string Shown(string name) => name.Length <= ShownLength ? name : string.Concat(name.AsSpan(0, ShownLength), "...");
+    public static string Shown(string name) =>
+        name.Length <= ShownLength ? name : string.Concat(name.AsSpan(0, ShownLength), "...");
 
     public static double? Number(ref Utf8JsonReader reader, string path, double least, double most, bool leastExcluded = false)
     {
@@ -48,7 +52,10 @@ internal static class Field
 
     public static void Begin(ref Utf8JsonReader reader, JsonTokenType type, string path)
     {
-        if (reader.TokenType != type) throw Refused(path, type == JsonTokenType.StartArray ? "must be an array" : "must be an object");
+        if (reader.TokenType != type)
+        {
+            throw Refused(path, type == JsonTokenType.StartArray ? "must be an array" : "must be an object");
+        }
     }
 
     public static ApiException Refused(string path, string rule) =>

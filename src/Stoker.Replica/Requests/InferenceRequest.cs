@@ -5,7 +5,10 @@ namespace Stoker.Replica.Requests;
 
 internal enum RequestKind { Text, Chat }
 
-/// <summary>Which of the two shapes log-probabilities are answered in: an integer asks for the legacy one, <c>true</c> for OpenAI's.</summary>
+/// <summary>
+/// Which of the two shapes log-probabilities are answered in: an integer asks for the legacy one, <c>true</c> for
+/// OpenAI's.
+/// </summary>
 internal enum LogprobsForm { None, Legacy, Content }
 
 /// <summary>A prompt as the client wrote it: text, or token ids that are used as they are.</summary>
@@ -79,7 +82,9 @@ internal sealed record InferenceRequest : IDisposable
         IgnoreEos = IgnoreEos,
     };
 
-    /// <summary>Lets go of the prompt's text: from its token ids on nobody needs it, and an answer may take minutes.</summary>
+    /// <summary>
+    /// Lets go of the prompt's text: from its token ids on nobody needs it, and an answer may take minutes.
+    /// </summary>
     public void ReleaseInput()
     {
         Messages?.Dispose();

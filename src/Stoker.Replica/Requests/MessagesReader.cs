@@ -3,10 +3,14 @@ using System.Text.Json;
 
 namespace Stoker.Replica.Requests;
 
-/// <summary>Checks <c>messages</c> and writes them in the normal form that chat templates expect: known keys only, content one string.</summary>
+/// <summary>
+/// Checks <c>messages</c> and writes them in the normal form that chat templates expect: known keys only, content one
+/// string.
+/// </summary>
 internal static class MessagesReader
 {
-    // Templates loop over messages; a bound on their number bounds that work. No conversation that fits a context comes near it.
+    // Templates loop over messages; a bound on their number bounds that work. No conversation that fits a context comes
+    // near it.
     private const int MostMessages = 16_384;
 
     private const string Roles = "system, user, assistant";
@@ -54,7 +58,11 @@ internal static class MessagesReader
         }
 
         if (role is null) throw Field.Refused($"{path}.role", $"is required and must be one of {Roles}");
-        if (content is null) throw Field.Refused($"{path}.content", "is required and must be a string or an array of text parts");
+        if (content is null)
+        {
+            throw Field.Refused($"{path}.content", "is required and must be a string or an array of text parts");
+        }
+
         if (reasoning is not null && role != "assistant") throw Field.Refused($"{path}.reasoning_content", "belongs to assistant messages only");
         Write(writer, role, content, name, reasoning);
     }

@@ -5,7 +5,8 @@ namespace Stoker.Replica.Requests;
 /// <summary>A request's prompts as token ids.</summary>
 internal static class PromptEncoder
 {
-    /// <exception cref="ApiException">An id outside the vocabulary, no chat template, or a template that refuses the messages.</exception>
+    /// <exception cref="ApiException">An id outside the vocabulary, no chat template, or a template that refuses the
+    /// messages.</exception>
     public static IReadOnlyList<int[]> Encode(IReplicaEngine engine, InferenceRequest request)
     {
         if (request.Kind == RequestKind.Chat) return [EncodeChat(engine, request)];

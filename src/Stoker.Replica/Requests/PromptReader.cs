@@ -8,7 +8,8 @@ internal static class PromptReader
     /// <summary>Prompts in one request; each is a sequence of its own in the engine.</summary>
     public const int MostPrompts = 128;
 
-    private const string Forms = "must be a string, an array of strings, an array of token ids or an array of arrays of token ids";
+    private const string Forms =
+        "must be a string, an array of strings, an array of token ids or an array of arrays of token ids";
 
     public static void Read(ref Utf8JsonReader reader, List<Prompt> prompts)
     {

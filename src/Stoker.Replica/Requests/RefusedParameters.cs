@@ -1,6 +1,8 @@
 namespace Stoker.Replica.Requests;
 
-/// <summary>Parameters of the surface that do not work here yet. They are refused by name: nothing is accepted and then ignored.</summary>
+/// <summary>
+/// Parameters of the surface that do not work here yet. They are refused by name: nothing is accepted and then ignored.
+/// </summary>
 internal static class RefusedParameters
 {
     private const string NoTools = "tool calling is not available on this deployment yet; leave it out";

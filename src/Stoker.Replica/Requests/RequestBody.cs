@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Stoker.Replica.Requests;
 
-/// <summary>A request's bytes in a rented buffer; wiped when it goes back, so that no prompt lingers in the pool.</summary>
+/// <summary>
+/// A request's bytes in a rented buffer; wiped when it goes back, so that no prompt lingers in the pool.
+/// </summary>
 internal sealed class RequestBody : IDisposable
 {
     /// <summary>What the gateway allows (16 MiB), and room for what it splices in.</summary>

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Stoker.Replica.Requests;
 
-/// <summary>The fields about choosing tokens and about the answer's shape. Ranges are those of the public surface.</summary>
+/// <summary>
+/// The fields about choosing tokens and about the answer's shape. Ranges are those of the public surface.
+/// </summary>
 internal static partial class RequestParser
 {
     private const int MostStops = 4;
@@ -82,7 +84,11 @@ internal static partial class RequestParser
     {
         if (reader.TokenType == JsonTokenType.Null) return [];
         if (reader.TokenType == JsonTokenType.String) return [NotEmpty(Field.Text(ref reader, "stop")!, "stop")];
-        if (reader.TokenType != JsonTokenType.StartArray) throw Field.Refused("stop", $"must be a string or an array of up to {MostStops} strings");
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            throw Field.Refused("stop", $"must be a string or an array of up to {MostStops} strings");
+        }
+
         var stops = new List<string>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
@@ -94,7 +100,8 @@ internal static partial class RequestParser
         return [.. stops];
     }
 
-    private static string NotEmpty(string stop, string path) => stop.Length > 0 ? stop : throw Field.Refused(path, "must not be empty");
+    private static string NotEmpty(string stop, string path) =>
+        stop.Length > 0 ? stop : throw Field.Refused(path, "must not be empty");
 
     private static bool ReadStreamOptions(ref Utf8JsonReader reader)
     {
@@ -122,8 +129,16 @@ internal static partial class RequestParser
         {
             var key = Field.Name(ref reader, "logit_bias");
             var path = $"logit_bias.{Field.Shown(key)}";
-            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) throw Field.Refused(path, "must be named by a token id");
-            if (biases.Count == MostBiases) throw Field.Refused("logit_bias", $"must have at most {MostBiases} entries");
+            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
+                throw Field.Refused(path, "must be named by a token id");
+            }
+
+            if (biases.Count == MostBiases)
+            {
+                throw Field.Refused("logit_bias", $"must have at most {MostBiases} entries");
+            }
+
             reader.Read();
             var bias = Field.Number(ref reader, path, -100, 100) ?? throw Field.Refused(path, "must be a number from -100 to 100");
             if (!biases.TryAdd(id, bias)) throw Field.Repeated(path);

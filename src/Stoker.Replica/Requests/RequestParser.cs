@@ -9,11 +9,16 @@ internal static partial class RequestParser
     // The gateway's limit too: what it lets through is not called malformed here.
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 64 };
 
-    /// <param name="relaxed">Top-level fields that nobody knows are passed over; known ones that do not work are refused all the same.</param>
+    /// <param name="relaxed">Top-level fields that nobody knows are passed over; known ones that do not work are
+    /// refused all the same.</param>
     /// <exception cref="ApiException">The body breaks a rule; the error names the field.</exception>
     public static InferenceRequest Parse(ReadOnlySpan<byte> body, RequestKind kind, bool relaxed = false)
     {
-        if (!Utf8.IsValid(body)) throw new ApiException(ApiError.Invalid(null, "The body is not valid UTF-8.", "invalid_json"));
+        if (!Utf8.IsValid(body))
+        {
+            throw new ApiException(ApiError.Invalid(null, "The body is not valid UTF-8.", "invalid_json"));
+        }
+
         var request = new InferenceRequest { Kind = kind };
         try
         {
@@ -90,13 +95,16 @@ internal static partial class RequestParser
         }
     }
 
-    /// <summary>Fields that say something to others: who asks, why, and where to route. They change nothing in an answer.</summary>
+    /// <summary>
+    /// Fields that say something to others: who asks, why, and where to route. They change nothing in an answer.
+    /// </summary>
     private static bool ReadHarmless(ref Utf8JsonReader reader, string name)
     {
         switch (name)
         {
             case "user" or "prompt_cache_key": Field.Text(ref reader, name); return true;
-            case "service_tier": Choice(ref reader, name, "auto", "default", "flex"); return true; // only priority would differ
+            // only priority would differ
+            case "service_tier": Choice(ref reader, name, "auto", "default", "flex"); return true;
             case "metadata": ReadMetadata(ref reader); return true;
             case "store":
                 if (Field.Flag(ref reader, name) is true) Refuse(ref reader, name, "answers are never stored here; leave it out or send false");
@@ -163,12 +171,28 @@ internal static partial class RequestParser
         public void Finish()
         {
             if (Request.Model is null) throw Field.Refused("model", "is required");
-            if (Request.Kind == RequestKind.Chat && Request.Messages is null) throw Field.Refused("messages", "is required");
-            if (Request.Kind == RequestKind.Text && Request.Prompts.Count == 0) throw Field.Refused("prompt", "is required");
+            if (Request.Kind == RequestKind.Chat && Request.Messages is null)
+            {
+                throw Field.Refused("messages", "is required");
+            }
+
+            if (Request.Kind == RequestKind.Text && Request.Prompts.Count == 0)
+            {
+                throw Field.Refused("prompt", "is required");
+            }
+
             FinishLimits();
             FinishLogprobs();
-            if (Request.Echo && Request.EchoLast is not null) throw Field.Refused("echo_last", "cannot be combined with echo; send one of them");
-            if (Request.IncludeUsage && !Request.Stream) throw Field.Refused("stream_options", "needs stream to be true");
+            if (Request.Echo && Request.EchoLast is not null)
+            {
+                throw Field.Refused("echo_last", "cannot be combined with echo; send one of them");
+            }
+
+            if (Request.IncludeUsage && !Request.Stream)
+            {
+                throw Field.Refused("stream_options", "needs stream to be true");
+            }
+
             if (Request.Prompts.Count * Request.Choices > PromptReader.MostPrompts)
             {
                 throw Field.Refused("n", $"times the number of prompts must be at most {PromptReader.MostPrompts}");
@@ -184,7 +208,11 @@ internal static partial class RequestParser
 
             Request.MaxTokens = MaxTokens ?? MaxCompletionTokens;
             var scores = Request.Echo || Request.EchoLast is not null;
-            if (Request.MaxTokens == 0 && !scores) throw Field.Refused("max_tokens", "must be at least 1; 0 makes sense with echo only");
+            if (Request.MaxTokens == 0 && !scores)
+            {
+                throw Field.Refused("max_tokens", "must be at least 1; 0 makes sense with echo only");
+            }
+
             if (Request.MinTokens > (Request.MaxTokens ?? InferenceRequest.DefaultMaxTokens))
             {
                 throw Field.Refused("min_tokens", "must not be above max_tokens");

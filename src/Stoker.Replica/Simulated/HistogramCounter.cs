@@ -11,7 +11,8 @@ internal sealed class HistogramCounter(double[] bounds)
     public static readonly double[] BetweenTokens =
         [.01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80];
 
-    public static readonly double[] Latency = [.3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680];
+    public static readonly double[] Latency =
+        [.3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680];
 
     private readonly long[] _counts = new long[bounds.Length + 1];
     private double _sum;

@@ -1,6 +1,9 @@
 namespace Stoker.Replica.Simulated;
 
-/// <summary>Which prompt prefixes a replica holds: full blocks by the chain of what stands before them, least recently used out first.</summary>
+/// <summary>
+/// Which prompt prefixes a replica holds: full blocks by the chain of what stands before them, least recently used out
+/// first.
+/// </summary>
 public sealed class PrefixCache(int capacityTokens)
 {
     /// <summary>Positions in a block, as in the engine.</summary>
@@ -12,7 +15,10 @@ public sealed class PrefixCache(int capacityTokens)
 
     public int Count => _blocks.Count;
 
-    /// <summary>The keys of a prompt's full blocks; two prompts share a key exactly as far as they begin alike (up to a collision of 64 bits).</summary>
+    /// <summary>
+    /// The keys of a prompt's full blocks; two prompts share a key exactly as far as they begin alike (up to a
+    /// collision of 64 bits).
+    /// </summary>
     public static ulong[] KeysOf(IReadOnlyList<int> tokens)
     {
         var keys = new ulong[tokens.Count / BlockTokens];

@@ -12,8 +12,9 @@ public readonly record struct ReplicaModelEvent(
     TimeSpan At, ReplicaModelStep Step, int Sequence, int Index, bool Last, TimeSpan StartedAt, int Cached);
 
 /// <summary>
-/// A replica as a model of its times: slots, a serial prefill that the prefix cache shortens, decode at a fixed rate, faults. Pure: it has no
-/// clock of its own and does only what <see cref="TryAdvance"/> is told, so that a second or a week of it runs in no time.
+/// A replica as a model of its times: slots, a serial prefill that the prefix cache shortens, decode at a fixed rate,
+/// faults. Pure: it has no clock of its own and does only what <see cref="TryAdvance"/> is told, so that a second or a
+/// week of it runs in no time.
 /// </summary>
 /// <remarks>
 /// <list type="table">
@@ -47,7 +48,9 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
     /// <summary>Nothing moves any more, by the fault that the options ask for.</summary>
     public bool Hung => options.HangAfterTokens <= Generated;
 
-    /// <summary>When <see cref="TryAdvance"/> will next have something to say; null: not before something new is submitted.</summary>
+    /// <summary>
+    /// When <see cref="TryAdvance"/> will next have something to say; null: not before something new is submitted.
+    /// </summary>
     public TimeSpan? NextAt => !Hung && !_crashed && DropStale() ? Peek().At : null;
 
     /// <param name="tokens">Tokens it will generate, at least one.</param>
@@ -137,7 +140,8 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         return _due.Count > 0;
     }
 
-    private (TimeSpan At, long Order) Peek() => _due.TryPeek(out _, out var priority) ? priority : throw new InvalidOperationException("Nothing is due.");
+    private (TimeSpan At, long Order) Peek() =>
+        _due.TryPeek(out _, out var priority) ? priority : throw new InvalidOperationException("Nothing is due.");
 
     private sealed class Sequence(int id, int promptTokens, ulong[] keys, int tokens)
     {

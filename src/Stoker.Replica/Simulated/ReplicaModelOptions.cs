@@ -3,13 +3,17 @@ using System.Globalization;
 
 namespace Stoker.Replica.Simulated;
 
-/// <summary>The figures of a simulated replica. The defaults are those of a mid-size model on one accelerator.</summary>
+/// <summary>
+/// The figures of a simulated replica. The defaults are those of a mid-size model on one accelerator.
+/// </summary>
 public sealed record ReplicaModelOptions
 {
     /// <summary>From start to ready.</summary>
     public TimeSpan BootTime { get; init; } = TimeSpan.Zero;
 
-    /// <summary>Uncached prompt tokens a second; one prompt at a time, as in the reference runs that routing was designed with.</summary>
+    /// <summary>
+    /// Uncached prompt tokens a second; one prompt at a time, as in the reference runs that routing was designed with.
+    /// </summary>
     public double PrefillTokensPerSecond { get; init; } = 20_000;
 
     /// <summary>Tokens a second of one sequence, whatever runs beside it.</summary>
@@ -29,7 +33,9 @@ public sealed record ReplicaModelOptions
     /// <summary>Tokens after which an answer ends by itself, its end token among them.</summary>
     public int AnswerTokens { get; init; } = 64;
 
-    /// <summary>Answers are a function of this, the request's own seed, the prompt, the choice and the position.</summary>
+    /// <summary>
+    /// Answers are a function of this, the request's own seed, the prompt, the choice and the position.
+    /// </summary>
     public long Seed { get; init; }
 
     /// <summary>Fault: after so many generated tokens of all requests together, the process is gone.</summary>

@@ -2,7 +2,9 @@ using Stoker.Engine;
 
 namespace Stoker.Replica.Simulated;
 
-/// <summary>What the simulated engine has done, in the terms of <see cref="EngineStatistics"/>. Called under the engine's lock.</summary>
+/// <summary>
+/// What the simulated engine has done, in the terms of <see cref="EngineStatistics"/>. Called under the engine's lock.
+/// </summary>
 internal sealed class SimulatedCounters
 {
     private readonly Dictionary<FinishReason, long> _finished = [];

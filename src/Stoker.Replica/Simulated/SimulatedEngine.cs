@@ -5,7 +5,9 @@ using Stoker.Replica.Engines;
 
 namespace Stoker.Replica.Simulated;
 
-/// <summary>The replica model behind an engine's face: a timer lets it do what is due, and its tokens become text.</summary>
+/// <summary>
+/// The replica model behind an engine's face: a timer lets it do what is due, and its tokens become text.
+/// </summary>
 internal sealed class SimulatedEngine : IReplicaEngine
 {
     private readonly Lock _lock = new();
@@ -204,7 +206,8 @@ internal sealed class SimulatedEngine : IReplicaEngine
         _timer.Change(due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
-    private static RequestRefusedException Refused(RefusalKind kind, string? parameter, string message) => new(kind, parameter, message);
+    private static RequestRefusedException Refused(RefusalKind kind, string? parameter, string message) =>
+        new(kind, parameter, message);
 
     private readonly record struct Running(SimulatedGeneration Generation, int Choice, bool EndsItself);
 }

@@ -4,8 +4,12 @@ using Stoker.Replica.Engines;
 
 namespace Stoker.Replica.Simulated;
 
-/// <summary>One request of the simulated engine: turns the model's tokens into events with text, stops and usage.</summary>
-/// <remarks>The engine calls everything but <see cref="ReadAsync"/> and <see cref="DisposeAsync"/> under its lock.</remarks>
+/// <summary>
+/// One request of the simulated engine: turns the model's tokens into events with text, stops and usage.
+/// </summary>
+/// <remarks>
+/// The engine calls everything but <see cref="ReadAsync"/> and <see cref="DisposeAsync"/> under its lock.
+/// </remarks>
 internal sealed class SimulatedGeneration : IReplicaGeneration
 {
     // As many as the real engine's default: a reader further behind is cancelled.
@@ -25,7 +29,8 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
     public SimulatedGeneration(SimulatedEngine engine, GenerationRequest request, ulong seed, TimeSpan now)
     {
         (_engine, _request, _seed, _submittedAt, _left) = (engine, request, seed, now, request.Choices);
-        _events = Channel.CreateBounded<GenerationEvent>(MostUnread + request.Choices); // the last event of a choice always has room
+        // the last event of a choice always has room
+        _events = Channel.CreateBounded<GenerationEvent>(MostUnread + request.Choices);
         _choices = new Choice[request.Choices];
         for (var index = 0; index < _choices.Length; index++) _choices[index] = new(request.Stop);
     }
@@ -43,7 +48,8 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
 
     public TimeSpan? FirstTokenAt => _firstTokenAt;
 
-    public IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation) => _events.Reader.ReadAllAsync(cancellation);
+    public IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation) =>
+        _events.Reader.ReadAllAsync(cancellation);
 
     public ValueTask DisposeAsync()
     {

@@ -9,8 +9,12 @@ using Stoker.Replica.Hosting;
 
 namespace Stoker.Replica.Simulated;
 
-/// <summary>A simulated replica behind an <see cref="HttpClient"/>, without process or socket: the same endpoints, on any clock.</summary>
-/// <remarks>A crash breaks the streams that run and refuses connections from then on, as a process that is gone does.</remarks>
+/// <summary>
+/// A simulated replica behind an <see cref="HttpClient"/>, without process or socket: the same endpoints, on any clock.
+/// </summary>
+/// <remarks>
+/// A crash breaks the streams that run and refuses connections from then on, as a process that is gone does.
+/// </remarks>
 public sealed class SimulatedReplicaHandler : HttpMessageHandler
 {
     private readonly CancellationTokenSource _gone = new();
@@ -43,7 +47,9 @@ public sealed class SimulatedReplicaHandler : HttpMessageHandler
     /// <summary>Completes when the model answers; fails where the options say so.</summary>
     public Task Loaded { get; }
 
-    /// <summary>Completes when the replica drained, lost its lease or crashed: where its process would be gone.</summary>
+    /// <summary>
+    /// Completes when the replica drained, lost its lease or crashed: where its process would be gone.
+    /// </summary>
     public Task Ended { get; }
 
     /// <summary>What kill -9 does.</summary>
@@ -80,7 +86,8 @@ public sealed class SimulatedReplicaHandler : HttpMessageHandler
         await _slot.DisposeAsync();
     }
 
-    private static HttpRequestException Refused() => new(HttpRequestError.ConnectionError, "The simulated replica is gone.");
+    private static HttpRequestException Refused() =>
+        new(HttpRequestError.ConnectionError, "The simulated replica is gone.");
 
     /// <summary>One request and its response, with a pipe where a connection would be.</summary>
     private sealed class Exchange(HttpRequestMessage request, CancellationToken gone)

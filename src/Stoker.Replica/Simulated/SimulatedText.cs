@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Stoker.Replica.Simulated;
 
-/// <summary>The simulated engine's vocabulary: a token for each byte, one for each of some words, and an end token.</summary>
+/// <summary>
+/// The simulated engine's vocabulary: a token for each byte, one for each of some words, and an end token.
+/// </summary>
 public static class SimulatedText
 {
     private const int FirstWord = 256;

@@ -1,6 +1,9 @@
 namespace Stoker.Replica.Simulated;
 
-/// <summary>Holds text back as long as it may be the beginning of a stop string, and finds the first stop string in what came together.</summary>
+/// <summary>
+/// Holds text back as long as it may be the beginning of a stop string, and finds the first stop string in what came
+/// together.
+/// </summary>
 internal sealed class StopScanner(IReadOnlyList<string> stops)
 {
     private string _held = "";

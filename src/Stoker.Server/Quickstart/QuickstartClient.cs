@@ -7,7 +7,9 @@ using Stoker.Api.Resources;
 
 namespace Stoker.Server.Quickstart;
 
-/// <summary>What the quickstart asks of its own server, over the public API and nothing else, as any client would.</summary>
+/// <summary>
+/// What the quickstart asks of its own server, over the public API and nothing else, as any client would.
+/// </summary>
 internal sealed class QuickstartClient : IDisposable
 {
     private readonly HttpClient _http;

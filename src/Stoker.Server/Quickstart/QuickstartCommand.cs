@@ -7,8 +7,8 @@ using Stoker.Server.Serving;
 namespace Stoker.Server.Quickstart;
 
 /// <summary>
-/// From nothing to a story: starts a server, creates a deployment of story-3m, waits until it is ready, streams an answer from it through
-/// the public gateway, and prints how to do the same by hand.
+/// From nothing to a story: starts a server, creates a deployment of story-3m, waits until it is ready, streams an
+/// answer from it through the public gateway, and prints how to do the same by hand.
 /// </summary>
 internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
 {

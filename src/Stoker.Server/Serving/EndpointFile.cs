@@ -4,8 +4,9 @@ using Stoker.Api;
 namespace Stoker.Server.Serving;
 
 /// <summary>
-/// Tells programs of the same user where this server is, while it runs: <c>~/.stoker/endpoint.json</c>. The newest server wins; one that
-/// ends puts back the server it displaced, if that still runs, and leaves a file alone that is not its own any more.
+/// Tells programs of the same user where this server is, while it runs: <c>~/.stoker/endpoint.json</c>. The newest
+/// server wins; one that ends puts back the server it displaced, if that still runs, and leaves a file alone that is
+/// not its own any more.
 /// </summary>
 internal sealed partial class EndpointFile
 {
@@ -13,7 +14,9 @@ internal sealed partial class EndpointFile
 
     private EndpointFile(LocalEndpoint? displaced) => _displaced = displaced;
 
-    /// <returns>The file, or null where it cannot be written: the server works without it, and firectl then needs flags.</returns>
+    /// <returns>
+    /// The file, or null where it cannot be written: the server works without it, and firectl then needs flags.
+    /// </returns>
     public static EndpointFile? Write(Uri url, string keyFile, ILogger log)
     {
         try

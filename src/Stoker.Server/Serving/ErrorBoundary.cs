@@ -5,8 +5,8 @@ using Stoker.ControlPlane.Resources;
 namespace Stoker.Server.Serving;
 
 /// <summary>
-/// The last catch: a bug behind a route becomes a 500 with a body and a log line without content; a path or method that no route has gets
-/// a body too, in the form that the plane's clients read.
+/// The last catch: a bug behind a route becomes a 500 with a body and a log line without content; a path or method that
+/// no route has gets a body too, in the form that the plane's clients read.
 /// </summary>
 internal sealed partial class ErrorBoundary(RequestDelegate next, ILogger<ErrorBoundary> logger)
 {
@@ -43,7 +43,9 @@ internal sealed partial class ErrorBoundary(RequestDelegate next, ILogger<ErrorB
             StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not allowed on {Shown(context.Request.Path)}; allowed: {context.Response.Headers.Allow}",
             _ => null,
         };
-        return message is null ? Task.CompletedTask : WriteAsync(context, new Problem(CodeTable.FromHttpStatus(status), message), status);
+        return message is null
+            ? Task.CompletedTask
+            : WriteAsync(context, new Problem(CodeTable.FromHttpStatus(status), message), status);
     }
 
     private static async Task WriteAsync(HttpContext context, Problem problem, int status)
@@ -76,7 +78,8 @@ internal sealed partial class ErrorBoundary(RequestDelegate next, ILogger<ErrorB
         await writer.FlushAsync();
     }
 
-    private static string Shown(PathString path) => path.Value is { Length: > 100 } text ? text[..100] + "..." : path.Value ?? "";
+    private static string Shown(PathString path) =>
+        path.Value is { Length: > 100 } text ? text[..100] + "..." : path.Value ?? "";
 
     private static bool IsInference(PathString path) =>
         path.StartsWithSegments("/inference") || (path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1/accounts") && !path.StartsWithSegments("/v1/whoami"));

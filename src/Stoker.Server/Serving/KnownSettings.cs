@@ -8,7 +8,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.Server.Serving;
 
-/// <summary>A misspelt setting stops the start: ignored, it would only show when what it should have changed goes wrong.</summary>
+/// <summary>
+/// A misspelt setting stops the start: ignored, it would only show when what it should have changed goes wrong.
+/// </summary>
 internal static class KnownSettings
 {
     private const string Root = "Stoker";
@@ -38,12 +40,16 @@ internal static class KnownSettings
             var names = options.GetProperties().Select(property => property.Name).ToList();
             foreach (var setting in section.GetChildren())
             {
-                if (!names.Exists(name => Same(name, setting.Key))) throw Unknown(setting.Path, names.Select(name => $"{section.Path}:{name}"));
+                if (!names.Exists(name => Same(name, setting.Key)))
+                {
+                    throw Unknown(setting.Path, names.Select(name => $"{section.Path}:{name}"));
+                }
             }
         }
     }
 
-    private static bool Same(string left, string right) => string.Equals(left, right, StringComparison.OrdinalIgnoreCase);
+    private static bool Same(string left, string right) =>
+        string.Equals(left, right, StringComparison.OrdinalIgnoreCase);
 
     private static StartException Unknown(string path, IEnumerable<string> known) =>
         new($"{path} is no setting (see docs/configuration.md); known are: {string.Join(", ", known.Order(StringComparer.Ordinal))}");

@@ -3,10 +3,15 @@ using System.Net.Sockets;
 
 namespace Stoker.Server.Serving;
 
-/// <summary>Looks at an address before anything is started on it, so that a taken port stops nothing half-way.</summary>
+/// <summary>
+/// Looks at an address before anything is started on it, so that a taken port stops nothing half-way.
+/// </summary>
 internal static class ListenAddress
 {
-    /// <summary>Why this address cannot be listened on, or null. A port taken between this look and the real one still fails, only less politely.</summary>
+    /// <summary>
+    /// Why this address cannot be listened on, or null. A port taken between this look and the real one still fails,
+    /// only less politely.
+    /// </summary>
     public static string? WhyNot(Uri url)
     {
         if (url.Scheme != Uri.UriSchemeHttp)

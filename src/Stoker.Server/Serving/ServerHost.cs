@@ -11,11 +11,16 @@ namespace Stoker.Server.Serving;
 /// <summary>Wires the slices into one host; the only place that knows them all.</summary>
 internal static class ServerHost
 {
-    /// <summary>The host, ready to start. An empty builder: nothing is read from the working directory, and what is not needed costs no time.</summary>
+    /// <summary>
+    /// The host, ready to start. An empty builder: nothing is read from the working directory, and what is not needed
+    /// costs no time.
+    /// </summary>
     public static WebApplication Build(ServerOptions options)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "stoker" });
-        var file = options.ConfigFile is { } path ? new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(path), optional: false).Build() : null;
+        var file = options.ConfigFile is { } path
+            ? new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(path), optional: false).Build()
+            : null;
         if (file is not null) builder.Configuration.AddConfiguration(file);
         builder.Configuration.AddEnvironmentVariables();
         KnownSettings.Check(builder.Configuration, file);
@@ -57,7 +62,10 @@ internal static class ServerHost
     private static IEnumerable<KeyValuePair<string, string?>> Settings(ServerOptions options)
     {
         yield return new($"{StorageOptions.Section}:{nameof(StorageOptions.DataDirectory)}", options.DataDirectory);
-        if (options.LeaveReplicas) yield return new($"{LocalRuntimeOptions.Section}:{nameof(LocalRuntimeOptions.LeaveReplicas)}", "true");
+        if (options.LeaveReplicas)
+        {
+            yield return new($"{LocalRuntimeOptions.Section}:{nameof(LocalRuntimeOptions.LeaveReplicas)}", "true");
+        }
     }
 
     private static void AddLogging(ILoggingBuilder logging, LogLevel level)
@@ -66,7 +74,8 @@ internal static class ServerHost
         // The framework's own lines name addresses and headers of requests; what an operator asks about is in ours.
         logging.AddFilter("Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning);
         logging.AddFilter("System.Net.Http", LogLevel.Warning);
-        // Of a failed start it logs the stack, where the command says the cause in a sentence. A background service that fails is critical.
+        // Of a failed start it logs the stack, where the command says the cause in a sentence. A background service
+        // that fails is critical.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging.AddSimpleConsole(console =>
         {

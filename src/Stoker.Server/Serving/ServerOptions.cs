@@ -1,6 +1,9 @@
 namespace Stoker.Server.Serving;
 
-/// <summary>How one server is started; the rest of its settings are the slices' options, from <see cref="ConfigFile"/> and the environment.</summary>
+/// <summary>
+/// How one server is started; the rest of its settings are the slices' options, from <see cref="ConfigFile"/> and the
+/// environment.
+/// </summary>
 internal sealed record ServerOptions
 {
     public static readonly Uri DefaultUrl = new("http://127.0.0.1:7865");
@@ -10,10 +13,15 @@ internal sealed record ServerOptions
 
     public required string DataDirectory { get; init; }
 
-    /// <summary>A JSON file of options, <c>{"Stoker": {"Capacity": {...}}}</c>; environment variables (<c>Stoker__Capacity__...</c>) win over it.</summary>
+    /// <summary>
+    /// A JSON file of options, <c>{"Stoker": {"Capacity": {...}}}</c>; environment variables
+    /// (<c>Stoker__Capacity__...</c>) win over it.
+    /// </summary>
     public string? ConfigFile { get; init; }
 
-    /// <summary>Replicas outlive the server when it is told to stop: an upgrade, where the next server adopts them.</summary>
+    /// <summary>
+    /// Replicas outlive the server when it is told to stop: an upgrade, where the next server adopts them.
+    /// </summary>
     public bool LeaveReplicas { get; init; }
 
     /// <summary>Least severe log line that reaches the terminal.</summary>
@@ -26,5 +34,6 @@ internal sealed record ServerOptions
         return Path.GetFullPath(string.IsNullOrEmpty(chosen) ? Path.Combine(Home, ".stoker") : chosen);
     }
 
-    public static string Home => Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+    public static string Home =>
+        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
 }

@@ -25,7 +25,8 @@ internal sealed class StokerServer : IAsyncDisposable
     /// <summary>The first account's name.</summary>
     public string Account { get; }
 
-    /// <exception cref="StartException">The file is not there any more: its owner may have put the key elsewhere.</exception>
+    /// <exception cref="StartException">The file is not there any more: its owner may have put the key
+    /// elsewhere.</exception>
     public string AdminKey => File.Exists(KeyFile)
         ? File.ReadAllText(KeyFile).Trim()
         : throw new StartException($"{KeyFile} is gone, and this needs the key in it: put it back, or choose another --data");
@@ -53,7 +54,10 @@ internal sealed class StokerServer : IAsyncDisposable
         }
     }
 
-    /// <summary>What a user can get wrong, before the host: it would log a failure of its own with a stack beside the sentence that explains it.</summary>
+    /// <summary>
+    /// What a user can get wrong, before the host: it would log a failure of its own with a stack beside the sentence
+    /// that explains it.
+    /// </summary>
     private static void Prepare(IServiceProvider services)
     {
         services.GetService<IStartupValidator>()?.Validate();

@@ -3,7 +3,8 @@ namespace Firectl.Tests.Settings;
 /// <summary>Which server and which key: a key never travels to an address it was not stored for.</summary>
 public class ClientSettingsTests
 {
-    private const string WhoAmI = """{"account":"accounts/team","user":"accounts/team/users/admin","role":"admin","keyId":"k1"}""";
+    private const string WhoAmI =
+        """{"account":"accounts/team","user":"accounts/team/users/admin","role":"admin","keyId":"k1"}""";
 
     [Fact]
     public async Task Flags_win_over_everything()

@@ -37,7 +37,8 @@ public sealed class AccountEndpointsTests : IAsyncLifetime
         (await NamesAsync(_admin, "/v1/accounts", "accounts")).ShouldBe(["accounts/default", "accounts/other"]);
         (await NamesAsync(other, "/v1/accounts", "accounts")).ShouldBe(["accounts/other"]);
         (await NamesAsync(_admin, "/v1/accounts?filter=name%3D%22accounts%2Fother%22", "accounts")).ShouldBe(["accounts/other"]);
-        var account = await _admin.GetFromJsonAsync("/v1/accounts/other", ApiJson.Default.AccountResource, Cancellation);
+        var account =
+            await _admin.GetFromJsonAsync("/v1/accounts/other", ApiJson.Default.AccountResource, Cancellation);
         (account!.Name, account.State).ShouldBe(("accounts/other", "READY"));
         (await _admin.GetStringAsync("/v1/accounts/other?readMask=name", Cancellation)).ShouldBe("""{"name":"accounts/other"}""");
     }
@@ -82,7 +83,8 @@ public sealed class AccountEndpointsTests : IAsyncLifetime
         await ProblemAsync(_admin, HttpMethod.Post, "/v1/accounts/nobody/users?userId=x", """{"role":"user"}""", 404, 5);
         await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/default/users/nobody", """{"role":"user"}""", 404, 5);
         await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/default/users/ann-lee?updateMask=create_time", "{}", 400, 3);
-        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/default/users/admin", """{"role":"user"}""", 400, 9); // the last admin
+        // the last admin
+        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/default/users/admin", """{"role":"user"}""", 400, 9);
     }
 
     [Fact]

@@ -135,9 +135,11 @@ public sealed class FirstStartTests : IDisposable
 
         public IResourceStore Inner => inner;
 
-        public ValueTask<StoredResource?> FindAsync(ResourceKey key, CancellationToken cancellation) => inner.FindAsync(key, cancellation);
+        public ValueTask<StoredResource?> FindAsync(ResourceKey key, CancellationToken cancellation) =>
+            inner.FindAsync(key, cancellation);
 
-        public ValueTask<ResourceList> ListAsync(string kind, string? parent, CancellationToken cancellation) => inner.ListAsync(kind, parent, cancellation);
+        public ValueTask<ResourceList> ListAsync(string kind, string? parent, CancellationToken cancellation) =>
+            inner.ListAsync(kind, parent, cancellation);
 
         public Task<Result<StoredResource>> CreateAsync(
             ResourceKey key, ReadOnlyMemory<byte> spec, ReadOnlyMemory<byte> status, CancellationToken cancellation) =>
@@ -158,6 +160,7 @@ public sealed class FirstStartTests : IDisposable
         public IAsyncEnumerable<ResourceChange> WatchAsync(string kind, long afterRevision, CancellationToken cancellation) =>
             inner.WatchAsync(kind, afterRevision, cancellation);
 
-        private Task<Result<StoredResource>>? Alive() => _left-- > 0 ? null : Task.FromException<Result<StoredResource>>(new IOException("killed"));
+        private Task<Result<StoredResource>>? Alive() =>
+            _left-- > 0 ? null : Task.FromException<Result<StoredResource>>(new IOException("killed"));
     }
 }

@@ -39,7 +39,8 @@ public class OpenRoutesTests
         await app.StartAsync(Cancellation);
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
 
-        var open = await RouteWalk.FindOpenAsync(app.Services.GetRequiredService<EndpointDataSource>(), client, Cancellation);
+        var open =
+            await RouteWalk.FindOpenAsync(app.Services.GetRequiredService<EndpointDataSource>(), client, Cancellation);
 
         open.ShouldBe(["POST /v1/accounts/{account}/things:{verb}"]);
     }

@@ -49,5 +49,6 @@ public class InventorySourceTests
     [Theory]
     [InlineData("0-3", new[] { 0, 1, 2, 3 })]
     [InlineData(" 0,2-4,9\n", new[] { 0, 2, 3, 4, 9 })]
-    public void Lists_of_cores_are_read_as_the_kernel_writes_them(string text, int[] expected) => Machine.ParseCores(text).ShouldBe(expected);
+    public void Lists_of_cores_are_read_as_the_kernel_writes_them(string text, int[] expected) =>
+        Machine.ParseCores(text).ShouldBe(expected);
 }

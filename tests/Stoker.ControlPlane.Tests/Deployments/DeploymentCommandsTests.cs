@@ -151,7 +151,8 @@ public sealed class DeploymentCommandsTests : IAsyncDisposable
         await _world.PassAsync(3);
         var got = (await _world.GetAsync("d")).ToResource();
         (await _world.TryUpdateAsync("d", got)).Problem.ShouldBeNull();
-        (await _world.TryUpdateAsync("d", new() { BaseModel = "story-3m", DisplayName = "x" })).Problem.ShouldBeNull(); // the model as it was typed
+        // the model as it was typed
+        (await _world.TryUpdateAsync("d", new() { BaseModel = "story-3m", DisplayName = "x" })).Problem.ShouldBeNull();
         _world.Runtime.Starts.ShouldBe(1);
     }
 

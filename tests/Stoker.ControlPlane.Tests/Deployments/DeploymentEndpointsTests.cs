@@ -52,7 +52,8 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         _client = new() { BaseAddress = new(_app.Urls.Single()) };
         var key = (await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).Trim();
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        var accounts = await _app.Services.GetRequiredService<IResourceStore>().ListAsync("accounts", parent: null, Cancellation);
+        var accounts =
+            await _app.Services.GetRequiredService<IResourceStore>().ListAsync("accounts", parent: null, Cancellation);
         _account = accounts.Items.Select(item => item.Key.Name).Single(name => name != "accounts/fireworks");
     }
 
@@ -100,7 +101,8 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         await WhenReadyAsync("d");
         await SendAsync(HttpMethod.Delete, "/d");
         await WhenAsync(snapshot => snapshot.Routes.Count == 0);
-        (await ReadAsync(await SendAsync(HttpMethod.Get, "/d"))).State.ShouldBeOneOf("DELETING", "DELETED"); // the route goes first
+        // the route goes first
+        (await ReadAsync(await SendAsync(HttpMethod.Get, "/d"))).State.ShouldBeOneOf("DELETING", "DELETED");
         (await SendAsync(HttpMethod.Post, "/d:undelete", "{}")).StatusCode.ShouldBe(HttpStatusCode.OK);
         await WhenReadyAsync("d");
         (await ListAsync("?showDeleted=true")).TotalSize.ShouldBe(1);
@@ -159,7 +161,8 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     public async Task A_violation_is_told_in_the_details_too()
     {
         var answer = await SendAsync(HttpMethod.Post, "", """{"baseModel":"story-3m","minReplicaCount":-1}""");
-        var body = (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ProblemBody, Cancellation)).ShouldNotBeNull();
+        var body =
+            (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ProblemBody, Cancellation)).ShouldNotBeNull();
         body.Code.ShouldBe((int)Code.InvalidArgument);
         body.Details.Single().FieldViolations.ShouldNotBeNull().Single().Field.ShouldBe("min_replica_count");
     }

@@ -223,7 +223,8 @@ public sealed class DeploymentLifeTests : IAsyncDisposable
         await _world.SettleAsync();
         _world.Routed("d").ShouldBeEmpty();
         _world.Runtime.Stopping.Count.ShouldBe(1);
-        (await _world.GetAsync("d")).Status.Replicas.Single().State.ShouldBe(ReplicaState.Draining); // it holds its slot until it is gone
+        // it holds its slot until it is gone
+        (await _world.GetAsync("d")).Status.Replicas.Single().State.ShouldBe(ReplicaState.Draining);
         await _world.PassAsync(2);
         (await _world.GetAsync("d")).Status.Replicas.ShouldBeEmpty();
     }

@@ -232,5 +232,6 @@ public class DeploymentSpecTests
     private static DeploymentResource Targets(string key, double value) =>
         Least with { AutoscalingPolicy = new() { LoadTargets = new Dictionary<string, double> { [key] = value } } };
 
-    private static DeploymentSpec From(DeploymentResource asked) => DeploymentSpec.From(asked, AcceleratorType.Cpu).Value;
+    private static DeploymentSpec From(DeploymentResource asked) =>
+        DeploymentSpec.From(asked, AcceleratorType.Cpu).Value;
 }

@@ -16,8 +16,8 @@ using Stoker.Testing;
 namespace Stoker.ControlPlane.Tests.Deployments;
 
 /// <summary>
-/// A server's deployments on a real store, with fake replicas and a clock that moves when told to. One driver: nothing happens between calls, so
-/// no test waits for anything.
+/// A server's deployments on a real store, with fake replicas and a clock that moves when told to. One driver: nothing
+/// happens between calls, so no test waits for anything.
 /// </summary>
 internal sealed class DeploymentWorld : IAsyncDisposable
 {
@@ -101,7 +101,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
 
     public async Task<Deployment> GetAsync(string id) => (await FindAsync(id)).ShouldNotBeNull();
 
-    public IReadOnlyList<ReplicaEndpoint> Routed(string id) => Directory.Current.Routes.TryGetValue(Name(id), out var route) ? route.Ready : [];
+    public IReadOnlyList<ReplicaEndpoint> Routed(string id) =>
+        Directory.Current.Routes.TryGetValue(Name(id), out var route) ? route.Ready : [];
 
     /// <summary>Looks at everything until nothing is left to look at now.</summary>
     public async Task SettleAsync()

@@ -12,7 +12,8 @@ using Stoker.Testing;
 namespace Stoker.ControlPlane.Tests.Deployments;
 
 /// <summary>
-/// Whatever is asked, whatever dies, and wherever the owner is killed: in the end there runs what is wanted, on slots of its own, and nothing else.
+/// Whatever is asked, whatever dies, and wherever the owner is killed: in the end there runs what is wanted, on slots
+/// of its own, and nothing else.
 /// </summary>
 public class ReplicaPlanPropertyTests
 {
@@ -157,7 +158,8 @@ public class ReplicaPlanPropertyTests
                 }
 
                 var isWaiting = status.Replicas.Any(replica => replica.State == ReplicaState.Pending);
-                if (status.State == DeploymentState.Failed) status.Replicas.ShouldBeEmpty(); // a create that gave up while starts failed
+                // a create that gave up while starts failed
+                if (status.State == DeploymentState.Failed) status.Replicas.ShouldBeEmpty();
                 else if (isWaiting) status.Condition.ShouldNotBeNull().Message.ShouldContain("capacity");
                 else (status.State, ready.Count).ShouldBe((DeploymentState.Ready, row.DesiredReplicas));
                 if (!isWaiting) ready.ShouldAllBe(replica => replica.Revision == row.Revision);
@@ -170,7 +172,8 @@ public class ReplicaPlanPropertyTests
         {
             if (!_rows.TryGetValue(id, out var row)) return;
             var observed = Runtime.List();
-            var known = _rows.Values.SelectMany(other => other.Status.Replicas).Select(replica => replica.Id).ToHashSet();
+            var known =
+                _rows.Values.SelectMany(other => other.Status.Replicas).Select(replica => replica.Id).ToHashSet();
             var taken = _rows.Values.Where(other => other.Name != row.Name).SelectMany(other => other.Status.Replicas).Select(replica => replica.Allotment)
                 .Concat(observed.Where(seen => seen.Phase != ReplicaPhase.Ended && !known.Contains(seen.Id))
                     .Select(seen => new Allotment(Region.Local, AcceleratorType.Cpu, seen.Spec.Slots)))

@@ -12,7 +12,8 @@ namespace Stoker.ControlPlane.Tests.Gateway;
 /// <summary>Clients that send nonsense, too much, too slowly, or have no right. The server goes on.</summary>
 public sealed class BadInputTests : IAsyncLifetime
 {
-    private const string Unauthorized = """{"error":{"message":"The API key you provided is invalid.","code":"UNAUTHORIZED","type":"error"}}""";
+    private const string Unauthorized =
+        """{"error":{"message":"The API key you provided is invalid.","code":"UNAUTHORIZED","type":"error"}}""";
     private const string NotFound =
         """{"error":{"message":"Model not found, inaccessible, and/or not deployed","param":"model","code":"NOT_FOUND","type":"error"}}""";
 

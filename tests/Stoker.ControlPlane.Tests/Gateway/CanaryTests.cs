@@ -5,7 +5,9 @@ using static Stoker.ControlPlane.Tests.Gateway.Inference;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
 
-/// <summary>Marked prompts go down every path, with every log line of the host kept at trace level; none may show up anywhere.</summary>
+/// <summary>
+/// Marked prompts go down every path, with every log line of the host kept at trace level; none may show up anywhere.
+/// </summary>
 public class CanaryTests
 {
     private const string Canary = "canary-7f3a";

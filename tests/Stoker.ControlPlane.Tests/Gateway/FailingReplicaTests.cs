@@ -8,7 +8,10 @@ using static Stoker.ControlPlane.Tests.Gateway.Inference;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
 
-/// <summary>Replicas that die, lie, or are not there; and clients that leave. Whatever happens, no place on a replica stays taken.</summary>
+/// <summary>
+/// Replicas that die, lie, or are not there; and clients that leave. Whatever happens, no place on a replica stays
+/// taken.
+/// </summary>
 public sealed class FailingReplicaTests : IAsyncLifetime
 {
     private const string Event = "data: {\"choices\":[{\"text\":\"a\"}]}\n\n";

@@ -55,7 +55,8 @@ internal sealed class FakeReplica : IAsyncDisposable
     }
 
     /// <summary>A target at which nobody listens.</summary>
-    public static ReplicaTarget Gone() => new($"g{Guid.NewGuid():n}"[..12], null, Path.Combine(Path.GetTempPath(), $"no-{Guid.NewGuid():n}"[..20]));
+    public static ReplicaTarget Gone() =>
+        new($"g{Guid.NewGuid():n}"[..12], null, Path.Combine(Path.GetTempPath(), $"no-{Guid.NewGuid():n}"[..20]));
 
     /// <summary>Answers with one whole body.</summary>
     public static Func<HttpContext, Task> Answering(string body, int status = 200, string type = "application/json") => async context =>
@@ -81,7 +82,8 @@ internal sealed class FakeReplica : IAsyncDisposable
         context.Abort();
     };
 
-    public static void BeginStream(HttpContext context) => context.Response.ContentType = "text/event-stream; charset=utf-8";
+    public static void BeginStream(HttpContext context) =>
+        context.Response.ContentType = "text/event-stream; charset=utf-8";
 
     public static async Task SendAsync(HttpContext context, string frame)
     {

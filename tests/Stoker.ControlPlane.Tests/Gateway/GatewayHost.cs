@@ -19,7 +19,10 @@ using Stoker.ControlPlane.Tests.Storage;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
 
-/// <summary>Accounts and gateway as they run, on Kestrel, with a data directory of their own. Routes are what tests put into <see cref="Routing"/>.</summary>
+/// <summary>
+/// Accounts and gateway as they run, on Kestrel, with a data directory of their own. Routes are what tests put into
+/// <see cref="Routing"/>.
+/// </summary>
 public sealed class GatewayHost : IAsyncDisposable
 {
     private readonly StoreFile _store;
@@ -48,8 +51,12 @@ public sealed class GatewayHost : IAsyncDisposable
 
     public RoutingSource Routing => App.Services.GetRequiredService<RoutingSource>();
 
-    /// <summary>Waits until the gateway has ended one more inference request and let go of everything it held; answers how it ended.</summary>
-    public async Task<string> RequestEndedAsync() => await _ended.Reader.ReadAsync(TestContext.Current.CancellationToken);
+    /// <summary>
+    /// Waits until the gateway has ended one more inference request and let go of everything it held; answers how it
+    /// ended.
+    /// </summary>
+    public async Task<string> RequestEndedAsync() =>
+        await _ended.Reader.ReadAsync(TestContext.Current.CancellationToken);
 
     /// <summary>A client with the admin's key.</summary>
     public HttpClient Admin() => Client(AdminKey);

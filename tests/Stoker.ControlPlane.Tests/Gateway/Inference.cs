@@ -33,9 +33,11 @@ internal static class Inference
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
     }
 
-    public static async Task<StreamReader> ReaderAsync(this HttpResponseMessage answer) => new(await answer.Content.ReadAsStreamAsync(Cancellation));
+    public static async Task<StreamReader> ReaderAsync(this HttpResponseMessage answer) =>
+        new(await answer.Content.ReadAsStreamAsync(Cancellation));
 
-    public static async Task<string> TextAsync(this HttpResponseMessage answer) => await answer.Content.ReadAsStringAsync(Cancellation);
+    public static async Task<string> TextAsync(this HttpResponseMessage answer) =>
+        await answer.Content.ReadAsStringAsync(Cancellation);
 
     /// <summary>Checks the status and the form of the body; answers with its <c>error</c>.</summary>
     public static async Task<JsonElement> ErrorAsync(this HttpResponseMessage answer, int status)

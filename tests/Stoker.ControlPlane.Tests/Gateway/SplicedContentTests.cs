@@ -11,7 +11,10 @@ public class SplicedContentTests
     private static readonly GatewayOptions Options = new();
     private static readonly string[] Fields = [.. RequestFields.All.Where(field => field.On == Surface.Both && field.Name is not ("model" or "stream")).Select(field => field.Name)];
 
-    /// <summary>JSON values with everything that makes text hard: escapes, other scripts, white space, the key itself inside of strings.</summary>
+    /// <summary>
+    /// JSON values with everything that makes text hard: escapes, other scripts, white space, the key itself inside of
+    /// strings.
+    /// </summary>
     private static readonly Gen<string> Value = Gen.Sized(size => ValueOf(Math.Min(size, 4)));
 
     [Fact]
@@ -19,7 +22,11 @@ public class SplicedContentTests
         Prop.ForAll(Body().ToArbitrary(), body =>
         {
             var bytes = Encoding.UTF8.GetBytes(body.Before + body.Model + body.After);
-            if (RequestScan.Run(bytes, Surface.Both, Options, out var request) is { } error) throw new InvalidOperationException(error.Message);
+            if (RequestScan.Run(bytes, Surface.Both, Options, out var request) is { } error)
+            {
+                throw new InvalidOperationException(error.Message);
+            }
+
             var spliced = Serialize(new SplicedContent(bytes, request!, ModelNames.Quote("accounts/x/models/served")));
             return Encoding.UTF8.GetString(spliced) == body.Before + "\"accounts/x/models/served\"" + body.After
                 && request!.Model == JsonSerializer.Deserialize<string>(body.Model);

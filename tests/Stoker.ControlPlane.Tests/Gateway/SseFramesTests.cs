@@ -29,7 +29,10 @@ public class SseFramesTests
                 var first = Encoding.UTF8.GetByteCount(frames[0]);
                 for (var seen = 0; seen < first; seen++)
                 {
-                    if (SseFrames.FindEnd(bytes.AsSpan(0, seen), 0) >= 0 || SseFrames.FindEnd(bytes, seen) != first) return false;
+                    if (SseFrames.FindEnd(bytes.AsSpan(0, seen), 0) >= 0 || SseFrames.FindEnd(bytes, seen) != first)
+                    {
+                        return false;
+                    }
                 }
 
                 return true;

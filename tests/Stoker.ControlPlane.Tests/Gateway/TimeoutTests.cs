@@ -85,7 +85,8 @@ public sealed class TimeoutTests : IAsyncLifetime
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering("""{"choices":[]}"""));
         _host.Serve(replica.Target);
-        var key = await _host.CreateKeyAsync("accounts/default/users/admin", """{"expireTime":"2030-01-01T13:00:00Z"}""");
+        var key =
+            await _host.CreateKeyAsync("accounts/default/users/admin", """{"expireTime":"2030-01-01T13:00:00Z"}""");
         using var client = _host.Client(key.Key);
 
         _time.Advance(TimeSpan.FromMinutes(60) - TimeSpan.FromTicks(1));

@@ -4,7 +4,9 @@ using Stoker.ControlPlane.Models;
 
 namespace Stoker.ControlPlane.Tests.Models;
 
-/// <summary>Reads the few facts that the slice works with out of the same files as the real one; weights are only measured.</summary>
+/// <summary>
+/// Reads the few facts that the slice works with out of the same files as the real one; weights are only measured.
+/// </summary>
 internal sealed class FakeInspector : IModelInspector
 {
     private int _calls;
@@ -45,7 +47,8 @@ internal sealed class FakeInspector : IModelInspector
         var kind = config.GetProperty("architectures")[0].GetString()!.EndsWith("Eagle", StringComparison.Ordinal)
             ? ModelKind.DraftAddon
             : ModelKind.HfBaseModel;
-        var chat = Read(folder, "tokenizer_config.json") is { } tokenizer && tokenizer.TryGetProperty("chat_template", out _);
+        var chat =
+            Read(folder, "tokenizer_config.json") is { } tokenizer && tokenizer.TryGetProperty("chat_template", out _);
         return Described(
             kind, config.GetProperty("model_type").GetString(), config.GetProperty("max_position_embeddings").GetInt32(), weights, chat, null);
     }

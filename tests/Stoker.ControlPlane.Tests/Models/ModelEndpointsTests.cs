@@ -46,7 +46,8 @@ public sealed class ModelEndpointsTests(ModelsHost host) : IClassFixture<ModelsH
     [InlineData("..")]
     [InlineData("a.b")]
     [InlineData("äh")]
-    public async Task A_bad_identifier_is_refused(string id) => (await host.Tenant.Post(Acme, Body(id))).ShouldBe(400).Message.ShouldContain("model_id");
+    public async Task A_bad_identifier_is_refused(string id) =>
+        (await host.Tenant.Post(Acme, Body(id))).ShouldBe(400).Message.ShouldContain("model_id");
 
     [Fact]
     public async Task An_identifier_has_at_most_63_characters()

@@ -51,7 +51,8 @@ public sealed class ModelFilesTests : IAsyncLifetime
     [InlineData(0)]
     public async Task A_body_of_another_length_leaves_nothing(int length)
     {
-        var received = await _files.ReceiveAsync(Name, "model.safetensors", 100, new MemoryStream(new byte[length]), Cancellation);
+        var received =
+            await _files.ReceiveAsync(Name, "model.safetensors", 100, new MemoryStream(new byte[length]), Cancellation);
 
         received.Problem!.Code.ShouldBe(Code.InvalidArgument);
         Directory.GetFiles(_files.FolderOf(Name)).ShouldBeEmpty();
@@ -70,7 +71,8 @@ public sealed class ModelFilesTests : IAsyncLifetime
     [Fact]
     public async Task An_empty_file_is_a_file()
     {
-        var temporary = (await _files.ReceiveAsync(Name, "model.safetensors", 0, new MemoryStream(), Cancellation)).Value;
+        var temporary =
+            (await _files.ReceiveAsync(Name, "model.safetensors", 0, new MemoryStream(), Cancellation)).Value;
 
         _files.Publish(Name, "model.safetensors", temporary).ShouldBeTrue();
         _files.SizeOf(Name, "model.safetensors").ShouldBe(0);

@@ -19,12 +19,14 @@ public class ModelSpecTests
     [InlineData(Base, ModelKind.HfBaseModel)]
     [InlineData(Addon, ModelKind.HfPeftAddon)]
     [InlineData(Draft, ModelKind.DraftAddon)]
-    public void Each_active_kind_has_a_smallest_valid_body(string body, ModelKind kind) => From(body).Value.Kind.ShouldBe(kind);
+    public void Each_active_kind_has_a_smallest_valid_body(string body, ModelKind kind) =>
+        From(body).Value.Kind.ShouldBe(kind);
 
     [Theory]
     [InlineData(null)]
     [InlineData("KIND_UNSPECIFIED")]
-    public void No_kind_means_a_lora_addon(string? kind) => From(With(Addon, "kind", kind)).Value.Kind.ShouldBe(ModelKind.HfPeftAddon);
+    public void No_kind_means_a_lora_addon(string? kind) =>
+        From(With(Addon, "kind", kind)).Value.Kind.ShouldBe(ModelKind.HfPeftAddon);
 
     [Theory]
     [InlineData(Base, "kind", "\"HF_BASE\"", "kind")]

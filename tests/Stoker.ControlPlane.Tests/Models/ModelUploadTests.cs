@@ -24,7 +24,8 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
 
         var urls = await Begin("whole", files);
         urls.Keys.ShouldBe(files.Keys, ignoreOrder: true);
-        foreach (var (file, url) in urls) (await host.Nobody.Put(url, files[file])).ShouldBe(200); // the address alone opens it
+        // the address alone opens it
+        foreach (var (file, url) in urls) (await host.Nobody.Put(url, files[file])).ShouldBe(200);
         (await host.Tenant.Get($"{Acme}/whole:validateUpload")).ShouldBe(200).Text.ShouldBe("""{"warnings":[]}""");
 
         var model = (await host.Tenant.Get($"{Acme}/whole")).Json;
@@ -165,7 +166,8 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
     public async Task An_address_is_good_for_its_file_and_method_alone()
     {
         await host.Tenant.Post(Acme, ModelEndpointsTests.Body("signed"));
-        var url = (await Begin("signed", Files(("config.json", Config), ("tokenizer.json", new byte[10]))))["config.json"];
+        var url =
+            (await Begin("signed", Files(("config.json", Config), ("tokenizer.json", new byte[10]))))["config.json"];
 
         (await host.Nobody.Put(url.Replace("config.json", "tokenizer.json", StringComparison.Ordinal), new byte[10])).ShouldBe(401);
         (await host.Nobody.Put(url.Replace("/signed/", "/whole/", StringComparison.Ordinal), Config)).ShouldBe(401);
@@ -225,7 +227,8 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
     {
         await host.Tenant.Post(Acme, ModelEndpointsTests.Body("late-base"));
         await host.Tenant.Post(Acme, ModelEndpointsTests.Addon("early", "late-base"));
-        var adapter = Encoding.UTF8.GetBytes("""{"r": 4, "target_modules": ["q_proj", "v_proj"], "hidden_size": 192}""");
+        var adapter =
+            Encoding.UTF8.GetBytes("""{"r": 4, "target_modules": ["q_proj", "v_proj"], "hidden_size": 192}""");
         await Send("early", Files(("adapter_config.json", adapter), ("adapter_model.safetensors", new byte[100])));
 
         (await host.Tenant.Get($"{Acme}/early:validateUpload")).ShouldBe(400).Message
@@ -272,7 +275,8 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
         (await host.Operator.Get($"{Entry}:validateUpload")).ShouldBe(200).Text.ShouldContain("the files allow 2048: that holds");
 
         var model = (await host.Tenant.Get(Entry)).Json;
-        ((string?)model["baseModelDetails"]!["modelType"]).ShouldBe("llama"); // as the files say, whatever the catalogue said
+        // as the files say, whatever the catalogue said
+        ((string?)model["baseModelDetails"]!["modelType"]).ShouldBe("llama");
         ((string?)model["state"], (int?)model["contextLength"], (string?)model["baseModelDetails"]!["parameterCount"]).ShouldBe(("READY", 2048, "50"));
         (await host.Operator.Patch($"{Entry}?updateMask=display_name", """{"displayName": "Ours"}""")).ShouldBe(200);
         (await host.Operator.Delete(Entry)).ShouldBe(200);
@@ -285,11 +289,13 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
     public async Task A_model_deleted_during_an_upload_leaves_no_file()
     {
         await host.Tenant.Post(Acme, ModelEndpointsTests.Body("vanishing"));
-        var address = new Uri((await Begin("vanishing", Files(("model.safetensors", new byte[1000]))))["model.safetensors"]);
+        var address =
+            new Uri((await Begin("vanishing", Files(("model.safetensors", new byte[1000]))))["model.safetensors"]);
         var folder = host.FolderOf("accounts/acme/models/vanishing");
         using var client = new TcpClient();
         await client.ConnectAsync(address.Host, address.Port, Cancellation);
-        var head = $"PUT {address.PathAndQuery} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n";
+        var head =
+            $"PUT {address.PathAndQuery} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n";
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head + new string('x', 500)), Cancellation);
         await Appeared(folder);
 
@@ -310,7 +316,8 @@ public sealed class ModelUploadTests(ModelsHost host) : IClassFixture<ModelsHost
         if (Directory.GetFiles(folder).Length == 0) await appeared.Task.WaitAsync(Cancellation);
     }
 
-    private static Dictionary<string, byte[]> Files(params (string Name, byte[] Bytes)[] files) => files.ToDictionary(file => file.Name, file => file.Bytes);
+    private static Dictionary<string, byte[]> Files(params (string Name, byte[] Bytes)[] files) =>
+        files.ToDictionary(file => file.Name, file => file.Bytes);
 
     private static string Manifest(Dictionary<string, byte[]> files, bool resume) => new JsonObject
     {

@@ -13,7 +13,10 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Tests.Models;
 
-/// <summary>The slice behind real HTTP: Kestrel on a free port, a data directory of its own, the operator's account and a tenant's.</summary>
+/// <summary>
+/// The slice behind real HTTP: Kestrel on a free port, a data directory of its own, the operator's account and a
+/// tenant's.
+/// </summary>
 public sealed class ModelsHost : IAsyncLifetime
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("stoker-models-");
@@ -96,9 +99,11 @@ internal static class Calls
 
     public static Task<Answer> Delete(this HttpClient client, string path) => client.Send(HttpMethod.Delete, path);
 
-    public static Task<Answer> Post(this HttpClient client, string path, string json) => client.Send(HttpMethod.Post, path, json);
+    public static Task<Answer> Post(this HttpClient client, string path, string json) =>
+        client.Send(HttpMethod.Post, path, json);
 
-    public static Task<Answer> Patch(this HttpClient client, string path, string json) => client.Send(HttpMethod.Patch, path, json);
+    public static Task<Answer> Patch(this HttpClient client, string path, string json) =>
+        client.Send(HttpMethod.Patch, path, json);
 
     public static async Task<Answer> Send(this HttpClient client, HttpMethod method, string path, string? json = null)
     {

@@ -21,7 +21,8 @@ public sealed class TransferAddressTests : IDisposable
     {
         var (expires, signature) = Parts(New().Sign("PUT", Name, "config.json"));
 
-        New().IsValid("PUT", Name, "config.json", expires, signature).ShouldBeTrue(); // of another object: the secret is in a file
+        // of another object: the secret is in a file
+        New().IsValid("PUT", Name, "config.json", expires, signature).ShouldBeTrue();
         _time.Advance(TimeSpan.FromHours(12) - TimeSpan.FromSeconds(1));
         New().IsValid("PUT", Name, "config.json", expires, signature).ShouldBeTrue();
         _time.Advance(TimeSpan.FromSeconds(1));

@@ -38,10 +38,12 @@ public class UploadFileTests
     [InlineData("fireworks.json", "not read in this version")]
     [InlineData("model.safetensors.exe", "none of the files")]
     [InlineData("vocab", "none of the files")]
-    public void Everything_else_is_refused_with_the_reason(string name, string reason) => UploadFile.Fault(name)!.ShouldContain(reason);
+    public void Everything_else_is_refused_with_the_reason(string name, string reason) =>
+        UploadFile.Fault(name)!.ShouldContain(reason);
 
     [Fact]
-    public void An_overlong_name_is_refused() => UploadFile.Fault(new string('a', 200) + ".json")!.ShouldContain("1 to 128");
+    public void An_overlong_name_is_refused() =>
+        UploadFile.Fault(new string('a', 200) + ".json")!.ShouldContain("1 to 128");
 
     [Theory]
     [InlineData("-1")]

@@ -60,7 +60,9 @@ public sealed class ControllerLeaseStorageTests : IAsyncDisposable
             new ControllerLease(_leases, _time, NullLogger<ControllerLease>.Instance).RunAsync(_ => Task.CompletedTask, TestContext.Current.CancellationToken));
     }
 
-    /// <summary>However much time passes, the outcome is the same: nothing here depends on how often this goes round.</summary>
+    /// <summary>
+    /// However much time passes, the outcome is the same: nothing here depends on how often this goes round.
+    /// </summary>
     private async Task PassTimeUntil(Task reached, Task run)
     {
         while (!reached.IsCompleted)
@@ -75,15 +77,19 @@ public sealed class ControllerLeaseStorageTests : IAsyncDisposable
     {
         public StorageFault? Fault { get; set; }
 
-        public ValueTask<Lease?> FindAsync(string name, CancellationToken cancellation) => Sound().FindAsync(name, cancellation);
+        public ValueTask<Lease?> FindAsync(string name, CancellationToken cancellation) =>
+            Sound().FindAsync(name, cancellation);
 
         public Task<Lease?> TryAcquireAsync(string name, string holder, TimeSpan length, CancellationToken cancellation) =>
             Sound().TryAcquireAsync(name, holder, length, cancellation);
 
-        public Task<Lease?> RenewAsync(Lease lease, TimeSpan length, CancellationToken cancellation) => Sound().RenewAsync(lease, length, cancellation);
+        public Task<Lease?> RenewAsync(Lease lease, TimeSpan length, CancellationToken cancellation) =>
+            Sound().RenewAsync(lease, length, cancellation);
 
-        public Task ReleaseAsync(Lease lease, CancellationToken cancellation) => Sound().ReleaseAsync(lease, cancellation);
+        public Task ReleaseAsync(Lease lease, CancellationToken cancellation) =>
+            Sound().ReleaseAsync(lease, cancellation);
 
-        private ILeaseStore Sound() => Fault is { } fault ? throw new StorageException(fault, "as the test wants it") : inner;
+        private ILeaseStore Sound() =>
+            Fault is { } fault ? throw new StorageException(fault, "as the test wants it") : inner;
     }
 }

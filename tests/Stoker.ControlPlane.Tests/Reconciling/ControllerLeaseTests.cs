@@ -81,7 +81,9 @@ public sealed class ControllerLeaseTests : IAsyncDisposable
             },
             cancellation);
 
-    /// <summary>What that process would have written, had it been a server: our own text with its id and start.</summary>
+    /// <summary>
+    /// What that process would have written, had it been a server: our own text with its id and start.
+    /// </summary>
     private async Task<string> HolderOfAsync(Process process)
     {
         using var stop = new CancellationTokenSource();

@@ -154,7 +154,8 @@ public class FilterTests
     [Fact]
     public void Any_text_in_quotes_equals_itself() => Prop.ForAll((NonNull<string> text) =>
     {
-        var quoted = text.Get.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        var quoted =
+            text.Get.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
         var filter = Filter.Parse($"display_name=\"{quoted}\"", WireJson.Context.ModelResource);
         return filter.Value.Matches(new System.Text.Json.Nodes.JsonObject { ["displayName"] = text.Get });
     }).QuickCheckThrowOnFailure();

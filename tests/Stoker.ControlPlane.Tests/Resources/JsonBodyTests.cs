@@ -62,7 +62,8 @@ public class JsonBodyTests
     [InlineData("{'displayName': 1}", "line 1")]
     [InlineData("{\"displayName\": \"x\",}", "line 1")]
     [InlineData("// comment\n{}", "line 1")]
-    public void What_is_no_json_is_refused_with_its_place(string body, string reason) => Parse(body).Problem!.Message.ShouldContain(reason);
+    public void What_is_no_json_is_refused_with_its_place(string body, string reason) =>
+        Parse(body).Problem!.Message.ShouldContain(reason);
 
     [Fact]
     public void Bad_utf8_is_refused() =>
@@ -74,7 +75,8 @@ public class JsonBodyTests
     [InlineData("{\"createTime\": \"\\udc00\"}")]
     [InlineData("{\"defaultSamplingParams\": {\"\\ud800\": 1}}")]
     [InlineData("{\"baseModelDetails\": {\"parameterCount\": \"\\ud800\"}}")]
-    public void Half_a_surrogate_pair_is_refused_wherever_it_stands(string body) => Parse(body).Problem!.Code.ShouldBe(Code.InvalidArgument);
+    public void Half_a_surrogate_pair_is_refused_wherever_it_stands(string body) =>
+        Parse(body).Problem!.Code.ShouldBe(Code.InvalidArgument);
 
     [Fact]
     public void Deep_nesting_is_refused_and_not_followed() =>
@@ -104,7 +106,8 @@ public class JsonBodyTests
         (await JsonBody.ReadAsync(context.Request, WireJson.Context.ModelResource, Cancellation)).Problem!.Message.ShouldContain("Content-Encoding");
     }
 
-    private static Result<ModelResource> Parse(string body) => JsonBody.Parse(Encoding.UTF8.GetBytes(body), WireJson.Context.ModelResource);
+    private static Result<ModelResource> Parse(string body) =>
+        JsonBody.Parse(Encoding.UTF8.GetBytes(body), WireJson.Context.ModelResource);
 
     private static async Task<Result<ModelResource>> Read(byte[] body, long? length)
     {

@@ -68,7 +68,8 @@ public class ListQueryTests
     [Theory]
     [InlineData("?pagesize=5", "'pagesize' is not known")]
     [InlineData("?filter=state=READY&filter=state=X", "2 times")]
-    public void An_unknown_or_repeated_parameter_is_refused(string query, string reason) => From(query).Problem!.Message.ShouldContain(reason);
+    public void An_unknown_or_repeated_parameter_is_refused(string query, string reason) =>
+        From(query).Problem!.Message.ShouldContain(reason);
 
     [Theory]
     [InlineData("?pageSize=2&filter=state=READY", "?pageSize=2&filter=state=READY&orderBy=name%20desc&pageToken=")]
@@ -109,7 +110,8 @@ public class ListQueryTests
             var (names, token) = (new List<string>(), "");
             do
             {
-                var page = Query($"?pageSize={size}&orderBy={Uri.EscapeDataString(order)}&pageToken={token}").Of(models);
+                var page =
+                    Query($"?pageSize={size}&orderBy={Uri.EscapeDataString(order)}&pageToken={token}").Of(models);
                 names.AddRange(page.Items.Select(model => model.Name!));
                 token = page.NextPageToken;
             }
@@ -132,7 +134,8 @@ public class ListQueryTests
 
     private static ListQuery<ModelResource> Query(string query) => From(query).Value;
 
-    private static Result<ListQuery<ModelResource>> From(string query) => ListQuery.From(Parameters(query), "accounts/a", Listing);
+    private static Result<ListQuery<ModelResource>> From(string query) =>
+        ListQuery.From(Parameters(query), "accounts/a", Listing);
 
     private static IQueryCollection Parameters(string query)
     {

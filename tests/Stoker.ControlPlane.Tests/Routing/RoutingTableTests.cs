@@ -15,7 +15,8 @@ public class RoutingTableTests
     [InlineData("fireworks/story-3m#mine/d")]
     [InlineData("accounts/fireworks/models/story-3m")]
     [InlineData("fireworks/story-3m")]
-    public void Every_form_leads_to_the_deployment(string name) => Find(name, To("accounts/mine/deployments/d", Library)).ShouldBe("accounts/mine/deployments/d");
+    public void Every_form_leads_to_the_deployment(string name) =>
+        Find(name, To("accounts/mine/deployments/d", Library)).ShouldBe("accounts/mine/deployments/d");
 
     [Theory]
     [InlineData("accounts/mine/deployments/other")]

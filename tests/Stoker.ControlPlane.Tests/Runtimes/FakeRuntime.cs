@@ -4,7 +4,10 @@ using Stoker.ControlPlane.Runtimes;
 
 namespace Stoker.ControlPlane.Tests.Runtimes;
 
-/// <summary>Replicas that only exist in time: they boot, answer, fail and drain as long as they are told to. Survives its owners, as processes do.</summary>
+/// <summary>
+/// Replicas that only exist in time: they boot, answer, fail and drain as long as they are told to. Survives its
+/// owners, as processes do.
+/// </summary>
 internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
 {
     private readonly Dictionary<ReplicaId, Fake> _replicas = [];
@@ -24,9 +27,11 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
 
     public int Starts { get; private set; }
 
-    public IEnumerable<ReplicaSpec> Running => _replicas.Values.Where(fake => Phase(fake) != ReplicaPhase.Ended).Select(fake => fake.Spec);
+    public IEnumerable<ReplicaSpec> Running =>
+        _replicas.Values.Where(fake => Phase(fake) != ReplicaPhase.Ended).Select(fake => fake.Spec);
 
-    public IReadOnlyList<ReplicaId> Stopping => [.. _replicas.Values.Where(fake => fake.StoppedAt is not null).Select(fake => fake.Spec.Id)];
+    public IReadOnlyList<ReplicaId> Stopping =>
+        [.. _replicas.Values.Where(fake => fake.StoppedAt is not null).Select(fake => fake.Spec.Id)];
 
     public Task AdoptAsync(CancellationToken cancellation) => Task.CompletedTask;
 

@@ -7,7 +7,9 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Tests.Runtimes;
 
-/// <summary>Real processes: a shell that waits, where a replica would be. What it answers comes from the test.</summary>
+/// <summary>
+/// Real processes: a shell that waits, where a replica would be. What it answers comes from the test.
+/// </summary>
 public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
 {
     /// <summary>Says why in exit.json when it is told to end; its own arguments are the replica's.</summary>
@@ -19,7 +21,8 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
 
     private const string Stubborn = "trap '' TERM; while :; do sleep 0.02; done";
 
-    // Generous, because the machine may be busy: every wait ends with its event, and this only bounds a test that is broken.
+    // Generous, because the machine may be busy: every wait ends with its event, and this only bounds a test that is
+    // broken.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DataDirectory _data = new(Directory.CreateTempSubdirectory("stoker-runtime-").FullName);
@@ -33,7 +36,8 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
         await runtime.StartAsync(spec, Cancellation);
         ShouldHaveStarted(runtime, spec);
         await WhenAsync(() => ProcessOf(spec) is not null);
-        await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System, Cancellation); // lets the shell set its trap; too early an end shows as another message
+        // lets the shell set its trap; too early an end shows as another message
+        await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System, Cancellation);
         await runtime.StopAsync(spec.Id, Cancellation);
         var ended = await EndOfAsync(runtime, spec);
         ended.ShouldBe(new ReplicaEnd(Orderly: true, "it was told to"));
@@ -222,7 +226,8 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
 
     private string SocketOf(ReplicaSpec spec) => Path.Combine(_data.Root, "s", $"{spec.Id}.sock");
 
-    private static ObservedReplica Of(LocalReplicaRuntime runtime, ReplicaSpec spec) => runtime.List().Single(replica => replica.Id == spec.Id);
+    private static ObservedReplica Of(LocalReplicaRuntime runtime, ReplicaSpec spec) =>
+        runtime.List().Single(replica => replica.Id == spec.Id);
 
     private ProcessIdentity? ProcessOf(ReplicaSpec spec)
     {

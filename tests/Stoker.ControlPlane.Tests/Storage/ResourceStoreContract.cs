@@ -5,7 +5,9 @@ using Stoker.Testing;
 
 namespace Stoker.ControlPlane.Tests.Storage;
 
-/// <summary>What every implementation of <see cref="IResourceStore"/> holds; one class per implementation inherits it.</summary>
+/// <summary>
+/// What every implementation of <see cref="IResourceStore"/> holds; one class per implementation inherits it.
+/// </summary>
 public abstract class ResourceStoreContract
 {
     private const string Kind = "models";
@@ -16,7 +18,9 @@ public abstract class ResourceStoreContract
     /// <summary>A store on the same data as every other one that this test opened.</summary>
     protected abstract IResourceStore Open(int changeLogLength = 1000);
 
-    /// <summary>The same data as another process sees it: it learns of changes by looking, each time that the clock is advanced.</summary>
+    /// <summary>
+    /// The same data as another process sees it: it learns of changes by looking, each time that the clock is advanced.
+    /// </summary>
     protected abstract IResourceStore OpenAsOtherProcess();
 
     [Fact]
@@ -56,7 +60,8 @@ public abstract class ResourceStoreContract
         var status = (await store.UpdateStatusAsync(Key("a"), row.StatusRevision, Bytes("t2"), Cancellation)).Value;
         var spec = await store.UpdateSpecAsync(Key("a"), row.SpecRevision, Bytes("s2"), Cancellation);
 
-        (status.Generation, status.SpecRevision).ShouldBe((1, row.SpecRevision)); // a status write does not fail a user's update
+        // a status write does not fail a user's update
+        (status.Generation, status.SpecRevision).ShouldBe((1, row.SpecRevision));
         spec.Value.Generation.ShouldBe(2);
         spec.Value.StatusRevision.ShouldBe(status.StatusRevision);
         spec.Value.SpecRevision.ShouldBeGreaterThan(status.StatusRevision);

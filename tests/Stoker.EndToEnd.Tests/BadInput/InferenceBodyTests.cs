@@ -3,7 +3,10 @@ using Stoker.EndToEnd.Tests.Harness;
 
 namespace Stoker.EndToEnd.Tests.BadInput;
 
-/// <summary>Bodies that are wrong, against gateway, replica and engine together: the right status, the cause, the next step, and a sound server.</summary>
+/// <summary>
+/// Bodies that are wrong, against gateway, replica and engine together: the right status, the cause, the next step, and
+/// a sound server.
+/// </summary>
 public class InferenceBodyTests(DeployedServer deployed) : IClassFixture<DeployedServer>
 {
     private const string Model = DeployedServer.Deployment;
@@ -50,7 +53,8 @@ public class InferenceBodyTests(DeployedServer deployed) : IClassFixture<Deploye
     [InlineData("""{"model":"MODEL","messages":[{"role":"wizard","content":"x"}]}""", "'messages[0].role' must be one of system, user, assistant")]
     [InlineData("""{"model":"MODEL","messages":[{"role":"user","content":7}]}""", "'messages[0].content' must be a string")]
     [InlineData("""{"model":"MODEL","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]}""", "'tools' is not supported")]
-    public async Task A_wrong_chat_names_its_fault(string body, string cause) => await ShouldRefuseAsync(Chat, body, 400, cause);
+    public async Task A_wrong_chat_names_its_fault(string body, string cause) =>
+        await ShouldRefuseAsync(Chat, body, 400, cause);
 
     [Fact]
     public async Task A_prompt_that_is_too_long_names_both_lengths()
@@ -83,7 +87,8 @@ public class InferenceBodyTests(DeployedServer deployed) : IClassFixture<Deploye
         var nested = $$"""{"model":"{{Model}}","prompt":{{new string('[', 100_000)}}{{new string(']', 100_000)}}}""";
         await ShouldRefuseAsync(Completions, nested, 400, "nested deeper than 64 levels");
 
-        var compressed = await RawHttp.SendAsync(Server, "POST", Completions, [0x1f, 0x8b, 8, 0], "Content-Encoding: gzip");
+        var compressed =
+            await RawHttp.SendAsync(Server, "POST", Completions, [0x1f, 0x8b, 8, 0], "Content-Encoding: gzip");
         compressed.Status.ShouldBe(415);
         compressed.Text.ShouldContain("send the body without Content-Encoding");
 

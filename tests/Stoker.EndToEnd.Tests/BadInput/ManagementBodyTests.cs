@@ -37,9 +37,11 @@ public class ManagementBodyTests(DeployedServer deployed) : IClassFixture<Deploy
     [Fact]
     public async Task Large_broken_and_compressed_bodies_are_refused()
     {
-        var large = await RawHttp.PostAsync(Server, Deployments, $$"""{"description":"{{new string('a', 10_000_000)}}"}""");
+        var large =
+            await RawHttp.PostAsync(Server, Deployments, $$"""{"description":"{{new string('a', 10_000_000)}}"}""");
         ShouldBeProblem(large, 400, 3, "The body is larger than 1048576 bytes");
-        var utf8 = await RawHttp.SendAsync(Server, "POST", Deployments, [.. "{\"description\":\""u8, 0xff, 0xfe, .. "\"}"u8]);
+        var utf8 =
+            await RawHttp.SendAsync(Server, "POST", Deployments, [.. "{\"description\":\""u8, 0xff, 0xfe, .. "\"}"u8]);
         ShouldBeProblem(utf8, 400, 3, "not valid UTF-8");
         var compressed = await RawHttp.SendAsync(Server, "POST", Deployments, [0x1f, 0x8b], "Content-Encoding: gzip");
         ShouldBeProblem(compressed, 400, 3, "send it without Content-Encoding");

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Stoker.EndToEnd.Tests.Harness;
 
-/// <summary>Looks for a text in files and output, in every form in which a program could have written it by itself.</summary>
+/// <summary>
+/// Looks for a text in files and output, in every form in which a program could have written it by itself.
+/// </summary>
 internal static class ContentScan
 {
     private const int ShownBytes = 60;
@@ -16,7 +18,10 @@ internal static class ContentScan
             .Select(hit => $"{place.Path} at {hit.At} as {hit.Name}: {Around(place.Content, hit.At)}"))];
     }
 
-    /// <summary>UTF-8, UTF-16 in both orders, hexadecimal, and base64 as it looks at each of the three places where the text may begin.</summary>
+    /// <summary>
+    /// UTF-8, UTF-16 in both orders, hexadecimal, and base64 as it looks at each of the three places where the text may
+    /// begin.
+    /// </summary>
     public static IEnumerable<(string Name, byte[] Bytes)> Forms(string text)
     {
         var utf8 = Encoding.UTF8.GetBytes(text);

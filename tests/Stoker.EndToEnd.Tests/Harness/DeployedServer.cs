@@ -4,7 +4,9 @@ using Stoker.Testing;
 
 namespace Stoker.EndToEnd.Tests.Harness;
 
-/// <summary>One server with one deployment, <c>d</c>, shared by the tests of a class. Its limits on slow clients are short.</summary>
+/// <summary>
+/// One server with one deployment, <c>d</c>, shared by the tests of a class. Its limits on slow clients are short.
+/// </summary>
 public sealed class DeployedServer : IAsyncLifetime
 {
     public const string Deployment = "accounts/default/deployments/d";

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace Stoker.EndToEnd.Tests.Harness;
 
-/// <summary>One finished run of the real <c>firectl</c> in a sandbox's home, where it finds the sandbox's server by itself.</summary>
+/// <summary>
+/// One finished run of the real <c>firectl</c> in a sandbox's home, where it finds the sandbox's server by itself.
+/// </summary>
 /// <param name="Output">Standard output alone.</param>
 /// <param name="All">With standard error.</param>
 internal sealed record FirectlRun(int ExitCode, string Output, string All)

@@ -1,6 +1,9 @@
 namespace Stoker.EndToEnd.Tests.Harness;
 
-/// <summary>How long a test waits for what must come: long enough for a loaded machine, because only a failing test waits so long.</summary>
+/// <summary>
+/// How long a test waits for what must come: long enough for a loaded machine, because only a failing test waits so
+/// long.
+/// </summary>
 internal static class Patience
 {
     public static readonly TimeSpan Time = TimeSpan.FromSeconds(60);

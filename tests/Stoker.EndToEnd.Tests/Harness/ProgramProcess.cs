@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Stoker.EndToEnd.Tests.Harness;
 
-/// <summary>One of our programs as a real process: its lines as they come, its end, and the signals a user or a kernel would send.</summary>
+/// <summary>
+/// One of our programs as a real process: its lines as they come, its end, and the signals a user or a kernel would
+/// send.
+/// </summary>
 internal sealed partial class ProgramProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -58,7 +61,10 @@ internal sealed partial class ProgramProcess : IAsyncDisposable
         return new ProgramProcess(start);
     }
 
-    /// <summary>The first line, from now or before, that contains a text; fails with the whole output when the program ends without it.</summary>
+    /// <summary>
+    /// The first line, from now or before, that contains a text; fails with the whole output when the program ends
+    /// without it.
+    /// </summary>
     public async Task<string> LineAsync(string text)
     {
         var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -116,7 +116,11 @@ internal sealed class RawHttp : IDisposable
     private static RawAnswer Parse(byte[] bytes)
     {
         var end = bytes.AsSpan().IndexOf("\r\n\r\n"u8);
-        if (end < 0) throw new InvalidDataException($"no answer, only {bytes.Length} bytes: {Encoding.UTF8.GetString(bytes)}");
+        if (end < 0)
+        {
+            throw new InvalidDataException($"no answer, only {bytes.Length} bytes: {Encoding.UTF8.GetString(bytes)}");
+        }
+
         var head = Encoding.Latin1.GetString(bytes.AsSpan(0, end));
         var body = bytes[(end + 4)..];
         return new RawAnswer(head, head.Contains("Transfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase) ? Unchunk(body) : body);

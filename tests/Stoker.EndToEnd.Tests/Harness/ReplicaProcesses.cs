@@ -6,7 +6,9 @@ namespace Stoker.EndToEnd.Tests.Harness;
 /// <summary>Replicas as the operating system sees them, whatever any server believes.</summary>
 internal static class ReplicaProcesses
 {
-    /// <summary>Living processes whose command line is a <c>replica</c>'s and names a path below <paramref name="root"/>.</summary>
+    /// <summary>
+    /// Living processes whose command line is a <c>replica</c>'s and names a path below <paramref name="root"/>.
+    /// </summary>
     public static IReadOnlyList<Process> Under(string root) =>
         [.. Process.GetProcesses().Where(process => CommandLine(process) is { } line && line.Contains("\0replica\0") && line.Contains(root))];
 

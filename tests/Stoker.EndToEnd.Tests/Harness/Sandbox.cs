@@ -1,6 +1,8 @@
 namespace Stoker.EndToEnd.Tests.Harness;
 
-/// <summary>A home directory and a data directory of a test's own, gone with it; every program the test starts lives in there.</summary>
+/// <summary>
+/// A home directory and a data directory of a test's own, gone with it; every program the test starts lives in there.
+/// </summary>
 internal sealed class Sandbox : IDisposable
 {
     // Short: unix sockets below it must fit 108 bytes.
@@ -24,7 +26,10 @@ internal sealed class Sandbox : IDisposable
 
     public string AdminKeyFile => Path.Combine(Data, "admin.key");
 
-    /// <summary>Every file below, whole; the programs are expected to be gone. Sockets and pipes that a killed one left have no content, and no length.</summary>
+    /// <summary>
+    /// Every file below, whole; the programs are expected to be gone. Sockets and pipes that a killed one left have no
+    /// content, and no length.
+    /// </summary>
     public IEnumerable<(string Path, byte[] Content)> AllFiles() =>
         new DirectoryInfo(Root).EnumerateFiles("*", SearchOption.AllDirectories)
             .Where(file => file.Length > 0)

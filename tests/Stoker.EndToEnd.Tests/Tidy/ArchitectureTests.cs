@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Stoker.EndToEnd.Tests.Tidy;
 
-/// <summary>The project graph and the order of the slices are the architecture; these tests read them from the files.</summary>
+/// <summary>
+/// The project graph and the order of the slices are the architecture; these tests read them from the files.
+/// </summary>
 public partial class ArchitectureTests
 {
     private static readonly string[] Ground = ["Storage", "Resources", "Runtimes", "Reconciling"];
@@ -76,7 +78,8 @@ public partial class ArchitectureTests
             .ShouldBeEmpty();
     }
 
-    private static bool IsGenerated(string path) => File.ReadLines(path).Take(3).Any(line => line.Contains("generated", StringComparison.OrdinalIgnoreCase));
+    private static bool IsGenerated(string path) =>
+        File.ReadLines(path).Take(3).Any(line => line.Contains("generated", StringComparison.OrdinalIgnoreCase));
 
     [GeneratedRegex("""<ProjectReference Include="[^"]*/([\w.]+)\.csproj" """)]
     private static partial Regex ProjectReference();

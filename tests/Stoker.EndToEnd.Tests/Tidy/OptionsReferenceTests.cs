@@ -9,10 +9,13 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.EndToEnd.Tests.Tidy;
 
-/// <summary>docs/configuration.md ends with a reference made from the option classes; UPDATE_GOLDEN=1 rewrites it.</summary>
+/// <summary>
+/// docs/configuration.md ends with a reference made from the option classes; UPDATE_GOLDEN=1 rewrites it.
+/// </summary>
 public partial class OptionsReferenceTests
 {
-    private const string Marker = "<!-- Generated from the option classes: UPDATE_GOLDEN=1 dotnet test rewrites what follows. -->\n";
+    private const string Marker =
+        "<!-- Generated from the option classes: UPDATE_GOLDEN=1 dotnet test rewrites what follows. -->\n";
 
     [Fact]
     public void The_reference_says_what_the_options_are()
@@ -61,8 +64,16 @@ public partial class OptionsReferenceTests
 
     private static string Allowed(PropertyInfo property)
     {
-        if (property.GetCustomAttribute<RangeAttribute>() is { } range) return string.Create(CultureInfo.InvariantCulture, $"{range.Minimum} to {range.Maximum}");
-        if (property.GetCustomAttribute<AllowedValuesAttribute>() is { } values) return string.Join(", ", values.Values.Select(value => $"`{value}`"));
+        if (property.GetCustomAttribute<RangeAttribute>() is { } range)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{range.Minimum} to {range.Maximum}");
+        }
+
+        if (property.GetCustomAttribute<AllowedValuesAttribute>() is { } values)
+        {
+            return string.Join(", ", values.Values.Select(value => $"`{value}`"));
+        }
+
         return property.PropertyType == typeof(bool) ? "`true`, `false`" : "";
     }
 

@@ -4,7 +4,9 @@ using Stoker.Engine.Models;
 
 namespace Stoker.Engine.Tests.Kernels;
 
-/// <summary>Attention of every set against the reference: positions around block edges, windows, soft cap, odd head sizes.</summary>
+/// <summary>
+/// Attention of every set against the reference: positions around block edges, windows, soft cap, odd head sizes.
+/// </summary>
 public class AttendTests
 {
     private const int Blocks = 20;
@@ -42,7 +44,9 @@ public class AttendTests
     public void Equals_the_reference_with_capped_scores(string set) =>
         Compare(set, 32, new AttentionMask(150, 0), new AttentionScale(3, 10));
 
-    /// <summary>Scores of some hundreds: without subtracting the highest, every exponential overflows or vanishes.</summary>
+    /// <summary>
+    /// Scores of some hundreds: without subtracting the highest, every exponential overflows or vanishes.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Sets))]
     public void Large_scores_stay_finite(string set) =>

@@ -2,7 +2,9 @@ using Stoker.Engine.Kernels;
 
 namespace Stoker.Engine.Tests.Kernels;
 
-/// <summary>Norms, rope and activations of every vector set against the reference, for lengths around every vector width.</summary>
+/// <summary>
+/// Norms, rope and activations of every vector set against the reference, for lengths around every vector width.
+/// </summary>
 public class ElementwiseTests
 {
     private const float Tolerance = 2e-6f; // of values from 1, absolute below: 16 units in the last place

@@ -6,7 +6,9 @@ namespace Stoker.Engine.Tests.Kernels;
 /// <summary>Matrix products of every set against the reference, and against themselves in other company.</summary>
 public class MultiplyTests
 {
-    /// <summary>Of the sum of the terms' magnitudes: some 100 times float32's rounding, far below any wrong term.</summary>
+    /// <summary>
+    /// Of the sum of the terms' magnitudes: some 100 times float32's rounding, far below any wrong term.
+    /// </summary>
     private const float Tolerance = 1e-5f;
 
     private static readonly KernelSet Reference = KernelSets.Choose("reference");
@@ -150,5 +152,6 @@ public class MultiplyTests
             () => KernelSets.Choose(set).Multiply(matrix.Matrix, 0, 10, new float[inputs], 2, new float[outputs]));
     }
 
-    private static TensorType Parse(string name) => TensorTypes.TryParse(name, out var type) ? type : throw new ArgumentException(name);
+    private static TensorType Parse(string name) =>
+        TensorTypes.TryParse(name, out var type) ? type : throw new ArgumentException(name);
 }

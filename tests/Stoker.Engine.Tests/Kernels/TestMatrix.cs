@@ -4,7 +4,10 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Tests.Kernels;
 
-/// <summary>A weight matrix of any type with given values, through a real file: kernels see what a checkpoint gives them, unaligned.</summary>
+/// <summary>
+/// A weight matrix of any type with given values, through a real file: kernels see what a checkpoint gives them,
+/// unaligned.
+/// </summary>
 internal sealed class TestMatrix : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

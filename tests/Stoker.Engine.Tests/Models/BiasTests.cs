@@ -8,8 +8,8 @@ using Stoker.Engine.Weights;
 namespace Stoker.Engine.Tests.Models;
 
 /// <summary>
-/// Switches that no fixture has on: biases of the output and MLP projections. For one token attention is its own value and
-/// rope turns by nothing, so a forward pass in plain double arithmetic fits on a page.
+/// Switches that no fixture has on: biases of the output and MLP projections. For one token attention is its own value
+/// and rope turns by nothing, so a forward pass in plain double arithmetic fits on a page.
 /// </summary>
 public class BiasTests
 {
@@ -58,7 +58,8 @@ public class BiasTests
         return [.. Enumerable.Range(0, Vocabulary).Select(row => Dot(T("lm_head.weight"), row, normed))];
     }
 
-    private static double Dot(double[] matrix, int row, double[] x) => x.Select((value, i) => value * matrix[(row * x.Length) + i]).Sum();
+    private static double Dot(double[] matrix, int row, double[] x) =>
+        x.Select((value, i) => value * matrix[(row * x.Length) + i]).Sum();
 
     private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (left, right) => left + right)];
 

@@ -5,7 +5,9 @@ using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Models;
 
-/// <summary>The law: logits of a sequence have the same bits alone or in any batch, in any chunks, on any number of threads.</summary>
+/// <summary>
+/// The law: logits of a sequence have the same bits alone or in any batch, in any chunks, on any number of threads.
+/// </summary>
 public class BitEqualityTests
 {
     private const int Length = 90; // crosses five blocks and one key block of attention

@@ -4,10 +4,13 @@ using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Models;
 
-/// <summary>Every model of the library and every architecture, in every kernel set that this CPU runs, against the reference outputs.</summary>
+/// <summary>
+/// Every model of the library and every architecture, in every kernel set that this CPU runs, against the reference
+/// outputs.
+/// </summary>
 /// <remarks>
-/// The reference is float32 PyTorch with five decimals; logits are held to 2e-4, a fifth of what a different order of float32
-/// sums is commonly allowed.
+/// The reference is float32 PyTorch with five decimals; logits are held to 2e-4, a fifth of what a different order of
+/// float32 sums is commonly allowed.
 /// </remarks>
 public class GoldenTests
 {

@@ -6,7 +6,9 @@ using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Models;
 
-/// <summary>The addons' goldens, with each adapter merged into a float32 checkpoint: W + alpha/r · B A. Shows F32 loading too.</summary>
+/// <summary>
+/// The addons' goldens, with each adapter merged into a float32 checkpoint: W + alpha/r · B A. Shows F32 loading too.
+/// </summary>
 public class LoraGoldenTests
 {
     [Theory]
@@ -34,7 +36,8 @@ public class LoraGoldenTests
         using var weights = Checkpoint.Open(baseFolder);
         using var adapter = Checkpoint.OpenFile(addonFolder, "adapter_model.safetensors");
         using var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(addonFolder, "adapter_config.json")));
-        var scale = config.RootElement.GetProperty("lora_alpha").GetSingle() / config.RootElement.GetProperty("r").GetSingle();
+        var scale =
+            config.RootElement.GetProperty("lora_alpha").GetSingle() / config.RootElement.GetProperty("r").GetSingle();
         var file = new SafetensorsBuilder();
         foreach (var tensor in weights.Tensors)
         {

@@ -5,7 +5,9 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Tests.Models;
 
-/// <summary>A loaded model with one sequence after another in its own blocks: what a scheduler does, in its simplest form.</summary>
+/// <summary>
+/// A loaded model with one sequence after another in its own blocks: what a scheduler does, in its simplest form.
+/// </summary>
 internal sealed class ModelRunner : IDisposable
 {
     private readonly ThreadTeam _team;

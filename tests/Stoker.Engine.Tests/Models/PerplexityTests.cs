@@ -4,7 +4,9 @@ using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Models;
 
-/// <summary>Perplexity of the two held-out texts, each scored alone as bos + tokens + end_of_text: model and tokenizer together.</summary>
+/// <summary>
+/// Perplexity of the two held-out texts, each scored alone as bos + tokens + end_of_text: model and tokenizer together.
+/// </summary>
 public class PerplexityTests
 {
     private const int EndOfText = 2041;

@@ -3,8 +3,8 @@ using Stoker.Engine.Models;
 namespace Stoker.Engine.Tests.Models;
 
 /// <summary>
-/// Angles of every rope type, from config.json on, against a table in double precision that a separate program computed after
-/// the published formulas (head dim 16, theta 10,000 unless the config says otherwise).
+/// Angles of every rope type, from config.json on, against a table in double precision that a separate program computed
+/// after the published formulas (head dim 16, theta 10,000 unless the config says otherwise).
 /// </summary>
 public class RopeFrequenciesTests
 {

@@ -27,7 +27,8 @@ public sealed class TokenSamplerTests
     public void Top_k_keeps_the_k_highest() => Matches(new() { TopK = 3 }, Only(Softmax(Logits), 1, 5, 2));
 
     [Fact]
-    public void Top_k_prefers_the_lower_id_on_ties() => Drawn(new() { TopK = 2 }, [1, 1, 1, 1]).ShouldBe([0, 1], ignoreOrder: true);
+    public void Top_k_prefers_the_lower_id_on_ties() =>
+        Drawn(new() { TopK = 2 }, [1, 1, 1, 1]).ShouldBe([0, 1], ignoreOrder: true);
 
     [Fact]
     public void Top_p_keeps_the_fewest_tokens_that_reach_the_sum()
@@ -68,7 +69,8 @@ public sealed class TokenSamplerTests
         sampler.Observe(5);
         sampler.Observe(1);
         Choose(sampler, Logits).ShouldBe(2); // 1.5, 1.25, 2
-        Choose(New(new() { Temperature = 0, RepetitionPenalty = 2 }, prompt: [0]), [-1, -1.5f]).ShouldBe(1); // negative ones are multiplied
+        // negative ones are multiplied
+        Choose(New(new() { Temperature = 0, RepetitionPenalty = 2 }, prompt: [0]), [-1, -1.5f]).ShouldBe(1);
     }
 
     [Fact]
@@ -137,8 +139,9 @@ public sealed class TokenSamplerTests
             FrequencyPenalty = 0.25,
             LogitBias = new Dictionary<int, double> { [3] = 2 },
         };
-        // Penalties: 1 -> 3 / 1.5 - 0.5 - 2 * 0.25 = 1 (output twice); 2 -> 2 / 1.5 (prompt). Bias: 3 -> 2. Then 0: 1, 4: -1, 5: 2.5.
-        // Halved temperature: weights against 5: 3 e^-1, 2 e^-2.33, 0 and 1 e^-3 (0.05 <= 0.0498? no). top_k 4 keeps 5, 3, 2, 0.
+        // Penalties: 1 -> 3 / 1.5 - 0.5 - 2 * 0.25 = 1 (output twice); 2 -> 2 / 1.5 (prompt). Bias: 3 -> 2. Then 0: 1,
+        // 4: -1, 5: 2.5. Halved temperature: weights against 5: 3 e^-1, 2 e^-2.33, 0 and 1 e^-3 (0.05 <= 0.0498? no).
+        // top_k 4 keeps 5, 3, 2, 0.
         float[] scaled = [2f, 2f, 8f / 3, 4f, -2f, 5f];
         Matches(options, Only(Softmax(scaled), 5, 3, 2), Logits, sampler => Observed(sampler, 1, 1), prompt: [2]);
     }
@@ -146,13 +149,16 @@ public sealed class TokenSamplerTests
     [Fact]
     public void A_draw_is_a_function_of_seed_choice_and_position()
     {
-        var draws = Enumerable.Range(0, 50).Select(position => Choose(New(new() { Seed = 5 }), Logits, position)).ToList();
+        var draws =
+            Enumerable.Range(0, 50).Select(position => Choose(New(new() { Seed = 5 }), Logits, position)).ToList();
         Enumerable.Range(0, 50).Select(position => Choose(New(new() { Seed = 5 }), Logits, position)).ShouldBe(draws);
         Enumerable.Range(0, 50).Select(position => Choose(New(new() { Seed = 6 }), Logits, position)).ShouldNotBe(draws);
         Enumerable.Range(0, 50).Select(position => Choose(New(new() { Seed = 5 }, choice: 1), Logits, position)).ShouldNotBe(draws);
     }
 
-    /// <summary>Draws at many positions and compares the counts with exact probabilities by their standard deviations.</summary>
+    /// <summary>
+    /// Draws at many positions and compares the counts with exact probabilities by their standard deviations.
+    /// </summary>
     private static void Matches(
         SamplingOptions options, double[] expected, float[]? logits = null, Func<TokenSampler, TokenSampler>? prepare = null, int[]? prompt = null)
     {

@@ -4,7 +4,8 @@ namespace Stoker.Engine.Tests.Scheduling;
 
 public sealed class AdmissionRulesTests
 {
-    private static readonly DoorFigures Door = new(VocabularySize: 50, ContextLength: 100, KvBlocks: 5, BlockSize: 16, SamplingOptions.ApiDefaults);
+    private static readonly DoorFigures Door =
+        new(VocabularySize: 50, ContextLength: 100, KvBlocks: 5, BlockSize: 16, SamplingOptions.ApiDefaults);
 
     public static TheoryData<string, GenerationRequest> Bad => new()
     {
@@ -64,7 +65,8 @@ public sealed class AdmissionRulesTests
     public void Max_tokens_is_lowered_only_on_request_and_the_prompt_never()
     {
         AdmissionRules.Check(Request(30), Door).MaxTokens.ShouldBe(50); // to the end of the cache
-        AdmissionRules.Check(Request(30), Door with { KvBlocks = 10 }).MaxTokens.ShouldBe(70); // to the end of the context
+        // to the end of the context
+        AdmissionRules.Check(Request(30), Door with { KvBlocks = 10 }).MaxTokens.ShouldBe(70);
         AdmissionRules.Check(Request(30) with { MaxTokens = 500, FitMaxTokens = true }, Door).MaxTokens.ShouldBe(50);
         AdmissionRules.Check(Request(30) with { MaxTokens = 7, FitMaxTokens = true }, Door).MaxTokens.ShouldBe(7);
         AdmissionRules.Check(Request(80) with { MaxTokens = 0, Echo = true }, Door).MaxTokens.ShouldBe(0);
@@ -81,5 +83,6 @@ public sealed class AdmissionRulesTests
     private static RequestRefusedException Refusal(GenerationRequest request) =>
         Should.Throw<RequestRefusedException>(() => AdmissionRules.Check(request, Door));
 
-    private static GenerationRequest Request(int promptLength) => new() { PromptTokens = [.. Enumerable.Repeat(1, promptLength)] };
+    private static GenerationRequest Request(int promptLength) =>
+        new() { PromptTokens = [.. Enumerable.Repeat(1, promptLength)] };
 }

@@ -89,5 +89,6 @@ public sealed class EchoTests
         state.Unfinished.ShouldBe(0);
     }
 
-    private static GenerationRequest Echo(string prompt, int maxTokens) => StepLoopTests.Ask(prompt, maxTokens) with { Echo = true };
+    private static GenerationRequest Echo(string prompt, int maxTokens) =>
+        StepLoopTests.Ask(prompt, maxTokens) with { Echo = true };
 }

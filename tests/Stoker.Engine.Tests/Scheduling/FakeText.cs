@@ -3,7 +3,9 @@ using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Tests.Scheduling;
 
-/// <summary>Letters a to z, the four bytes of an emoji as four tokens, two end tokens, and one that breaks detokenisation.</summary>
+/// <summary>
+/// Letters a to z, the four bytes of an emoji as four tokens, two end tokens, and one that breaks detokenisation.
+/// </summary>
 internal sealed class FakeText : ITextDecoder
 {
     public const int Emoji = 26; // 26..29

@@ -1,6 +1,8 @@
 namespace Stoker.Engine.Tests.Scheduling;
 
-/// <summary>What goes wrong in one request ends that request alone; what goes wrong in the loop is told and the loop lives.</summary>
+/// <summary>
+/// What goes wrong in one request ends that request alone; what goes wrong in the loop is told and the loop lives.
+/// </summary>
 public sealed class FaultTests
 {
     [Fact]
@@ -55,7 +57,8 @@ public sealed class FaultTests
         {
             stuck.IsEnded.ShouldBeFalse();
             rig.Loop.Step();
-            foreach (var sequence in rig.Loop.Scheduler.Running) sequence.Computed = 0; // as if a bug took back every step's work
+            // as if a bug took back every step's work
+            foreach (var sequence in rig.Loop.Scheduler.Running) sequence.Computed = 0;
         }
         LoopRig.Events(stuck)[^1].Error.ShouldBeOfType<EngineFaultException>().Message.ShouldContain("1 sequences running, 1 waiting");
         next.IsEnded.ShouldBeFalse();

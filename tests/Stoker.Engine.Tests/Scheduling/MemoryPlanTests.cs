@@ -22,14 +22,16 @@ public sealed class MemoryPlanTests
     }
 
     [Fact]
-    public void More_than_all_sequences_at_full_length_is_never_taken() => Plan(long.MaxValue / 2).KvBlocks.ShouldBe(4 * 10);
+    public void More_than_all_sequences_at_full_length_is_never_taken() =>
+        Plan(long.MaxValue / 2).KvBlocks.ShouldBe(4 * 10);
 
     [Fact]
     public void Without_a_budget_it_takes_at_most_half_of_what_is_left()
     {
         Plan(null, available: 1L << 40).KvBlocks.ShouldBe(40);
         Plan(null, available: Weights + Step + (2 * 30 * 1024)).KvBlocks.ShouldBe(30);
-        Plan(null, available: Weights + Step + (2 * 1024)).KvBlocks.ShouldBe(1); // less than a context: the door says so
+        // less than a context: the door says so
+        Plan(null, available: Weights + Step + (2 * 1024)).KvBlocks.ShouldBe(1);
         Should.Throw<ArgumentException>(() => Plan(null, available: Weights)).Message
             .ShouldContain($"MemoryBudgetBytes is not stated and half of what weights and buffers leave of {Weights} bytes is too little");
     }

@@ -62,7 +62,8 @@ public sealed class SchedulerPropertyTests
             _group++;
             for (var choice = 0; choice < choices; choice++)
             {
-                var sequence = new SequenceState(_arrival++, _group, prompt, prompt + output, new(_scheduler.Pool, Blocks));
+                var sequence =
+                    new SequenceState(_arrival++, _group, prompt, prompt + output, new(_scheduler.Pool, Blocks));
                 if (_group % 4 == 0) sequence.PromptLogitsFrom = prompt / 2;
                 _scheduler.Add(sequence);
             }

@@ -133,7 +133,8 @@ public sealed class StepLoopTests
     [Fact]
     public void A_choice_equals_the_one_that_is_generated_alone_with_its_number()
     {
-        var together = new LoopRig().Complete(Ask("once upon a time".Replace(" ", ""), maxTokens: 15) with { Choices = 5 });
+        var together =
+            new LoopRig().Complete(Ask("once upon a time".Replace(" ", ""), maxTokens: 15) with { Choices = 5 });
         var fewer = new LoopRig(maxSequences: 1).Complete(Ask("onceuponatime", maxTokens: 15) with { Choices = 3 });
         for (var choice = 0; choice < 3; choice++) Same(fewer.Choices[choice], together.Choices[choice]);
     }
@@ -154,7 +155,8 @@ public sealed class StepLoopTests
         var tokens = rig.Complete(request).Choices[0].Tokens;
         tokens.Count.ShouldBe(100);
         tokens.ShouldAllBe(token => token.Id < FakeText.Size && token.TopLogprobs.All(top => top.Id < FakeText.Size));
-        Math.Exp(tokens[0].TopLogprobs[0].Logprob).ShouldBeGreaterThan(1.0 / FakeText.Size); // the padding takes no probability
+        // the padding takes no probability
+        Math.Exp(tokens[0].TopLogprobs[0].Logprob).ShouldBeGreaterThan(1.0 / FakeText.Size);
     }
 
     [Fact]
@@ -169,7 +171,8 @@ public sealed class StepLoopTests
         LoopRig.Result(state).Choices[0].Text.ShouldBe("bcdddd");
     }
 
-    internal static readonly IReadOnlyDictionary<int, double> NoBroken = new Dictionary<int, double> { [FakeText.Broken] = -100 };
+    internal static readonly IReadOnlyDictionary<int, double> NoBroken =
+        new Dictionary<int, double> { [FakeText.Broken] = -100 };
 
     internal static void Same(GeneratedChoice one, GeneratedChoice other)
     {

@@ -5,7 +5,8 @@ namespace Stoker.Engine.Tests.Templates;
 
 public class ChatMessagesTests
 {
-    private const string Parts = """[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]""";
+    private const string Parts =
+        """[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]""";
     private const string Loop = "{% for m in messages %}[{{ m.content|trim }}]{% endfor %}";
 
     [Theory]
@@ -29,7 +30,8 @@ public class ChatMessagesTests
             """[{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{\"a\": 7}"}}]""").ShouldBe("7");
 
     [Fact]
-    public void Text_parts_are_joined_by_newlines_for_templates_that_expect_strings() => Render(Loop, Parts).ShouldBe("[a\nb]");
+    public void Text_parts_are_joined_by_newlines_for_templates_that_expect_strings() =>
+        Render(Loop, Parts).ShouldBe("[a\nb]");
 
     [Theory]
     [InlineData("{% for p in messages[0].content %}{{ p.text }}+{% endfor %}")]
@@ -37,7 +39,8 @@ public class ChatMessagesTests
     [InlineData("{% set c = messages[0].content %}{% for p in c %}{{ p.text }}+{% endfor %}")]
     [InlineData("{% macro show(content) %}{% for p in content %}{{ p.text }}+{% endfor %}{% endmacro %}{{ show(messages[0].content) }}")]
     [InlineData("{% for p in messages[0].content|selectattr('type', 'equalto', 'text') %}{{ p.text }}+{% endfor %}")]
-    public void Parts_are_kept_for_templates_that_loop_over_them(string template) => Render(template, Parts).ShouldBe("a+b+");
+    public void Parts_are_kept_for_templates_that_loop_over_them(string template) =>
+        Render(template, Parts).ShouldBe("a+b+");
 
     [Theory]
     [InlineData("""{}""", "messages must be an array")]
@@ -94,7 +97,8 @@ public class ChatMessagesTests
     [Fact]
     public void A_refusal_by_the_template_carries_its_own_words()
     {
-        var error = Should.Throw<TemplateException>(() => Render("{{ raise_exception('roles must ' ~ 'alternate') }}", "[]"));
+        var error =
+            Should.Throw<TemplateException>(() => Render("{{ raise_exception('roles must ' ~ 'alternate') }}", "[]"));
         error.Message.ShouldBe("roles must alternate");
         error.IsUserRaised.ShouldBeTrue();
     }
@@ -112,5 +116,6 @@ public class ChatMessagesTests
         }
     }
 
-    private static string Render(string template, string messages) => ChatTemplate.Parse(template).Render(Input(messages));
+    private static string Render(string template, string messages) =>
+        ChatTemplate.Parse(template).Render(Input(messages));
 }

@@ -6,12 +6,13 @@ using Stoker.Testing;
 namespace Stoker.Engine.Tests.Templates;
 
 /// <summary>
-/// Whole templates, built like those of the model families (our own wording), over conversations with systems, tools, calls
-/// and thoughts, against Python's jinja2. <c>Goldens/templates/generate.py</c> wrote what is expected.
+/// Whole templates, built like those of the model families (our own wording), over conversations with systems, tools,
+/// calls and thoughts, against Python's jinja2. <c>Goldens/templates/generate.py</c> wrote what is expected.
 /// </summary>
 public class ChatTemplateFamilyTests
 {
-    private static readonly JsonDocument Cases = JsonDocument.Parse(File.ReadAllText(TestData.Golden("templates", "families.json")));
+    private static readonly JsonDocument Cases =
+        JsonDocument.Parse(File.ReadAllText(TestData.Golden("templates", "families.json")));
 
     [Theory]
     [InlineData("llama-tools")]
@@ -27,7 +28,8 @@ public class ChatTemplateFamilyTests
     {
         var source = File.ReadAllText(TestData.Golden("templates", $"families/{family}.jinja"));
         var template = ChatTemplate.Parse(source, TemplateLanguageTests.Tokens);
-        var cases = Cases.RootElement.EnumerateArray().Where(one => one.GetProperty("template").GetString() == family).ToList();
+        var cases =
+            Cases.RootElement.EnumerateArray().Where(one => one.GetProperty("template").GetString() == family).ToList();
         cases.Count.ShouldBeGreaterThan(30);
         foreach (var one in cases)
         {

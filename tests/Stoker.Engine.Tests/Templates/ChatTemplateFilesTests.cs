@@ -93,7 +93,8 @@ public sealed class ChatTemplateFilesTests : IDisposable
     [InlineData("tokenizer_config.json")]
     public void A_file_of_any_size_is_not_read(string file)
     {
-        using (var stream = File.Create(Path.Combine(_folder, file))) stream.SetLength(1L << 40); // takes no space on disk
+        // takes no space on disk
+        using (var stream = File.Create(Path.Combine(_folder, file))) stream.SetLength(1L << 40);
         Should.Throw<ModelLoadException>(() => ChatTemplate.Load(_folder)).Message.ShouldContain("at most 16777216 are allowed");
     }
 

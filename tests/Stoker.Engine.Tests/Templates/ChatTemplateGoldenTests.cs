@@ -57,5 +57,6 @@ public class ChatTemplateGoldenTests
         ChatTemplate.Load(TestData.Architecture(architecture)).ShouldNotBeNull();
 
     [Fact]
-    public void A_model_folder_without_template_has_none() => ChatTemplate.Load(TestData.Model("story-3m-eagle")).ShouldBeNull();
+    public void A_model_folder_without_template_has_none() =>
+        ChatTemplate.Load(TestData.Model("story-3m-eagle")).ShouldBeNull();
 }

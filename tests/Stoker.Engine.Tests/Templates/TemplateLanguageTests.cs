@@ -5,17 +5,21 @@ using Stoker.Testing;
 namespace Stoker.Engine.Tests.Templates;
 
 /// <summary>
-/// The template language against Python's jinja2: several hundred small templates, each with what jinja2 rendered or that it
-/// failed. <c>Goldens/templates/generate.py</c> wrote the expected values and can write them again; the tests do not need it.
+/// The template language against Python's jinja2: several hundred small templates, each with what jinja2 rendered or
+/// that it failed. <c>Goldens/templates/generate.py</c> wrote the expected values and can write them again; the tests
+/// do not need it.
 /// </summary>
 public class TemplateLanguageTests
 {
     /// <summary>The clock of the reference run.</summary>
-    internal static readonly TimeProvider Clock = new ManualTime(new DateTimeOffset(2025, 3, 9, 14, 5, 7, TimeSpan.Zero));
+    internal static readonly TimeProvider Clock =
+        new ManualTime(new DateTimeOffset(2025, 3, 9, 14, 5, 7, TimeSpan.Zero));
 
-    internal static readonly Dictionary<string, string> Tokens = new() { ["bos_token"] = "<s>", ["eos_token"] = "</s>" };
+    internal static readonly Dictionary<string, string> Tokens =
+        new() { ["bos_token"] = "<s>", ["eos_token"] = "</s>" };
 
-    private static readonly JsonDocument Cases = JsonDocument.Parse(File.ReadAllText(TestData.Golden("templates", "expressions.json")));
+    private static readonly JsonDocument Cases =
+        JsonDocument.Parse(File.ReadAllText(TestData.Golden("templates", "expressions.json")));
 
     [Theory]
     [InlineData("printing")]
@@ -31,10 +35,12 @@ public class TemplateLanguageTests
     [InlineData("whitespace")]
     public void Every_rule_of_the_language_gives_what_the_reference_gives(string group)
     {
-        var cases = Cases.RootElement.EnumerateArray().Where(one => one.GetProperty("group").GetString() == group).ToList();
+        var cases =
+            Cases.RootElement.EnumerateArray().Where(one => one.GetProperty("group").GetString() == group).ToList();
         cases.Count.ShouldBeGreaterThan(5);
         var differences = cases.Select(Difference).OfType<string>().ToList();
-        Assert.True(differences.Count == 0, string.Join("\n", differences)); // one line each reads better than a string diff
+        // one line each reads better than a string diff
+        Assert.True(differences.Count == 0, string.Join("\n", differences));
     }
 
     [Fact]

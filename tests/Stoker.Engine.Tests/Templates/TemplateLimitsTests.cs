@@ -5,7 +5,9 @@ using Stoker.Engine.Templates;
 
 namespace Stoker.Engine.Tests.Templates;
 
-/// <summary>A hostile template ends in an error fit for the caller: never in a crash, endless work or all the memory.</summary>
+/// <summary>
+/// A hostile template ends in an error fit for the caller: never in a crash, endless work or all the memory.
+/// </summary>
 public class TemplateLimitsTests
 {
     /// <summary>Small enough that a broken limit shows as a failed test and not as a slow one.</summary>
@@ -90,7 +92,8 @@ public class TemplateLimitsTests
         string Values(int count) => string.Join(", ", Enumerable.Range(0, count).Select(i => $"a{i}=1"));
         Should.Throw<TemplateException>(() => ChatTemplate.Parse($"{{% macro m({Names(257)}) %}}{{% endmacro %}}")).Message.ShouldContain("256");
         Should.Throw<TemplateException>(() => ChatTemplate.Parse($"{{{{ f({Values(257)}) }}}}")).Message.ShouldContain("256");
-        var calls = $"{{% macro m({Names(256)}) %}}{{% endmacro %}}{{% for i in range(900) %}}{{{{ m() }}}}{{% endfor %}}";
+        var calls =
+            $"{{% macro m({Names(256)}) %}}{{% endmacro %}}{{% for i in range(900) %}}{{{{ m() }}}}{{% endfor %}}";
         Should.Throw<TemplateException>(() => Render(ChatTemplate.Parse(calls, null, Small))).Message.ShouldContain("more than 20000 steps");
     }
 

@@ -4,7 +4,9 @@ using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Tokenization;
 
-/// <summary>Texts as long as a request may be. Nothing here looks at a clock: what is quadratic would not come back.</summary>
+/// <summary>
+/// Texts as long as a request may be. Nothing here looks at a clock: what is quadratic would not come back.
+/// </summary>
 public sealed class LongTextTests
 {
     [Theory]

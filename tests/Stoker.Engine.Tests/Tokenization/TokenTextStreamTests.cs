@@ -40,7 +40,8 @@ public sealed class TokenTextStreamTests
     {
         var tokenizer = Fallback(Llama2Decoder);
         Append(tokenizer.NewStream(false), 0xC3, 0xA9).ShouldBe(["", "\u00E9"]);
-        Append(tokenizer.NewStream(false), 0xE2, 0x82, 256).ShouldBe(["", "", "\uFFFD\uFFFDa"]); // one replacement for each byte
+        // one replacement for each byte
+        Append(tokenizer.NewStream(false), 0xE2, 0x82, 256).ShouldBe(["", "", "\uFFFD\uFFFDa"]);
         Append(tokenizer.NewStream(false), 0xFF, 0x41).ShouldBe(["\uFFFD", "A"]);
     }
 

@@ -6,7 +6,8 @@ namespace Stoker.Engine.Tests.Tokenization;
 
 public sealed class TokenizerGoldenTests
 {
-    public static TheoryData<string> Architectures => new("gemma2", "llama31", "mistral", "mixtral", "phi3", "qwen2", "qwen3");
+    public static TheoryData<string> Architectures =>
+        new("gemma2", "llama31", "mistral", "mixtral", "phi3", "qwen2", "qwen3");
 
     [Fact]
     public void Every_reference_case_encodes_and_decodes_exactly()

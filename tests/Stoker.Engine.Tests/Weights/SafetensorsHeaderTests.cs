@@ -7,7 +7,9 @@ using TestData = Stoker.Testing.TestData;
 
 namespace Stoker.Engine.Tests.Weights;
 
-/// <summary>Whatever the bytes say, a header ends in tensors inside the file or in a load error with the reason.</summary>
+/// <summary>
+/// Whatever the bytes say, a header ends in tensors inside the file or in a load error with the reason.
+/// </summary>
 public class SafetensorsHeaderTests
 {
     [Theory]
@@ -107,7 +109,9 @@ public class SafetensorsHeaderTests
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
     }
 
-    /// <summary>Numbers replaced by others that look like sizes: reaches the arithmetic more often than random bytes do.</summary>
+    /// <summary>
+    /// Numbers replaced by others that look like sizes: reaches the arithmetic more often than random bytes do.
+    /// </summary>
     [Fact]
     public void Changed_numbers_are_either_refused_or_still_inside_the_file()
     {

@@ -116,7 +116,8 @@ public sealed class InferenceEndpointTests : IAsyncLifetime
         logprobs["top_logprobs"]!.AsArray()[0].ShouldBeNull();
         logprobs["top_logprobs"]!.AsArray()[4]!.AsObject().Count.ShouldBe(2);
         logprobs["token_ids"]!.AsArray()[0]!.GetValue<int>().ShouldBe('H');
-        logprobs["text_offset"]!.AsArray().Take(4).Select(it => it!.GetValue<int>()).ShouldBe([0, 1, 2, 2]); // é is two bytes, one code point
+        // é is two bytes, one code point
+        logprobs["text_offset"]!.AsArray().Take(4).Select(it => it!.GetValue<int>()).ShouldBe([0, 1, 2, 2]);
         body["choices"]![0]!["text"]!.GetValue<string>().ShouldStartWith("Hé ");
         body["usage"]!["completion_tokens"]!.GetValue<int>().ShouldBe(3);
     }
@@ -153,7 +154,8 @@ public sealed class InferenceEndpointTests : IAsyncLifetime
     [Fact]
     public async Task A_stop_string_ends_the_answer_before_it()
     {
-        var all = (await AnswerAsync(Text, """{"model":"sim","prompt":"Hi"}"""))["choices"]![0]!["text"]!.GetValue<string>();
+        var all =
+            (await AnswerAsync(Text, """{"model":"sim","prompt":"Hi"}"""))["choices"]![0]!["text"]!.GetValue<string>();
         var stop = all.Split(' ')[5] + " " + all.Split(' ')[6][..1]; // over a token boundary
         var body = await AnswerAsync(Text, new JsonObject { ["model"] = "sim", ["prompt"] = "Hi", ["stop"] = stop }.ToJsonString());
         body["choices"]![0]!["text"]!.GetValue<string>().ShouldBe(all[..all.IndexOf(stop, StringComparison.Ordinal)]);

@@ -177,7 +177,8 @@ public sealed class StoryReplica : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var loader = new StokerEngineLoader(TestData.Model("story-3m"), new() { Threads = 1 }); // beside other tests a second thread only spins
+        // beside other tests a second thread only spins
+        var loader = new StokerEngineLoader(TestData.Model("story-3m"), new() { Threads = 1 });
         Replica = await (await RunningReplica.StartWithAsync(loader, change: options => options with { ServedModelName = "story-3m" })).LoadedAsync();
     }
 

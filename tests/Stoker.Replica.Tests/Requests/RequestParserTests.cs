@@ -172,7 +172,8 @@ public sealed class RequestParserTests
         Refused("{\"model\":\"m\",\"metadata\":" + new string('[', 10_000)).Code.ShouldBe("invalid_value");
         Refused("{\"model\":\"m\",\"prompt\":" + new string('[', 10_000), RequestKind.Text).Status.ShouldBe(400);
         Refused("""{"model":"m","model":"n"}""").Code.ShouldBe("duplicate_parameter");
-        Refused("""{"model":"m","\u006dodel":"n"}""").Code.ShouldBe("duplicate_parameter"); // the same key in other letters
+        // the same key in other letters
+        Refused("""{"model":"m","\u006dodel":"n"}""").Code.ShouldBe("duplicate_parameter");
     }
 
     [Theory]
@@ -245,9 +246,11 @@ public sealed class RequestParserTests
     public void Ten_megabytes_of_prompt_are_read() =>
         Parse("{\"model\":\"m\",\"prompt\":\"" + new string('a', 10 << 20) + "\"}", RequestKind.Text).Prompts[0].Text!.Length.ShouldBe(10 << 20);
 
-    private static string Chat(string more) => """{"model":"m","messages":[{"role":"user","content":"a"}]""" + more + "}";
+    private static string Chat(string more) =>
+        """{"model":"m","messages":[{"role":"user","content":"a"}]""" + more + "}";
 
-    private static InferenceRequest Parse(string body, RequestKind kind = RequestKind.Chat) => RequestParser.Parse(Encoding.UTF8.GetBytes(body), kind);
+    private static InferenceRequest Parse(string body, RequestKind kind = RequestKind.Chat) =>
+        RequestParser.Parse(Encoding.UTF8.GetBytes(body), kind);
 
     private static ApiError Refused(string body, RequestKind kind = RequestKind.Chat)
     {

@@ -12,7 +12,8 @@ public sealed class PrefixCacheTests
         cache.Count.ShouldBe(4); // 70 tokens are four full blocks
         cache.Match(PrefixCache.KeysOf([.. Enumerable.Range(0, 200)])).ShouldBe(4);
         cache.Match(PrefixCache.KeysOf([.. Enumerable.Range(0, 31), 9, .. Enumerable.Range(32, 40)])).ShouldBe(1);
-        cache.Match(PrefixCache.KeysOf([.. Enumerable.Range(16, 64)])).ShouldBe(0); // the same block behind another beginning is another
+        // the same block behind another beginning is another
+        cache.Match(PrefixCache.KeysOf([.. Enumerable.Range(16, 64)])).ShouldBe(0);
     }
 
     [Fact]

@@ -7,7 +7,8 @@ namespace Stoker.Replica.Tests.Simulated;
 public sealed class ReplicaModelTests
 {
     // 100 tokens a second of prefill, 10 of decode: times come out round.
-    private static readonly ReplicaModelOptions Options = new() { PrefillTokensPerSecond = 100, DecodeTokensPerSecond = 10, Slots = 2, PrefixCacheTokens = 0 };
+    private static readonly ReplicaModelOptions Options =
+        new() { PrefillTokensPerSecond = 100, DecodeTokensPerSecond = 10, Slots = 2, PrefixCacheTokens = 0 };
 
     [Fact]
     public void The_first_token_comes_after_the_prefill_and_the_others_at_the_decode_rate()

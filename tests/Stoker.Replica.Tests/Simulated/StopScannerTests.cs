@@ -32,5 +32,6 @@ public sealed class StopScannerTests
         return first < 0 ? text : seen[..first];
     }
 
-    private static Arbitrary<string> Texts() => Gen.Elements('a', 'b', 'c').ArrayOf().Select(chars => new string(chars)).ToArbitrary();
+    private static Arbitrary<string> Texts() =>
+        Gen.Elements('a', 'b', 'c').ArrayOf().Select(chars => new string(chars)).ToArbitrary();
 }

@@ -26,7 +26,8 @@ internal sealed class TokenTable
     public bool Has(int id) => (uint)id < (uint)_entries.Length && _entries[id].Length >= 0;
 
     /// <summary>The bytes of the id; empty for an id that has none.</summary>
-    public ReadOnlySpan<byte> this[int id] => Has(id) ? _bytes.AsSpan(_entries[id].Start, _entries[id].Length) : default;
+    public ReadOnlySpan<byte> this[int id] =>
+        Has(id) ? _bytes.AsSpan(_entries[id].Start, _entries[id].Length) : default;
 
     public ReadOnlyMemory<byte> Memory(int id) =>
         Has(id) ? _bytes.AsMemory(_entries[id].Start, _entries[id].Length) : default;

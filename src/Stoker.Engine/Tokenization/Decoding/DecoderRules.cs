@@ -36,14 +36,18 @@ internal sealed record DecoderRules
     public bool FirstDiffers => Edits.Any(edit => edit.FirstDiffers);
 
     /// <summary>A token's text after the edits.</summary>
-    /// <exception cref="TokenizationException">The edits blow the token up, as no decoder of a real model does.</exception>
+    /// <exception cref="TokenizationException">The edits blow the token up, as no decoder of a real model
+    /// does.</exception>
     public string Edit(string token, bool first)
     {
         var most = 256 + (16 * token.Length);
         foreach (var edit in Edits)
         {
             token = edit.Apply(token, first);
-            if (token.Length > most) throw new TokenizationException($"the decoder makes more than {most} characters of one token");
+            if (token.Length > most)
+            {
+                throw new TokenizationException($"the decoder makes more than {most} characters of one token");
+            }
         }
 
         return token;

@@ -7,7 +7,9 @@ namespace Stoker.Engine.Tokenization.Loading;
 /// <summary>Reads <c>added_tokens</c> and joins them to the vocabulary.</summary>
 internal static class AddedTokenReader
 {
-    /// <summary>Bytes of all added tokens: the matcher's trie takes some 200 bytes for each. Real files stay below 0.2 MB.</summary>
+    /// <summary>
+    /// Bytes of all added tokens: the matcher's trie takes some 200 bytes for each. Real files stay below 0.2 MB.
+    /// </summary>
     private const int MaxBytes = 1 << 20;
 
     public static List<AddedToken> Read(TokenizerFile file)

@@ -32,7 +32,8 @@ internal readonly record struct ComponentJson(JsonElement Json, string Path)
         }
         catch (InvalidOperationException error)
         {
-            throw new ModelLoadException(TokenizerFile.Name, Path, "is not valid Unicode", error); // half a surrogate pair
+            // half a surrogate pair
+            throw new ModelLoadException(TokenizerFile.Name, Path, "is not valid Unicode", error);
         }
     }
 

@@ -12,7 +12,9 @@ internal sealed class DecoderReader
 {
     private const string Known = "Sequence, ByteLevel, ByteFallback, Metaspace, Replace, Strip, Fuse";
 
-    /// <summary>Real ones put in a space. The product of this and a token's length is made before it is looked at.</summary>
+    /// <summary>
+    /// Real ones put in a space. The product of this and a token's length is made before it is looked at.
+    /// </summary>
     private const int MaxReplacement = 256;
 
     private readonly List<TokenEdit> _edits = [];

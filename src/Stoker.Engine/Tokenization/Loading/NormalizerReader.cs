@@ -7,7 +7,8 @@ namespace Stoker.Engine.Tokenization.Loading;
 /// <summary>Reads <c>normalizer</c>.</summary>
 internal static class NormalizerReader
 {
-    private const string Known = "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Prepend, Replace, ByteLevel";
+    private const string Known =
+        "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Prepend, Replace, ByteLevel";
 
     public static NormalizerChain Read(ComponentJson normalizer)
     {

@@ -100,13 +100,15 @@ internal sealed class PreTokenizerReader
 
     private static SplitStep BuildDigits(ComponentJson step, PieceStep next)
     {
-        var behavior = step.Flag("individual_digits", absent: false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous;
+        var behavior =
+            step.Flag("individual_digits", absent: false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous;
         return new SplitStep(new ClassMatcher(CharacterClass.Number), behavior, invert: false, next);
     }
 
     private static SplitStep BuildPunctuation(ComponentJson step, PieceStep next)
     {
-        var behavior = step.Member("behavior") is { IsNull: false } given ? ReadBehavior(given) : SplitBehavior.Isolated;
+        var behavior =
+            step.Member("behavior") is { IsNull: false } given ? ReadBehavior(given) : SplitBehavior.Isolated;
         return new SplitStep(new ClassMatcher(CharacterClass.Punctuation, asciiPunctuation: true), behavior, invert: false, next);
     }
 

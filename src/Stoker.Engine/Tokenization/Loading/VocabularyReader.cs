@@ -47,7 +47,8 @@ internal static class VocabularyReader
     {
         if (highest > (2L * count) + AllowedGap)
         {
-            var reason = $"the highest id is {highest} with only {count} tokens; at most {(2L * count) + AllowedGap} is allowed";
+            var reason =
+                $"the highest id is {highest} with only {count} tokens; at most {(2L * count) + AllowedGap} is allowed";
             throw new ModelLoadException(TokenizerFile.Name, item, reason);
         }
     }

@@ -35,7 +35,11 @@ internal sealed class MatchScratch
 
     public void Push(int value)
     {
-        if (Depth == MaxStack) throw new TokenizationException("this model's pattern leaves too many choices open in the text");
+        if (Depth == MaxStack)
+        {
+            throw new TokenizationException("this model's pattern leaves too many choices open in the text");
+        }
+
         if (Depth == _stack.Length) Array.Resize(ref _stack, _stack.Length * 2);
         _stack[Depth++] = value;
     }

@@ -15,9 +15,14 @@ internal sealed class ClassMatcher(uint mask, bool asciiPunctuation = false) : P
     public override int Match(ReadOnlySpan<byte> text, int start, MatchScratch scratch)
     {
         var code = Utf8.ReadAt(text, start, out var length);
-        return CharacterClass.IsIn(code, mask) || (asciiPunctuation && IsAsciiPunctuation(code)) ? start + length : NoMatch;
+        return CharacterClass.IsIn(code, mask) || (asciiPunctuation && IsAsciiPunctuation(code))
+            ? start + length
+            : NoMatch;
     }
 
-    /// <summary>ASCII's printable characters but letters, digits and space; Unicode calls some of them symbols.</summary>
-    private static bool IsAsciiPunctuation(int code) => code is > ' ' and < 0x7F && !char.IsAsciiLetterOrDigit((char)code);
+    /// <summary>
+    /// ASCII's printable characters but letters, digits and space; Unicode calls some of them symbols.
+    /// </summary>
+    private static bool IsAsciiPunctuation(int code) =>
+        code is > ' ' and < 0x7F && !char.IsAsciiLetterOrDigit((char)code);
 }

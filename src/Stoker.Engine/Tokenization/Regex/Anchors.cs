@@ -19,7 +19,8 @@ internal static class Anchors
     private static bool IsBoundary(ReadOnlySpan<byte> text, int position)
     {
         var before = position > 0 && CharacterClass.IsIn(Utf8.ReadBefore(text, position, out _), CharacterClass.Word);
-        var after = position < text.Length && CharacterClass.IsIn(Utf8.ReadAt(text, position, out _), CharacterClass.Word);
+        var after =
+            position < text.Length && CharacterClass.IsIn(Utf8.ReadAt(text, position, out _), CharacterClass.Word);
         return before != after;
     }
 }

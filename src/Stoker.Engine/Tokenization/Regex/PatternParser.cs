@@ -81,7 +81,11 @@ internal sealed partial class PatternParser
         for (var stacked = 0; !AtEnd; stacked++)
         {
             if (ParseCounts(out var interval) is not var (min, max)) break;
-            if (stacked == MaxStackedRepeats) throw Error($"more than {MaxStackedRepeats} repetitions of one thing are not supported");
+            if (stacked == MaxStackedRepeats)
+            {
+                throw Error($"more than {MaxStackedRepeats} repetitions of one thing are not supported");
+            }
+
             var kind = RepeatKind.Greedy;
             if (Accept("?")) kind = RepeatKind.Lazy;
             else if (!interval && Accept("+")) kind = RepeatKind.Possessive; // in this syntax "{1,2}+" repeats the repetition

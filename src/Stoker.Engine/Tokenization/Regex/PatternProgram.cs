@@ -36,7 +36,8 @@ internal sealed class PatternProgram
     public const int MaxInstructions = 10_000;
 
     /// <summary>
-    /// Nodes walked while they are written out: empty groups make no instruction and still cost time, <c>((){9999}){9999}</c>.
+    /// Nodes walked while they are written out: empty groups make no instruction and still cost time,
+    /// <c>((){9999}){9999}</c>.
     /// </summary>
     private const int MaxVisits = 10 * MaxInstructions;
 
@@ -67,7 +68,11 @@ internal sealed class PatternProgram
 
     private void Emit(Node node)
     {
-        if (++_visits > MaxVisits) throw new PatternSyntaxException("the pattern's repetitions are too large to write out");
+        if (++_visits > MaxVisits)
+        {
+            throw new PatternSyntaxException("the pattern's repetitions are too large to write out");
+        }
+
         switch (node)
         {
             case SetNode set:

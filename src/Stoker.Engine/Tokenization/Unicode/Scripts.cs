@@ -9,7 +9,8 @@ internal static class Scripts
     /// <summary>The script of a name as Unicode spells it, in any case; null when there is none.</summary>
     public static byte? Find(string name)
     {
-        var index = Array.FindIndex(ScriptTable.Names, script => script.Equals(name, StringComparison.OrdinalIgnoreCase));
+        var index =
+            Array.FindIndex(ScriptTable.Names, script => script.Equals(name, StringComparison.OrdinalIgnoreCase));
         return index < 0 ? null : (byte)index;
     }
 }

@@ -44,7 +44,8 @@ public sealed class AddedTokenTests
     [Fact]
     public void Normalized_is_the_default_unless_the_token_is_special()
     {
-        var upper = Make().Part("normalizer", """{"type":"Lowercase"}""").Added(256, "<p>").Added(257, "<s>", "special");
+        var upper =
+            Make().Part("normalizer", """{"type":"Lowercase"}""").Added(256, "<p>").Added(257, "<s>", "special");
         Spell(upper, "<P><S>").ShouldBe("[<p>]|<|s|>");
     }
 

@@ -16,7 +16,8 @@ public sealed class BpeModelTests
     [InlineData(false, "ab|c")]
     public void Ignore_merges_takes_a_whole_piece_that_is_in_the_vocabulary(bool ignore, string expected)
     {
-        var tokenizer = new TokenizerJson().Vocabulary("a", "b", "c", "abc").Merges("a b").Option("ignore_merges", ignore).Load();
+        var tokenizer =
+            new TokenizerJson().Vocabulary("a", "b", "c", "abc").Merges("a b").Option("ignore_merges", ignore).Load();
         string.Join('|', tokenizer.Encode("abc", addSpecialTokens: false).Select(tokenizer.Spelling)).ShouldBe(expected);
     }
 

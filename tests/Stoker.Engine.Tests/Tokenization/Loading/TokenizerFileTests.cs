@@ -138,7 +138,8 @@ public sealed class TokenizerFileTests
     [Fact]
     public void Escapes_in_tokens_are_resolved()
     {
-        var tokenizer = Tokenizer.Parse("""{"model":{"vocab":{"\"":0,"\u00e9":1,"\\":2,"\"\u00e9":3},"merges":["\" \u00e9"]}}"""u8);
+        var tokenizer =
+            Tokenizer.Parse("""{"model":{"vocab":{"\"":0,"\u00e9":1,"\\":2,"\"\u00e9":3},"merges":["\" \u00e9"]}}"""u8);
         tokenizer.Encode("\"é\\", addSpecialTokens: false).ShouldBe([3, 2]);
     }
 
