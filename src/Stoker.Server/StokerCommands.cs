@@ -7,12 +7,23 @@ namespace Stoker.Server;
 /// <summary>The verbs of <c>stoker</c>.</summary>
 internal static class StokerCommands
 {
-    public static Task<int> RunAsync(string[] args)
+    /// <summary>As firectl and <c>stoker replica</c> end for a wrong command line.</summary>
+    private const int WrongUsage = 2;
+
+    public static async Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Replica() };
         // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the
         // streams that it waits for. How long a server takes at most is Stoker:Runtime:ShutdownBound.
-        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"stoker: {error.Message}");
+            await Console.Error.WriteLineAsync("See: stoker --help");
+            return WrongUsage;
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
     }
 
     private static Command Serve()
@@ -31,10 +42,11 @@ internal static class StokerCommands
         var data = Data();
         var config =
             new Option<string?>("--config") { Description = "A JSON file of options; see docs/configuration.md" };
+        var newKey = new Option<bool>("--new-admin-key") { Description = "Make a new admin key and revoke the one it replaces: for when it is lost" };
         var leave = new Option<bool>("--leave-replicas") { Description = "On SIGTERM leave the replicas to the next server (an upgrade)" };
         var level = new Option<LogLevel>("--log-level") { Description = "Least severe log line shown", DefaultValueFactory = _ => LogLevel.Information };
         var command =
-            new Command("serve", "Run the platform: API, gateway and controllers") { url, data, config, leave, level };
+            new Command("serve", "Run the platform: API, gateway and controllers") { url, data, config, leave, newKey, level };
         command.SetAction((parsed, cancellation) => ServeCommand.RunAsync(
             new ServerOptions
             {
@@ -42,6 +54,7 @@ internal static class StokerCommands
                 DataDirectory = ServerOptions.DataDirectoryOr(parsed.GetValue(data)),
                 ConfigFile = parsed.GetValue(config),
                 LeaveReplicas = parsed.GetValue(leave),
+                NewAdminKey = parsed.GetValue(newKey),
                 LogLevel = parsed.GetValue(level),
             },
             cancellation));

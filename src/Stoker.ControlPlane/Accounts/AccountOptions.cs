@@ -20,6 +20,12 @@ public sealed class AccountOptions
     [Range(1, 10_000)]
     public int MaxKeysPerUser { get; set; } = 100;
 
+    /// <summary>
+    /// Makes a new admin key at this start and revokes the one it replaces: the way back in when the key is lost.
+    /// <c>stoker serve --new-admin-key</c> sets it; in a file it would do so at every start.
+    /// </summary>
+    public bool NewAdminKey { get; set; }
+
     /// <summary>Users of one account.</summary>
     [Range(1, 100_000)]
     public int MaxUsersPerAccount { get; set; } = 1_000;

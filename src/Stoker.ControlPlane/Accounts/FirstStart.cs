@@ -10,7 +10,8 @@ namespace Stoker.ControlPlane.Accounts;
 /// <remarks>
 /// Safe to be killed at any line: the account's row is written last, and its presence alone says that all is done.
 /// Until then every step finds what an earlier try left and goes on with it: the same key file, the same user, the same
-/// key. Afterwards nothing is made again, so that an admin key which was revoked stays so.
+/// key. Afterwards nothing is made again, so that an admin key which was revoked stays so, unless a new one is
+/// asked for.
 /// </remarks>
 internal sealed class FirstStart(AccountStore store, DataDirectory data, IOptions<AccountOptions> options)
 {
@@ -20,7 +21,13 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        if ((await store.Accounts.ListAsync(null, cancellation)).Items.Count > 0) return;
+        var accounts = (await store.Accounts.ListAsync(null, cancellation)).Items;
+        if (accounts.Count > 0)
+        {
+            if (options.Value.NewAdminKey) await RenewAsync(accounts.First(row => row.Spec.Operator).Name, cancellation);
+            return;
+        }
+
         var account = new AccountName(ResourceId.Parse(options.Value.FirstAccount));
         if (account == AccountName.Library)
         {
@@ -31,6 +38,14 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
         await CreateAdminAsync(account.User(Admin), key, cancellation);
         var spec = new AccountSpec(null, null, Operator: true);
         ThrowUnlessThere((await store.Accounts.CreateAsync(account, spec, NoStatus.Instance, cancellation)).Problem);
+    }
+
+    /// <summary>Whoever can write the data directory owns what is in it, and may let himself in.</summary>
+    private Task RenewAsync(AccountName account, CancellationToken cancellation)
+    {
+        if (File.Exists(data.AdminKey)) _ = ReadKeyFile(data.AdminKey); // not ours: somebody's file is not overwritten
+        File.Delete(data.AdminKey);
+        return CreateAdminAsync(account.User(Admin), ReadOrCreateKeyFile(data.AdminKey), cancellation);
     }
 
     private async Task CreateAdminAsync(UserName admin, string key, CancellationToken cancellation)

@@ -62,6 +62,11 @@ internal static class ServerHost
     private static IEnumerable<KeyValuePair<string, string?>> Settings(ServerOptions options)
     {
         yield return new($"{StorageOptions.Section}:{nameof(StorageOptions.DataDirectory)}", options.DataDirectory);
+        if (options.NewAdminKey)
+        {
+            yield return new($"{AccountOptions.Section}:{nameof(AccountOptions.NewAdminKey)}", "true");
+        }
+
         if (options.LeaveReplicas)
         {
             yield return new($"{LocalRuntimeOptions.Section}:{nameof(LocalRuntimeOptions.LeaveReplicas)}", "true");

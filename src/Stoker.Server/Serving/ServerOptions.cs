@@ -24,6 +24,9 @@ internal sealed record ServerOptions
     /// </summary>
     public bool LeaveReplicas { get; init; }
 
+    /// <summary>The way back in when the admin key is lost.</summary>
+    public bool NewAdminKey { get; init; }
+
     /// <summary>Least severe log line that reaches the terminal.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

@@ -99,6 +99,26 @@ public sealed class FirstStartTests : IDisposable
         (await RingAsync(database)).Find(lost, DateTimeOffset.UnixEpoch).ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // lost altogether
+    public async Task A_new_admin_key_can_be_asked_for_and_replaces_the_old_one(bool isGone)
+    {
+        await using var database = _file.Open();
+        var store = new SqliteResourceStore(database, 1000);
+        await StartAsync(store);
+        var old = (await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).Trim();
+        if (isGone) File.Delete(_file.Data.AdminKey);
+
+        await StartAsync(store, firstAccount: "another", newAdminKey: true);
+
+        (await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).Trim().ShouldNotBe(old);
+        (await AdminAsync(database))!.ShouldSatisfyAllConditions(
+            admin => admin.Account.ToString().ShouldBe("accounts/default"), admin => admin.IsOperator.ShouldBeTrue());
+        (await RingAsync(database)).Find(old, DateTimeOffset.UnixEpoch).ShouldBeNull();
+        (await store.ListAsync("accounts", null, Cancellation)).Items.Count.ShouldBe(1);
+    }
+
     [Fact]
     public async Task A_file_that_is_no_key_of_ours_stops_the_start_and_stays()
     {
@@ -112,10 +132,10 @@ public sealed class FirstStartTests : IDisposable
         (await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).ShouldBe("somebody's notes");
     }
 
-    private Task StartAsync(IResourceStore store, string firstAccount = "default", DataDirectory? data = null)
+    private Task StartAsync(IResourceStore store, string firstAccount = "default", DataDirectory? data = null, bool newAdminKey = false)
     {
-        var accounts = new AccountStore(store);
-        return new FirstStart(accounts, data ?? _file.Data, Options.Create(new AccountOptions { FirstAccount = firstAccount })).RunAsync(Cancellation);
+        var options = new AccountOptions { FirstAccount = firstAccount, NewAdminKey = newAdminKey };
+        return new FirstStart(new AccountStore(store), data ?? _file.Data, Options.Create(options)).RunAsync(Cancellation);
     }
 
     private async Task<Principal?> AdminAsync(SqliteDatabase database, DataDirectory? data = null) =>
