@@ -110,7 +110,7 @@ public class ServerStartTests
     {
         using var sandbox = new Sandbox();
         await using var server = Start(sandbox, "--colour", "red");
-        (await server.ExitAsync()).ShouldBe(1, server.Output);
+        (await server.ExitAsync()).ShouldBe(2, server.Output);
         server.Output.ShouldContain("--colour");
     }
 

@@ -13,7 +13,9 @@ internal sealed class StartException(string message, Exception? inner = null) : 
         OptionsValidationException invalid => new($"a setting is wrong: {string.Join("; ", invalid.Failures).TrimEnd('.')}; docs/configuration.md says what is allowed", error),
         StorageException storage when storage.Message.Contains(options.DataDirectory, StringComparison.Ordinal) => new(storage.Message, error),
         StorageException storage => new($"{storage.Message.TrimEnd('.')}: can {options.DataDirectory} be written, and has its disk room?", error),
-        InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } unread => new($"a setting is wrong: {unread.Message}", error),
+        // The generated binder's exceptions have no type of their own.
+        InvalidOperationException unread when unread.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal) =>
+            new($"a setting is wrong: {unread.Message}", error),
         InvalidDataException { InnerException: { } inner } file when options.ConfigFile is not null => new($"{file.Message.TrimEnd('.')}: {inner.Message}", file),
         InvalidDataException data => new(data.Message, error),
         UnauthorizedAccessException denied => new($"{denied.Message}; choose a data directory of your own with --data (now {options.DataDirectory})", error),
