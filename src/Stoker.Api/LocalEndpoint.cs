@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Stoker.Api;
@@ -25,6 +26,20 @@ public sealed record LocalEndpoint(string Url, int Pid, string KeyFile)
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Whether the server's process is there; a file that a killed server left is stale.</summary>
+    public bool IsServerAlive()
+    {
+        try
+        {
+            using var process = Process.GetProcessById(Pid);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
         }
     }
 

@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Firectl.Output;
 using Stoker.Api.Names;
-using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 
 namespace Firectl.Accounts;
@@ -35,7 +33,7 @@ internal static class ApiKeyVerbs
         command.Options.Add(expire);
         return async (invocation, cancellation) =>
         {
-            var body = new CreateApiKeyRequest(new ApiKeyResource { DisplayName = invocation.Value(keyName), ExpireTime = Time(invocation.Value(expire)) });
+            var body = new CreateApiKeyRequest(new ApiKeyResource { DisplayName = invocation.Value(keyName), ExpireTime = ExpireTime.Parse(invocation.Value(expire)) });
             var path = $"v1/{await UserAsync(invocation, user, cancellation)}/apiKeys";
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, ServerConnection.Type<CreateApiKeyRequest>());
             var created = await invocation.Server.SendAsync(
@@ -82,10 +80,4 @@ internal static class ApiKeyVerbs
         var typed = invocation.Value(option) ?? (await invocation.Server.WhoAmIAsync(cancellation)).User;
         return await invocation.NameAsync<UserName>(typed, UserName.Collection, cancellation);
     }
-
-    private static DateTimeOffset? Time(string? text) => text is null
-        ? null
-        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
-            ? time
-            : throw new ProblemException(Problem.InvalidArgument($"--expire-time takes YYYY-MM-DD[ HH:MM:SS] in UTC, was '{text}'"));
 }

@@ -34,7 +34,7 @@ internal static class CreateDeployment
                 flags.Over(Read(invocation.Value(file)), invocation) with { BaseModel = invocation.Value(model) };
             if (invocation.Value(region) is { } chosen) body = body with { Placement = new() { Region = WireRegion(chosen) } };
             if (invocation.Value(multiRegion) is { } group) body = body with { Placement = (body.Placement ?? new()) with { MultiRegion = WireRegion(group) } };
-            if (invocation.Value(expire) is { } time) body = body with { ExpireTime = Time(time) };
+            if (invocation.Value(expire) is { } time) body = body with { ExpireTime = ExpireTime.Parse(time) };
 
             var path = $"v1/{await invocation.AccountAsync(cancellation)}/deployments" + Query(
                 ("deploymentId", invocation.Value(id)),
@@ -85,11 +85,6 @@ internal static class CreateDeployment
     }
 
     private static string WireRegion(string typed) => typed.ToUpperInvariant().Replace('-', '_');
-
-    private static DateTimeOffset Time(string text) => DateTimeOffset.TryParse(
-        text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time)
-        ? time
-        : throw new ProblemException(Problem.InvalidArgument($"--expire-time takes YYYY-MM-DD[ HH:MM:SS] in UTC, was '{text}'"));
 
     private static string Query(params (string Name, string? Value)[] parameters)
     {

@@ -6,14 +6,9 @@ using Stoker.Api.Time;
 
 namespace Firectl.Deployments;
 
-/// <summary>
-/// The flags of a deployment's own fields, shared by create and update; what is given becomes the body, and for an
-/// update the mask.
-/// </summary>
-internal sealed class DeploymentFlags
+/// <summary>The flags of a deployment's own fields.</summary>
+internal sealed class DeploymentFlags : FieldFlags
 {
-    private readonly List<(Option Option, string Path)> _paths = [];
-
     private readonly Option<string?> _displayName, _description, _acceleratorType, _precision, _draftModel, _directRouteType, _shape, _template, _cluster;
     private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable;
     private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
@@ -49,15 +44,6 @@ internal sealed class DeploymentFlags
         _cluster = Text("--cluster-id", "cluster", "A cluster of your own");
         _maxRevocable = Number("--max-with-revocable-replica-count", "max_with_revocable_replica_count", "Replicas at most, revocable capacity included");
     }
-
-    public void AddTo(Command command)
-    {
-        foreach (var (option, _) in _paths) command.Options.Add(option);
-    }
-
-    /// <summary>The update mask: the paths of the flags that were given.</summary>
-    public string Mask(Invocation invocation) =>
-        string.Join(',', _paths.Where(item => invocation.IsGiven(item.Option)).Select(item => item.Path));
 
     /// <summary>What was given, over a base (a file's content, or nothing).</summary>
     public DeploymentResource Over(DeploymentResource under, Invocation invocation) => under with
@@ -133,22 +119,6 @@ internal sealed class DeploymentFlags
         return targets;
     }
 
-    private Option<string?> Text(string name, string path, string description) =>
-        Add(new Option<string?>(name) { Description = description }, path);
-
-    private Option<int> Number(string name, string path, string description) =>
-        Add(new Option<int>(name) { Description = description }, path);
-
-    private Option<bool> Flag(string name, string path, string description) =>
-        Add(new Option<bool>(name) { Description = description }, path);
-
     private Option<TimeSpan> Window(string name, string field, string description) =>
         Add(Durations.Option(name, description), $"autoscaling_policy.{field}");
-
-    private TOption Add<TOption>(TOption option, string path)
-        where TOption : Option
-    {
-        _paths.Add((option, path));
-        return option;
-    }
 }

@@ -3,35 +3,26 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Models;
 
-/// <summary>The flags of a model's own fields, shared by create and update.</summary>
-internal sealed class ModelFlags
+/// <summary>The flags of a model's own fields.</summary>
+internal sealed class ModelFlags : FieldFlags
 {
-    private readonly List<(Option Option, string Path)> _paths = [];
     private readonly Option<string?> _displayName, _description, _github, _huggingFace, _draft;
     private readonly Option<int> _draftTokens, _context;
     private readonly Option<bool> _public, _images, _tools;
 
     public ModelFlags()
     {
-        _displayName = Add(new Option<string?>("--display-name") { Description = "A name for people" }, "display_name");
-        _description = Add(new Option<string?>("--description") { Description = "What it is" }, "description");
-        _github = Add(new Option<string?>("--github-url") { Description = "Its source repository" }, "github_url");
-        _huggingFace = Add(new Option<string?>("--hugging-face-url") { Description = "Its page" }, "hugging_face_url");
-        _draft = Add(new Option<string?>("--default-draft-model") { Description = "The model that drafts for it by default" }, "default_draft_model");
-        _draftTokens = Add(new Option<int>("--default-draft-token-count") { Description = "Tokens drafted at a time" }, "default_draft_token_count");
-        _context = Add(new Option<int>("--context-length") { Description = "The longest context it is served with" }, "context_length");
-        _public = Add(new Option<bool>("--public") { Description = "Seen by every account; for models of the library alone" }, "public");
-        _images = Add(new Option<bool>("--supports-image-input") { Description = "It takes images" }, "supports_image_input");
-        _tools = Add(new Option<bool>("--supports-tools") { Description = "It was trained to call tools" }, "supports_tools");
+        _displayName = Text("--display-name", "display_name", "A name for people");
+        _description = Text("--description", "description", "What it is");
+        _github = Text("--github-url", "github_url", "Its source repository");
+        _huggingFace = Text("--hugging-face-url", "hugging_face_url", "Its page");
+        _draft = Text("--default-draft-model", "default_draft_model", "The model that drafts for it by default");
+        _draftTokens = Number("--default-draft-token-count", "default_draft_token_count", "Tokens drafted at a time");
+        _context = Number("--context-length", "context_length", "The longest context it is served with");
+        _public = Flag("--public", "public", "Seen by every account; for models of the library alone");
+        _images = Flag("--supports-image-input", "supports_image_input", "It takes images");
+        _tools = Flag("--supports-tools", "supports_tools", "It was trained to call tools");
     }
-
-    public void AddTo(Command command)
-    {
-        foreach (var (option, _) in _paths) command.Options.Add(option);
-    }
-
-    public string Mask(Invocation invocation) =>
-        string.Join(',', _paths.Where(item => invocation.IsGiven(item.Option)).Select(item => item.Path));
 
     public ModelResource Over(ModelResource under, Invocation invocation) => under with
     {
@@ -46,11 +37,4 @@ internal sealed class ModelFlags
         SupportsImageInput = invocation.Given(_images) ?? under.SupportsImageInput,
         SupportsTools = invocation.Given(_tools) ?? under.SupportsTools,
     };
-
-    private TOption Add<TOption>(TOption option, string path)
-        where TOption : Option
-    {
-        _paths.Add((option, path));
-        return option;
-    }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Stoker.Api;
 using Stoker.Api.Problems;
 
@@ -88,20 +87,7 @@ internal sealed record ClientSettings(Uri BaseUrl, string ApiKey, string? Accoun
     }
 
     private static LocalEndpoint? LocalServer(string home) =>
-        LocalEndpoint.Read(home) is { } endpoint && IsAlive(endpoint.Pid) ? endpoint : null;
-
-    private static bool IsAlive(int pid)
-    {
-        try
-        {
-            using var process = Process.GetProcessById(pid);
-            return !process.HasExited;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
-    }
+        LocalEndpoint.Read(home) is { } endpoint && endpoint.IsServerAlive() ? endpoint : null;
 
     private static bool SameAddress(string? stored, Uri address) =>
         Uri.TryCreate(stored, UriKind.Absolute, out var url)

@@ -37,26 +37,13 @@ internal sealed partial class EndpointFile
         if (LocalEndpoint.Read(ServerOptions.Home)?.Pid != Environment.ProcessId) return;
         try
         {
-            if (_displaced is not null && _displaced.Pid != Environment.ProcessId && IsAlive(_displaced.Pid)) _displaced.Write(ServerOptions.Home);
+            if (_displaced is not null && _displaced.Pid != Environment.ProcessId && _displaced.IsServerAlive()) _displaced.Write(ServerOptions.Home);
             else File.Delete(LocalEndpoint.PathIn(ServerOptions.Home));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // A stale file does no harm: readers look whether its process lives.
             Debug.WriteLine(error.Message);
-        }
-    }
-
-    private static bool IsAlive(int pid)
-    {
-        try
-        {
-            using var process = Process.GetProcessById(pid);
-            return !process.HasExited;
-        }
-        catch (ArgumentException)
-        {
-            return false;
         }
     }
 
