@@ -12,18 +12,8 @@ internal static class Logprobs
     /// <summary>ln of the sum of exp of all logits; NaN counts as never.</summary>
     public static double LogSumExp(ReadOnlySpan<float> logits)
     {
-        var highest = float.NegativeInfinity;
-        foreach (var logit in logits)
-        {
-            if (logit > highest) highest = logit;
-        }
-        if (float.IsInfinity(highest)) return highest;
-        var sum = 0.0;
-        foreach (var logit in logits)
-        {
-            if (!float.IsNaN(logit)) sum += Math.Exp((double)logit - highest);
-        }
-        return highest + Math.Log(sum);
+        var highest = RowMath.Max(logits);
+        return float.IsInfinity(highest) ? highest : highest + Math.Log(RowMath.TotalWeight(logits, highest, temperature: 1));
     }
 
     public static double Of(float logit, double logSumExp)
@@ -36,11 +26,10 @@ internal static class Logprobs
     public static (int Id, double Logprob)[] Top(ReadOnlySpan<float> logits, double logSumExp, int count, SamplingScratch scratch)
     {
         if (count == 0) return [];
-        scratch.Heap.Fill(logits, scratch.Logits);
-        var top = new (int, double)[Math.Min(count, scratch.Heap.Count)];
+        var top = new (int, double)[HighestTokens.Take(logits, count, scratch)];
         for (var index = 0; index < top.Length; index++)
         {
-            var id = scratch.Heap.Take();
+            var id = HighestTokens.Id(scratch.Keys[index]);
             top[index] = (id, Of(logits[id], logSumExp));
         }
         return top;

@@ -15,6 +15,9 @@ namespace Stoker.Engine.Sampling;
 /// </remarks>
 internal sealed class TokenSampler
 {
+    /// <summary>The nucleus of a usual row at top_p 0.9 has some tens of tokens; collecting 256 costs one pass.</summary>
+    private const int FirstNucleus = 256;
+
     private readonly SamplingSettings _settings;
     private readonly int _choice;
     private readonly Dictionary<int, int> _outputCounts = []; // stays empty without penalties
@@ -27,24 +30,36 @@ internal sealed class TokenSampler
         foreach (var id in prompt) _promptTokens.Add(id);
     }
 
-    /// <param name="logits">The row, of the tokens that the tokenizer knows; changed.</param>
+    /// <param name="logits">The row, of the tokens that the tokenizer knows; only read.</param>
     /// <param name="position">Of the token to draw.</param>
     /// <param name="masked">Tokens that must not be drawn.</param>
-    public int Choose(Span<float> logits, int position, ReadOnlySpan<int> masked, SamplingScratch scratch)
+    public int Choose(ReadOnlySpan<float> logits, int position, ReadOnlySpan<int> masked, SamplingScratch scratch)
     {
-        Penalise(logits);
-        foreach (var (id, bias) in _settings.LogitBias) logits[id] += (float)bias;
-        foreach (var id in masked) logits[id] = float.NegativeInfinity;
-        var token = _settings.Temperature == 0 ? Highest(logits) : Draw(logits, position, scratch);
-        return token >= 0 && float.IsFinite(logits[token])
-            ? token
-            : throw new InvalidOperationException("No token can be chosen: every logit is masked, infinite or not a number.");
+        var row = Adjust(logits, masked, scratch);
+        var highest = RowMath.Highest(row);
+        if (highest < 0 || !float.IsFinite(row[highest]))
+        {
+            throw new InvalidOperationException("No token can be chosen: every logit is masked, infinite or not a number.");
+        }
+        return _settings.Temperature == 0 ? highest : Draw(row, row[highest], position, scratch);
     }
 
     /// <summary>The token is now part of the output.</summary>
     public void Observe(int token)
     {
         if (_settings.HasPenalties) _outputCounts[token] = _outputCounts.GetValueOrDefault(token) + 1;
+    }
+
+    /// <summary>The row itself where nothing changes it, which saves copying half a megabyte.</summary>
+    private ReadOnlySpan<float> Adjust(ReadOnlySpan<float> logits, ReadOnlySpan<int> masked, SamplingScratch scratch)
+    {
+        if (!_settings.HasPenalties && _settings.LogitBias.Length == 0 && masked.IsEmpty) return logits;
+        var row = scratch.Logits.AsSpan(0, logits.Length);
+        logits.CopyTo(row);
+        Penalise(row);
+        foreach (var (id, bias) in _settings.LogitBias) row[id] += (float)bias;
+        foreach (var id in masked) row[id] = float.NegativeInfinity;
+        return row;
     }
 
     private void Penalise(Span<float> logits)
@@ -64,108 +79,103 @@ internal sealed class TokenSampler
 
     private static float Repeated(float logit, float penalty) => logit > 0 ? logit / penalty : logit * penalty;
 
-    private static int Highest(ReadOnlySpan<float> logits)
+    private int Draw(ReadOnlySpan<float> row, float highest, int position, SamplingScratch scratch)
     {
-        var best = -1;
-        for (var id = 0; id < logits.Length; id++)
-        {
-            if (logits[id] > float.NegativeInfinity && (best < 0 || logits[id] > logits[best])) best = id;
-        }
-        return best;
-    }
-
-    private int Draw(ReadOnlySpan<float> logits, int position, SamplingScratch scratch)
-    {
-        var highest = Highest(logits);
-        if (highest < 0 || float.IsInfinity(logits[highest])) return -1;
         var uniform = Philox.Uniform(_settings.Seed, _choice, position);
-        var count = _settings.TopK == 0 && _settings.TopP == 1
-            ? WeighAll(logits, logits[highest], scratch)
-            : WeighHighest(logits, logits[highest], scratch);
-        return Pick(scratch, count, uniform);
-    }
-
-    // Without top_k and top_p no order is needed: one pass in id order.
-    private int WeighAll(ReadOnlySpan<float> logits, float highest, SamplingScratch scratch)
-    {
-        var count = 0;
-        for (var id = 0; id < logits.Length; id++)
-        {
-            if (!(logits[id] > float.NegativeInfinity)) continue;
-            var weight = Weight(logits[id], highest);
-            if (weight < _settings.MinP) continue;
-            (scratch.Ids[count], scratch.Weights[count]) = (id, weight);
-            count++;
-        }
-        return count;
-    }
-
-    private int WeighHighest(ReadOnlySpan<float> logits, float highest, SamplingScratch scratch)
-    {
-        scratch.Heap.Fill(logits, scratch.Logits);
-        var count = _settings.TopK > 0
-            ? Nucleus(TakeHighest(logits, highest, scratch), scratch)
-            : TakeNucleus(logits, highest, scratch);
+        if (_settings.TopK == 0 && _settings.TopP == 1) return DrawFromAll(row, highest, uniform, scratch);
+        var count = _settings.TopK > 0 ? TakeHighest(row, highest, scratch) : TakeNucleus(row, highest, scratch);
         while (count > 1 && scratch.Weights[count - 1] < _settings.MinP) count--; // the most likely token's weight is 1
-        return count;
-    }
-
-    private int TakeHighest(ReadOnlySpan<float> logits, float highest, SamplingScratch scratch)
-    {
-        var count = Math.Min(_settings.TopK, scratch.Heap.Count);
-        for (var index = 0; index < count; index++) TakeOne(index, logits, highest, scratch);
-        return count;
-    }
-
-    private int TakeNucleus(ReadOnlySpan<float> logits, float highest, SamplingScratch scratch)
-    {
-        var wanted = _settings.TopP * TotalWeight(logits, highest);
-        var (count, sum) = (0, 0.0);
-        while (scratch.Heap.Count > 0 && (count == 0 || sum < wanted)) sum += TakeOne(count++, logits, highest, scratch);
-        return count;
-    }
-
-    private double TakeOne(int index, ReadOnlySpan<float> logits, float highest, SamplingScratch scratch)
-    {
-        var id = scratch.Heap.Take();
-        scratch.Ids[index] = id;
-        return scratch.Weights[index] = Weight(logits[id], highest);
-    }
-
-    private double TotalWeight(ReadOnlySpan<float> logits, float highest)
-    {
-        var sum = 0.0;
-        foreach (var logit in logits)
-        {
-            if (logit > float.NegativeInfinity) sum += Weight(logit, highest);
-        }
-        return sum;
-    }
-
-    /// <summary>The fewest of the top_k tokens that hold top_p of their sum.</summary>
-    private int Nucleus(int most, SamplingScratch scratch)
-    {
-        if (_settings.TopP == 1) return most;
-        var weights = scratch.Weights.AsSpan(0, most);
+        var weights = scratch.Weights.AsSpan(0, count);
         var total = 0.0;
         foreach (var weight in weights) total += weight;
-        var (count, sum) = (0, 0.0);
-        while (count < most && (count == 0 || sum < _settings.TopP * total)) sum += weights[count++];
-        return count;
+        return HighestTokens.Id(scratch.Keys[Walk(weights, uniform * total)]);
     }
 
-    private static int Pick(SamplingScratch scratch, int count, double uniform)
+    /// <summary>Without top_k and top_p no order is needed: tokens in id order, by the sums of their blocks.</summary>
+    private int DrawFromAll(ReadOnlySpan<float> row, float highest, double uniform, SamplingScratch scratch)
     {
+        Span<double> weights = stackalloc double[RowMath.BlockLength];
+        var sums = scratch.Weights.AsSpan(0, (row.Length + RowMath.BlockLength - 1) / RowMath.BlockLength);
         var total = 0.0;
-        for (var index = 0; index < count; index++) total += scratch.Weights[index];
+        for (var block = 0; block < sums.Length; block++) total += sums[block] = RowMath.Sum(WeighBlock(row, block, highest, weights));
         var left = uniform * total;
-        for (var index = 0; index < count - 1; index++)
-        {
-            left -= scratch.Weights[index];
-            if (left < 0) return scratch.Ids[index];
-        }
-        return scratch.Ids[count - 1];
+        var chosen = Walk(sums, ref left);
+        return (chosen * RowMath.BlockLength) + Walk(WeighBlock(row, chosen, highest, weights), left);
     }
 
-    private double Weight(float logit, float highest) => Math.Exp(((double)logit - highest) / _settings.Temperature);
+    private ReadOnlySpan<double> WeighBlock(ReadOnlySpan<float> row, int block, float highest, Span<double> weights)
+    {
+        var start = block * RowMath.BlockLength;
+        var logits = row[start..Math.Min(start + RowMath.BlockLength, row.Length)];
+        weights = weights[..logits.Length];
+        RowMath.Weigh(logits, highest, _settings.Temperature, weights);
+        if (_settings.MinP > 0) RowMath.DropBelow(weights, _settings.MinP);
+        return weights;
+    }
+
+    private int TakeHighest(ReadOnlySpan<float> row, float highest, SamplingScratch scratch)
+    {
+        var count = HighestTokens.Take(row, _settings.TopK, scratch);
+        WeighKeys(row, highest, count, scratch);
+        if (_settings.TopP == 1) return count;
+        var total = 0.0;
+        foreach (var weight in scratch.Weights.AsSpan(0, count)) total += weight;
+        return Nucleus(scratch.Weights.AsSpan(0, count), _settings.TopP * total) ?? count;
+    }
+
+    /// <summary>The fewest of all tokens that hold top_p: mostly among a few hundred, and if not, never among those that
+    /// could all be left out together.</summary>
+    private int TakeNucleus(ReadOnlySpan<float> row, float highest, SamplingScratch scratch)
+    {
+        var total = RowMath.TotalWeight(row, highest, _settings.Temperature);
+        var wanted = _settings.TopP * total;
+        var count = HighestTokens.Take(row, FirstNucleus, scratch);
+        WeighKeys(row, highest, count, scratch);
+        if (Nucleus(scratch.Weights.AsSpan(0, count), wanted) is { } nucleus) return nucleus;
+
+        // Tokens below this weight sum up to less than half of what the nucleus leaves out. Half, for the rounding.
+        var least = (total - wanted) / (2.0 * row.Length);
+        count = HighestTokens.TakeAbove(row, (float)(highest + (_settings.Temperature * Math.Log(least))), scratch);
+        WeighKeys(row, highest, count, scratch);
+        return Nucleus(scratch.Weights.AsSpan(0, count), wanted) ?? count;
+    }
+
+    private void WeighKeys(ReadOnlySpan<float> row, float highest, int count, SamplingScratch scratch)
+    {
+        Span<float> logits = stackalloc float[RowMath.BlockLength];
+        for (var start = 0; start < count; start += RowMath.BlockLength)
+        {
+            var block = logits[..Math.Min(RowMath.BlockLength, count - start)];
+            for (var index = 0; index < block.Length; index++) block[index] = row[HighestTokens.Id(scratch.Keys[start + index])];
+            RowMath.Weigh(block, highest, _settings.Temperature, scratch.Weights.AsSpan(start, block.Length));
+        }
+    }
+
+    /// <summary>How many of the weights, from the front and at least one, reach the sum; null when all do not.</summary>
+    private static int? Nucleus(ReadOnlySpan<double> weights, double wanted)
+    {
+        var sum = 0.0;
+        for (var index = 0; index < weights.Length; index++)
+        {
+            sum += weights[index];
+            if (sum >= wanted) return index + 1;
+        }
+        return null;
+    }
+
+    private static int Walk(ReadOnlySpan<double> weights, double left) => Walk(weights, ref left);
+
+    /// <summary>The entry in whose share of the sum <paramref name="left"/> lies; what of it is left goes back.</summary>
+    private static int Walk(ReadOnlySpan<double> weights, ref double left)
+    {
+        var last = 0;
+        for (var index = 0; index < weights.Length; index++)
+        {
+            if (left < weights[index]) return index;
+            left -= weights[index];
+            if (weights[index] > 0) last = index;
+        }
+        left = weights[last]; // rounding led past the end: the last one that can come
+        return last;
+    }
 }

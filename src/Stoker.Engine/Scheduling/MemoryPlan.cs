@@ -1,4 +1,5 @@
 using Stoker.Engine.Models;
+using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -32,8 +33,7 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
 
     private static long StepBytesOf(StepLimits limits, ModelShape shape)
     {
-        // A row of logits in float32; for sampling, a copy, ids, a heap and weights of one row.
-        var logitBytes = ((4L * limits.LogitRows) + 4 + 4 + 4 + 8) * shape.VocabularySize;
+        var logitBytes = ((sizeof(float) * (long)limits.LogitRows) + SamplingScratch.BytesPerToken) * shape.VocabularySize;
         return logitBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
     }
 

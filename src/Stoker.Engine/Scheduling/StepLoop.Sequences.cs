@@ -47,14 +47,13 @@ internal sealed partial class StepLoop
         Send(sequence.Request, sequence.Text.Echo(echo));
     }
 
-    private GeneratedToken Draw(Sequence sequence, Span<float> logits)
+    private GeneratedToken Draw(Sequence sequence, ReadOnlySpan<float> logits)
     {
         var request = sequence.Request;
         var sum = request.Source.Logprobs is null ? 0 : Logprobs.LogSumExp(logits);
         var top = request.Source.Logprobs is { } count ? Top(logits, sum, count) : null;
-        logits.CopyTo(_scratch.Logits); // the sampler changes the row, the value of the chosen token is of the raw one
         var masked = sequence.Generated < request.Source.MinTokens ? request.EndTokens : [];
-        var id = sequence.Sampler.Choose(_scratch.Logits, sequence.TokenCount, masked, _scratch);
+        var id = sequence.Sampler.Choose(logits, sequence.TokenCount, masked, _scratch);
         sequence.Sampler.Observe(id);
         double? logprob = request.Source.Logprobs is null ? null : Logprobs.Of(logits[id], sum);
         return ChoiceText.Token(id, _decoder.TokenBytes(id), logprob, top);

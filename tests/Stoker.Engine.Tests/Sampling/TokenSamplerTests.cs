@@ -1,3 +1,5 @@
+using FsCheck;
+using FsCheck.Fluent;
 using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Tests.Sampling;
@@ -156,6 +158,53 @@ public sealed class TokenSamplerTests
         Enumerable.Range(0, 50).Select(position => Choose(New(new() { Seed = 5 }, choice: 1), Logits, position)).ShouldNotBe(draws);
     }
 
+    /// <summary>Options: any mix of temperature, top_k, top_p and min_p, on rows that are flat, steep or full of ties.</summary>
+    [Fact]
+    public void A_choice_is_that_of_the_plain_rules() => Prop.ForAll<int>(seed =>
+    {
+        var random = new Random(seed);
+        var logits = RandomRow(random, length: 1 + random.Next(random.Next(2) == 0 ? 60 : 4000));
+        var options = new SamplingOptions
+        {
+            Seed = seed,
+            Temperature = random.Next(5) == 0 ? 0 : 0.05 + (random.NextDouble() * 1.9),
+            TopK = random.Next(2) == 0 ? 0 : 1 + random.Next(2 * logits.Length),
+            TopP = random.Next(2) == 0 ? 1 : 1 - (random.NextDouble() * random.NextDouble()),
+            MinP = random.Next(3) == 0 ? random.NextDouble() * random.NextDouble() : 0,
+        };
+        var settings = SamplingSettings.From(options.Over(SamplingOptions.ApiDefaults), logits.Length, () => 1);
+        var (sampler, scratch) = (new TokenSampler(settings, 2, []), new SamplingScratch(logits.Length));
+        for (var position = 0; position < 20; position++)
+        {
+            var (plain, margin) = PlainSampler.Choose(logits, settings, 2, position);
+            if (margin < 1e-9) continue; // rounding may tip it
+            sampler.Choose(logits, position, [], scratch).ShouldBe(plain, $"seed {seed}, position {position}, {options}");
+        }
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Choosing_allocates_nothing_and_leaves_the_row_as_it_is()
+    {
+        var logits = RandomRow(new(1), 5000);
+        var scratch = new SamplingScratch(logits.Length);
+        TokenSampler[] samplers =
+        [
+            .. new SamplingOptions[]
+            {
+                new() { Temperature = 0 }, new(), new() { TopK = 40 }, new() { TopP = 0.9 }, new() { TopP = 0.999 }, new() { MinP = 0.1 },
+                new() { LogitBias = new Dictionary<int, double> { [3] = 100 } },
+            }.Select(options => New(options)),
+        ];
+        float[] before = [.. logits];
+        for (var round = 0; round < 2; round++)
+        {
+            var allocated = GC.GetAllocatedBytesForCurrentThread();
+            foreach (var sampler in samplers) sampler.Choose(logits, round, [], scratch);
+            if (round > 0) (GC.GetAllocatedBytesForCurrentThread() - allocated).ShouldBe(0);
+        }
+        logits.AsSpan().SequenceEqual(before).ShouldBeTrue();
+    }
+
     /// <summary>
     /// Draws at many positions and compares the counts with exact probabilities by their standard deviations.
     /// </summary>
@@ -172,6 +221,18 @@ public sealed class TokenSamplerTests
             var deviation = Math.Sqrt(Draws * expected[id] * (1 - expected[id]));
             Math.Abs(counts[id] - (Draws * expected[id])).ShouldBeLessThanOrEqualTo(4 * deviation, $"token {id} of {string.Join(' ', counts)}");
         }
+    }
+
+    private static float[] RandomRow(Random random, int length)
+    {
+        var (spread, ties) = (random.Next(3) switch { 0 => 0.5, 1 => 8, _ => 40 }, random.Next(3) == 0);
+        var row = new float[length];
+        for (var id = 0; id < length; id++)
+        {
+            var value = (float)((random.NextDouble() - 0.5) * spread);
+            row[id] = id > 0 && random.Next(20) == 0 ? float.NegativeInfinity : ties ? MathF.Round(value) : value;
+        }
+        return row;
     }
 
     private static HashSet<int> Drawn(SamplingOptions options, float[] logits)
