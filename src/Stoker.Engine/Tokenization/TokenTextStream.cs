@@ -39,6 +39,7 @@ public sealed class TokenTextStream
         if (_rules.Bytes == ByteSpelling.Fallback && !_tokenizer.IsByte(id)) DropHeld();
         AppendBytes(_started || !_rules.FirstDiffers ? _tokenizer.TokenBytes(id).Span : _tokenizer.FirstTokenBytes(id));
         _started = true;
+        GC.KeepAlive(_tokenizer); // whose bytes were just read
         return Take();
     }
 

@@ -1,9 +1,14 @@
 using System.Text;
+using Stoker.Engine.Native;
 using Stoker.Engine.Tokenization.Loading;
+using Stoker.Engine.Tokenization.Tables;
 
 namespace Stoker.Engine.Tokenization;
 
-/// <summary>A model's tokenizer, from its tokenizer.json. Immutable and safe to use from many threads.</summary>
+/// <summary>
+/// A model's tokenizer, from its tokenizer.json or from tables that were made of it. Immutable and safe to use from
+/// many threads.
+/// </summary>
 public sealed class Tokenizer
 {
     private readonly TokenizerParts _parts;
@@ -20,6 +25,13 @@ public sealed class Tokenizer
 
     /// <summary>Opens a tokenizer from the text of a tokenizer.json.</summary>
     internal static Tokenizer Parse(ReadOnlySpan<byte> json) => new(TokenizerBuilder.Build(TokenizerFile.Parse(json)));
+
+    /// <summary>Opens a tokenizer from tables that <see cref="TokenizerTables.Write"/> wrote, without copying them.</summary>
+    /// <param name="section">The tables alone, from their first byte to their last; kept alive by the tokenizer.</param>
+    /// <exception cref="ModelLoadException">The section is of another version, cut, or damaged.</exception>
+    internal static Tokenizer FromTables(FixedMemory section) => new(TokenizerBuilder.Build(section));
+
+    internal TokenizerTables Tables => _parts.Tables;
 
     /// <summary>Ids of a text.</summary>
     /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
@@ -50,6 +62,7 @@ public sealed class Tokenizer
         finally
         {
             _parts.States.Return(state);
+            GC.KeepAlive(this); // the tables may lie in a map that goes with its last reader
         }
     }
 
@@ -68,24 +81,45 @@ public sealed class Tokenizer
     /// <summary>
     /// The bytes that one token stands for, which need not be whole characters; empty for an id that does not exist.
     /// </summary>
-    public ReadOnlyMemory<byte> TokenBytes(int id) => _parts.Bytes[id];
+    public ReadOnlyMemory<byte> TokenBytes(int id) => _parts.Values.Memory(id);
 
     /// <summary>Whether the id is an added token marked special, such as an end-of-text token.</summary>
-    public bool IsSpecial(int id) => (uint)id < (uint)_parts.Special.Length && _parts.Special[id];
+    public bool IsSpecial(int id) => Has(id, TokenFlags.Special);
 
     /// <summary>The id of a token by its spelling in the file, or null.</summary>
-    public int? FindToken(string content) =>
-        _parts.Texts.Find(Encoding.UTF8.GetBytes(content)) is >= 0 and var id ? id : null;
+    public int? FindToken(string content)
+    {
+        var id = _parts.Texts.Find(Encoding.UTF8.GetBytes(content));
+        GC.KeepAlive(this);
+        return id >= 0 ? id : null;
+    }
 
     /// <summary>The token as the file spells it; empty for an id that does not exist.</summary>
-    internal string Spelling(int id) => Encoding.UTF8.GetString(_parts.Texts[id]);
+    internal string Spelling(int id)
+    {
+        var text = Encoding.UTF8.GetString(_parts.Texts[id]);
+        GC.KeepAlive(this);
+        return text;
+    }
 
-    internal bool Has(int id) => _parts.Texts.Has(id);
+    internal bool Has(int id) => Has(id, TokenFlags.Present);
 
-    internal bool IsByte(int id) => _parts.Bytes.IsByte(id);
+    internal bool IsByte(int id) => Has(id, TokenFlags.Byte);
 
     /// <summary>The bytes of a token that is the first of an answer.</summary>
-    internal byte[] FirstTokenBytes(int id) => Decoding.TokenBytes.First(_parts.Texts[id], _parts.Rules);
+    internal byte[] FirstTokenBytes(int id)
+    {
+        var bytes = Decoding.TokenValue.First(_parts.Texts[id], _parts.Rules);
+        GC.KeepAlive(this);
+        return bytes;
+    }
+
+    private bool Has(int id, TokenFlags flag)
+    {
+        var has = _parts.Texts.Has(id, flag);
+        GC.KeepAlive(this);
+        return has;
+    }
 
     /// <summary>Step 1: added tokens of the text as given; what lies between them goes on.</summary>
     private void EncodeRaw(EncodeState state, bool parseSpecial)

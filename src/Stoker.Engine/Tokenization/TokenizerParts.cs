@@ -3,20 +3,21 @@ using Stoker.Engine.Tokenization.Bpe;
 using Stoker.Engine.Tokenization.Decoding;
 using Stoker.Engine.Tokenization.Normalizers;
 using Stoker.Engine.Tokenization.Splitting;
+using Stoker.Engine.Tokenization.Tables;
 
 namespace Stoker.Engine.Tokenization;
 
 /// <summary>What a tokenizer is made of, all of it immutable but the pool of states.</summary>
 internal sealed record TokenizerParts
 {
+    /// <summary>All that is large; the other parts are views of it, or small.</summary>
+    public required TokenizerTables Tables { get; init; }
+
     /// <summary>Tokens as the file spells them.</summary>
     public required TokenTable Texts { get; init; }
 
-    /// <summary>The bytes that tokens stand for.</summary>
-    public required TokenBytes Bytes { get; init; }
-
-    /// <summary>By id.</summary>
-    public required bool[] Special { get; init; }
+    /// <summary>The bytes that tokens stand for in an answer.</summary>
+    public required TokenStrings Values { get; init; }
 
     /// <summary>Added tokens that are looked for in the text as given.</summary>
     public required AddedTokenMatcher Raw { get; init; }

@@ -1,18 +1,18 @@
 namespace Stoker.Engine.Tokenization.Bpe;
 
 /// <summary>The BPE model: from a piece of text (UTF-8) to ids. Immutable.</summary>
-/// <param name="findPiece">Id of a whole piece, or -1; null when pieces are always merged (<c>ignore_merges</c> is
-/// false).</param>
+/// <param name="key">Of the tables' hash, which the piece cache goes by too.</param>
+/// <param name="pieces">Finds a whole piece; null when pieces are always merged (<c>ignore_merges</c> is false).</param>
 /// <param name="symbols">The ids before the first merge.</param>
 /// <param name="merges">The merges.</param>
-internal sealed class BpeModel(Func<ReadOnlySpan<byte>, int>? findPiece, Symbols symbols, MergeTable merges)
+internal sealed class BpeModel(ulong key, TokenTable? pieces, Symbols symbols, MergeTable merges)
 {
     public void Encode(ReadOnlySpan<byte> piece, EncodeState state)
     {
         var cached = piece.Length <= PieceCache.MaxBytes;
-        var hash = cached ? ByteHash.Of(piece) : 0;
+        var hash = cached || pieces is not null ? ByteHash.Of(key, piece) : 0;
         if (cached && state.Cache.TryGet(piece, hash, state.Ids)) return;
-        var whole = findPiece is null ? -1 : findPiece(piece);
+        var whole = pieces is null ? -1 : pieces.FindPiece(piece, hash);
         if (whole >= 0) Finish(piece, hash, [whole], state);
         else Finish(piece, hash, Merge(piece, state.Merging), state);
     }

@@ -1,20 +1,19 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Security.Cryptography;
 
 namespace Stoker.Engine.Tokenization.Bpe;
 
 /// <summary>
-/// A fast hash of short byte strings, keyed per process so that nobody can prepare text whose pieces all collide.
+/// A fast hash of short byte strings and of pairs of ids, keyed so that nobody can prepare a vocabulary whose entries
+/// all collide. Written tables hold its values: a change of it is a new version of the tables.
 /// </summary>
 internal static class ByteHash
 {
     private const ulong Multiplier = 0x9E3779B97F4A7C15;
-    private static readonly ulong Key = BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(8));
 
-    public static uint Of(ReadOnlySpan<byte> bytes)
+    public static uint Of(ulong key, ReadOnlySpan<byte> bytes)
     {
-        var hash = Key ^ (ulong)bytes.Length;
+        var hash = key ^ (ulong)bytes.Length;
         while (bytes.Length >= 8)
         {
             hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(bytes));
@@ -26,7 +25,7 @@ internal static class ByteHash
         return (uint)(Mix(Mix(hash ^ tail)) >> 32);
     }
 
-    public static uint Of(int left, int right) => (uint)(Mix(Key ^ (((ulong)(uint)left << 32) | (uint)right)) >> 32);
+    public static uint Of(ulong key, int left, int right) => (uint)(Mix(key ^ (((ulong)(uint)left << 32) | (uint)right)) >> 32);
 
     private static ulong Mix(ulong value)
     {

@@ -1,3 +1,4 @@
+using Stoker.Engine.Native;
 using Stoker.Engine.Tokenization.Unicode;
 
 namespace Stoker.Engine.Tokenization.Bpe;
@@ -13,7 +14,7 @@ internal abstract class Symbols
 /// Byte-level vocabularies: every byte has an id. A byte that has none becomes the unknown token, or nothing when there
 /// is no such token.
 /// </summary>
-internal sealed class ByteSymbols(int[] byteIds, int unknownId, bool fuseUnknown) : Symbols
+internal sealed class ByteSymbols(FlatArray<int> byteIds, int unknownId, bool fuseUnknown) : Symbols
 {
     public override int Fill(ReadOnlySpan<byte> piece, Span<int> ids)
     {
@@ -34,7 +35,11 @@ internal sealed class ByteSymbols(int[] byteIds, int unknownId, bool fuseUnknown
 /// Character vocabularies. A character without an id becomes its bytes as <c>&lt;0xNN&gt;</c> tokens when all of them
 /// exist, else the unknown token, else nothing.
 /// </summary>
-internal sealed class CharacterSymbols(Func<ReadOnlySpan<byte>, int> find, int[]? fallbackIds, int unknownId, bool fuseUnknown) : Symbols
+/// <param name="table">Finds characters.</param>
+/// <param name="fallbackIds">By byte; empty without byte fallback.</param>
+/// <param name="unknownId">The unknown token, or -1.</param>
+/// <param name="fuseUnknown">Neighbouring unknown characters are one token.</param>
+internal sealed class CharacterSymbols(TokenTable table, FlatArray<int> fallbackIds, int unknownId, bool fuseUnknown) : Symbols
 {
     public override int Fill(ReadOnlySpan<byte> piece, Span<int> ids)
     {
@@ -44,10 +49,10 @@ internal sealed class CharacterSymbols(Func<ReadOnlySpan<byte>, int> find, int[]
             Utf8.ReadAt(piece, position, out var length);
             var character = piece.Slice(position, length);
             position += length;
-            var id = find(character);
+            var id = table.FindPiece(character, ByteHash.Of(table.Key, character));
             if (id < 0 && HasFallback(character))
             {
-                foreach (var value in character) ids[count++] = fallbackIds![value];
+                foreach (var value in character) ids[count++] = fallbackIds[value];
                 afterUnknown = false;
                 continue;
             }
@@ -62,7 +67,7 @@ internal sealed class CharacterSymbols(Func<ReadOnlySpan<byte>, int> find, int[]
 
     private bool HasFallback(ReadOnlySpan<byte> character)
     {
-        if (fallbackIds is null) return false;
+        if (fallbackIds.Length == 0) return false;
         foreach (var value in character)
         {
             if (fallbackIds[value] < 0) return false;

@@ -1,121 +1,80 @@
 using System.Numerics;
+using Stoker.Engine.Native;
+using Stoker.Engine.Tokenization.Tables;
 
 namespace Stoker.Engine.Tokenization.Bpe;
 
-/// <summary>
-/// Byte strings by id and ids by byte string: one block of bytes, two arrays and an open hash table, so that 128k
-/// entries load in milliseconds.
-/// </summary>
-internal sealed class TokenTable
+/// <summary>Byte strings by id, and ids by byte string through an open hash table that is at most half full.</summary>
+/// <param name="strings">The byte strings.</param>
+/// <param name="slots">Id + 1; 0 is free.</param>
+/// <param name="flags">By id.</param>
+/// <param name="key">Of the hash.</param>
+internal sealed class TokenTable(TokenStrings strings, FlatArray<int> slots, FlatArray<TokenFlags> flags, ulong key)
 {
-    private readonly byte[] _bytes;
-    private readonly Entry[] _entries; // by id; a length of -1 marks a gap
-    private readonly int[] _slots; // id + 1; 0 is free
-    private readonly int _mask;
-
-    private TokenTable(byte[] bytes, Entry[] entries, int count)
-    {
-        (_bytes, _entries) = (bytes, entries);
-        _slots = new int[BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, count * 2))];
-        _mask = _slots.Length - 1;
-    }
-
     /// <summary>Highest id + 1.</summary>
-    public int Size => _entries.Length;
+    public int Size => strings.Size;
 
-    public bool Has(int id) => (uint)id < (uint)_entries.Length && _entries[id].Length >= 0;
+    public ulong Key => key;
+
+    public TokenStrings Strings => strings;
+
+    public FlatArray<int> Slots => slots;
+
+    public FlatArray<TokenFlags> Flags => flags;
+
+    public bool Has(int id) => Has(id, TokenFlags.Present);
+
+    public bool Has(int id, TokenFlags flag) => (uint)id < (uint)flags.Length && (flags[id] & flag) != 0;
 
     /// <summary>The bytes of the id; empty for an id that has none.</summary>
-    public ReadOnlySpan<byte> this[int id] =>
-        Has(id) ? _bytes.AsSpan(_entries[id].Start, _entries[id].Length) : default;
-
-    public ReadOnlyMemory<byte> Memory(int id) =>
-        Has(id) ? _bytes.AsMemory(_entries[id].Start, _entries[id].Length) : default;
+    public ReadOnlySpan<byte> this[int id] => strings[id];
 
     /// <summary>The id of a byte string, or -1.</summary>
-    public int Find(ReadOnlySpan<byte> bytes)
+    public int Find(ReadOnlySpan<byte> bytes) => Find(bytes, ByteHash.Of(key, bytes));
+
+    /// <summary>The id of a byte string that the model may make of text, or -1.</summary>
+    public int FindPiece(ReadOnlySpan<byte> bytes, uint hash) =>
+        Find(bytes, hash) is >= 0 and var id && Has(id, TokenFlags.Piece) ? id : -1;
+
+    private int Find(ReadOnlySpan<byte> bytes, uint hash)
     {
-        for (var slot = (int)ByteHash.Of(bytes) & _mask; ; slot = (slot + 1) & _mask)
+        var all = slots.Span;
+        var slot = (int)hash;
+        for (var probe = 0; probe < all.Length; probe++) // a written table always has a free slot; a forged one may not
         {
-            var id = _slots[slot] - 1;
+            var id = all[slot & (all.Length - 1)] - 1;
             if (id < 0) return -1;
-            ref var entry = ref _entries[id];
-            if (_bytes.AsSpan(entry.Start, entry.Length).SequenceEqual(bytes)) return id;
+            if (strings[id].SequenceEqual(bytes)) return id;
+            slot++;
         }
+
+        return -1;
     }
 
-    /// <summary>Puts an id into the hash; false when another id has the same bytes (the first one stays).</summary>
-    private bool Index(int id)
+    /// <summary>Makes the hash over all ids that have a flag.</summary>
+    /// <param name="strings">By id.</param>
+    /// <param name="flags">By id.</param>
+    /// <param name="indexed">The flag.</param>
+    /// <param name="key">Of the hash.</param>
+    /// <param name="twice">An id whose bytes a lower one has already, which stays; or -1.</param>
+    public static TokenTable Index(TokenStrings strings, FlatArray<TokenFlags> flags, TokenFlags indexed, ulong key, out int twice)
     {
-        var bytes = this[id];
-        var slot = (int)ByteHash.Of(bytes) & _mask;
-        for (; _slots[slot] != 0; slot = (slot + 1) & _mask)
+        var count = 0;
+        foreach (var flag in flags.Span) count += (flag & indexed) != 0 ? 1 : 0;
+        var slots = FlatArray<int>.Allocate((int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, count * 2L)));
+        var writable = slots.Writable();
+        var mask = slots.Length - 1;
+        twice = -1;
+        for (var id = 0; id < strings.Size; id++)
         {
-            if (this[_slots[slot] - 1].SequenceEqual(bytes)) return false;
+            if ((flags[id] & indexed) == 0) continue;
+            var bytes = strings[id];
+            var slot = (int)ByteHash.Of(key, bytes) & mask;
+            while (writable[slot] != 0 && !strings[writable[slot] - 1].SequenceEqual(bytes)) slot = (slot + 1) & mask;
+            if (writable[slot] == 0) writable[slot] = id + 1;
+            else if (twice < 0) twice = id;
         }
 
-        _slots[slot] = id + 1;
-        return true;
+        return new TokenTable(strings, slots, flags, key);
     }
-
-    private readonly record struct Entry(int Start, int Length);
-
-    /// <summary>Collects entries in any order of ids.</summary>
-    internal sealed class Builder
-    {
-        private readonly List<(int Id, int Start, int Length)> _entries = [];
-        private byte[] _bytes = new byte[1 << 16];
-        private int _used;
-
-        public int Count => _entries.Count;
-
-        public int HighestId { get; private set; } = -1;
-
-        /// <summary>Room for one entry's bytes; <see cref="Add(int, int)"/> says how many of them were used.</summary>
-        public Span<byte> Room(int length)
-        {
-            if (_bytes.Length - _used < length) Array.Resize(ref _bytes, Math.Max(_used + length, _bytes.Length * 2));
-            return _bytes.AsSpan(_used, length);
-        }
-
-        public void Add(int id, int length)
-        {
-            _entries.Add((id, _used, length));
-            _used += length;
-            HighestId = Math.Max(HighestId, id);
-        }
-
-        public void Add(int id, ReadOnlySpan<byte> bytes)
-        {
-            bytes.CopyTo(Room(bytes.Length));
-            Add(id, bytes.Length);
-        }
-
-        public ReadOnlySpan<byte> Last => _bytes.AsSpan(_entries[^1].Start, _entries[^1].Length);
-
-        /// <param name="size">Ids of the table, at least the highest id + 1.</param>
-        /// <param name="conflict">The first entry whose id or whose bytes came twice, or null.</param>
-        public TokenTable Build(int size, out Conflict? conflict)
-        {
-            var entries = new Entry[size];
-            Array.Fill(entries, new Entry(0, -1));
-            var table = new TokenTable(_bytes, entries, _entries.Count);
-            conflict = null;
-            foreach (var (id, start, length) in _entries)
-            {
-                if (entries[id].Length >= 0)
-                {
-                    conflict ??= new Conflict(id, SameId: true);
-                    continue;
-                }
-
-                entries[id] = new Entry(start, length);
-                if (!table.Index(id)) conflict ??= new Conflict(id, SameId: false);
-            }
-
-            return table;
-        }
-    }
-
-    internal sealed record Conflict(int Id, bool SameId);
 }

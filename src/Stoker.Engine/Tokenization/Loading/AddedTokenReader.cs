@@ -8,7 +8,7 @@ namespace Stoker.Engine.Tokenization.Loading;
 internal static class AddedTokenReader
 {
     /// <summary>
-    /// Bytes of all added tokens: the matcher's trie takes some 200 bytes for each. Real files stay below 0.2 MB.
+    /// Bytes of all added tokens: each is normalised and sorted by itself. Real files stay below 0.2 MB.
     /// </summary>
     private const int MaxBytes = 1 << 20;
 
@@ -48,7 +48,7 @@ internal static class AddedTokenReader
         }
 
         VocabularyReader.CheckHighestId(builder.HighestId, builder.Count, "added_tokens");
-        var table = builder.Build(builder.HighestId + 1, out var conflict);
+        var table = builder.Build(out var conflict);
         if (conflict is null) return table;
         var reason = conflict.SameId ? $"the id {conflict.Id} is given to two tokens" : $"the token of id {conflict.Id} occurs twice";
         throw new ModelLoadException(TokenizerFile.Name, "added_tokens", reason);

@@ -6,13 +6,13 @@ namespace Stoker.Engine.Tokenization.Loading;
 /// <summary>The <c>model</c> of tokenizer.json: a BPE with its options, vocabulary and merges.</summary>
 internal sealed class ModelJson
 {
-    private ModelJson(ComponentJson options, TokenTable.Builder vocabulary, List<(int Left, int Right, int Id)> merges) =>
+    private ModelJson(ComponentJson options, TokenTableBuilder vocabulary, List<(int Left, int Right, int Id)> merges) =>
         (Options, Vocabulary, Merges) = (options, vocabulary, merges);
 
     /// <summary>Everything but the vocabulary and the merges.</summary>
     public ComponentJson Options { get; }
 
-    public TokenTable.Builder Vocabulary { get; }
+    public TokenTableBuilder Vocabulary { get; }
 
     /// <summary>Ids of left part, right part and result; the rank is the position.</summary>
     public List<(int Left, int Right, int Id)> Merges { get; }
@@ -28,7 +28,7 @@ internal sealed class ModelJson
 
         // A second pass, because merges can be read only when the vocabulary is known and nothing orders the two.
         var mergesAt = default(Utf8JsonReader);
-        var vocabulary = new TokenTable.Builder();
+        var vocabulary = new TokenTableBuilder();
         while (JsonWalk.NextMember(ref start, out var key))
         {
             if (key == "merges") mergesAt = start;

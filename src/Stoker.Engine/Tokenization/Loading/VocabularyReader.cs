@@ -13,7 +13,7 @@ internal static class VocabularyReader
     /// </summary>
     private const int AllowedGap = 65_536;
 
-    public static void Read(ref Utf8JsonReader reader, TokenTable.Builder vocabulary)
+    public static void Read(ref Utf8JsonReader reader, TokenTableBuilder vocabulary)
     {
         JsonWalk.Require(ref reader, JsonTokenType.StartObject, "model.vocab");
         while (true)
@@ -33,11 +33,11 @@ internal static class VocabularyReader
     }
 
     /// <summary>Checks ids and texts, and makes the table.</summary>
-    public static TokenTable Check(TokenTable.Builder vocabulary)
+    public static TokenTable Check(TokenTableBuilder vocabulary)
     {
         if (vocabulary.Count == 0) throw new ModelLoadException(TokenizerFile.Name, "model.vocab", "is empty");
         CheckHighestId(vocabulary.HighestId, vocabulary.Count, "model.vocab");
-        var table = vocabulary.Build(vocabulary.HighestId + 1, out var conflict);
+        var table = vocabulary.Build(out var conflict);
         if (conflict is null) return table;
         var token = Encoding.UTF8.GetString(table[conflict.Id]);
         throw Error(token, conflict.SameId ? $"the id {conflict.Id} is given to two tokens" : "the token occurs twice");

@@ -6,6 +6,8 @@ namespace Stoker.Engine.Tests.Tokenization.Bpe;
 
 public sealed class MergerTests
 {
+    private const ulong Key = 0x5EED;
+
     /// <summary>
     /// The rule as it is written: look at all pairs, merge the leftmost of the lowest rank, begin again.
     /// </summary>
@@ -18,14 +20,15 @@ public sealed class MergerTests
         var cases = from merges in merge.ArrayOf(12) from symbols in Gen.Choose(0, 3).ListOf(80) from length in Gen.Choose(0, 80) select (merges, symbols: symbols.Take(length).ToArray());
         Prop.ForAll(cases.ToArbitrary(), item =>
         {
-            var table = new MergeTable(item.merges.Length);
+            var builder = new MergeTable.Builder(item.merges.Length, Key);
             var rules = new Dictionary<(int, int), (int Rank, int Id)>();
             for (var rank = 0; rank < item.merges.Length; rank++)
             {
-                table.Set(item.merges[rank].left, item.merges[rank].right, rank, 4 + rank);
+                builder.Set(item.merges[rank].left, item.merges[rank].right, rank, 4 + rank);
                 rules[item.merges[rank]] = (rank, 4 + rank);
             }
 
+            var table = builder.Build();
             var expected = Plain(rules, item.symbols);
             return Run(Merger.MergeByScan, table, item.symbols).SequenceEqual(expected) && Run(Merger.MergeByRank, table, item.symbols).SequenceEqual(expected);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000));
@@ -36,8 +39,9 @@ public sealed class MergerTests
     {
         // Doubling merges, 20 levels of them: by the plain rule this would be 10^13 steps.
         const int Count = 3_000_000;
-        var merges = new MergeTable(24);
-        for (var level = 0; level < 20; level++) merges.Set(level, level, level, level + 1);
+        var builder = new MergeTable.Builder(24, Key);
+        for (var level = 0; level < 20; level++) builder.Set(level, level, level, level + 1);
+        var merges = builder.Build();
         var scratch = new MergeScratch();
         scratch.Reserve(Count);
         Array.Clear(scratch.Symbols, 0, Count);
