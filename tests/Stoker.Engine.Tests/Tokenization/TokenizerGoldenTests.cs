@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Engine.Tests.Tokenization.Tables;
 using Stoker.Engine.Tokenization;
 using Stoker.Testing;
 
@@ -9,10 +10,12 @@ public sealed class TokenizerGoldenTests
     public static TheoryData<string> Architectures =>
         new("gemma2", "llama31", "mistral", "mixtral", "phi3", "qwen2", "qwen3");
 
-    [Fact]
-    public void Every_reference_case_encodes_and_decodes_exactly()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Every_reference_case_encodes_and_decodes_exactly(bool fromTables)
     {
-        var tokenizer = Tokenizer.Load(TestData.Model("story-3m"));
+        var tokenizer = Open(TestData.Model("story-3m"), fromTables);
         var bos = tokenizer.FindToken("<|begin_of_text|>").ShouldNotBeNull();
         var cases = Read(TestData.Golden("story-3m", "tokenizer_cases.json"));
         cases.GetArrayLength().ShouldBe(219);
@@ -28,18 +31,24 @@ public sealed class TokenizerGoldenTests
     }
 
     [Theory]
-    [InlineData("story-3m")]
-    [InlineData("story-draft-400k")]
-    public void Golden_prompts_of_a_library_model_encode_to_their_ids(string model) =>
-        PromptsMatch(Tokenizer.Load(TestData.Model(model)), Read(TestData.Golden(model)));
+    [InlineData("story-3m", false)]
+    [InlineData("story-3m", true)]
+    [InlineData("story-draft-400k", false)]
+    [InlineData("story-draft-400k", true)]
+    public void Golden_prompts_of_a_library_model_encode_to_their_ids(string model, bool fromTables) =>
+        PromptsMatch(Open(TestData.Model(model), fromTables), Read(TestData.Golden(model)));
 
     [Theory]
     [MemberData(nameof(Architectures))]
     public void Golden_prompts_of_an_architecture_encode_to_their_ids(string name)
     {
         var folder = TestData.Architecture(name);
-        PromptsMatch(Tokenizer.Load(folder), Read(Path.Combine(folder, "golden.json")));
+        PromptsMatch(Open(folder, fromTables: false), Read(Path.Combine(folder, "golden.json")));
+        PromptsMatch(Open(folder, fromTables: true), Read(Path.Combine(folder, "golden.json")));
     }
+
+    private static Tokenizer Open(string folder, bool fromTables) =>
+        fromTables ? TablesSection.Reopen(Tokenizer.Load(folder)) : Tokenizer.Load(folder);
 
     private static void PromptsMatch(Tokenizer tokenizer, JsonElement golden)
     {

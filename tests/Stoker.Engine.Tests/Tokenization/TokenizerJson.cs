@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Stoker.Engine.Tests.Tokenization.Tables;
 using Stoker.Engine.Tokenization;
 
 namespace Stoker.Engine.Tests.Tokenization;
@@ -67,7 +68,8 @@ internal sealed class TokenizerJson
         .Part("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""")
         .Part("decoder", """{"type":"ByteLevel"}""");
 
-    public Tokenizer Load() => Tokenizer.Parse(Encoding.UTF8.GetBytes(ToString()));
+    /// <summary>The tokenizer of this file, by way of its tables: what a test holds has been written and opened.</summary>
+    public Tokenizer Load() => TablesSection.Reopen(Tokenizer.Parse(Encoding.UTF8.GetBytes(ToString())));
 
     public override string ToString() => _root.ToJsonString(new JsonSerializerOptions { WriteIndented = false });
 }
