@@ -1,23 +1,39 @@
+using Stoker.Benchmarks;
+using Stoker.Benchmarks.Comparing;
 using Stoker.Benchmarks.Encode;
 using Stoker.Benchmarks.Generate;
+using Stoker.Benchmarks.Gguf;
+using Stoker.Benchmarks.RandomModels;
 
-// Each bench by its name. A bench prints a table of medians; it asserts nothing.
-(string Name, string About, Func<Task> Run)[] benches =
+// Each bench and tool by its name. A bench prints medians; it asserts nothing.
+(string Name, string About, Func<string[], Task> Run)[] benches =
 [
-    ("encode", "tokenizer: MB/s of encoding, with a small and with a 128k-entry vocabulary", () => Done(EncodeBench.Run)),
+    ("encode", "tokenizer: MB/s of encoding, with a small and with a 128k-entry vocabulary", args => Done(() => EncodeBench.Run(args))),
     ("generate", "engine: opening, time to first token, prefill and decode of story-3m", GenerateBench.RunAsync),
+    ("random-model", "SHAPE DIR [--vocab N] [--seed S]: writes a model folder with random weights", args => Done(() => RandomModel.Run(args))),
+    ("gguf", "FOLDER bf16|f32|q8_0|q4_0 FILE: converts a llama or qwen2 model folder to GGUF", args => Done(() => GgufConverter.Run(args))),
+    ("compare", "our forward pass against llama.cpp's, in turns; see bench/compare/llamacpp/run.sh", args => Done(() => CompareBench.Run(args))),
+    ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 
-var wanted = args.Length == 1 ? Array.Find(benches, bench => bench.Name == args[0]) : default;
+var wanted = args.Length >= 1 ? Array.Find(benches, bench => bench.Name == args[0]) : default;
 if (wanted.Run is null)
 {
     await Console.Error.WriteLineAsync("Usage: dotnet run -c Release --project bench/Stoker.Benchmarks -- BENCH, where BENCH is one of:");
-    foreach (var bench in benches) await Console.Error.WriteLineAsync($"  {bench.Name,-10} {bench.About}");
+    foreach (var bench in benches) await Console.Error.WriteLineAsync($"  {bench.Name,-12} {bench.About}");
     return 2;
 }
 
-await wanted.Run();
-return 0;
+try
+{
+    await wanted.Run(args[1..]);
+    return 0;
+}
+catch (UsageException wrong)
+{
+    await Console.Error.WriteLineAsync($"{wanted.Name}: {wrong.Message}");
+    return 2;
+}
 
 static Task Done(Action run)
 {

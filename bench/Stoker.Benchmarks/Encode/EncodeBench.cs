@@ -15,8 +15,9 @@ internal static class EncodeBench
     private const int Runs = 5;
     private const int Characters = 4_000_000;
 
-    public static void Run()
+    public static void Run(string[] args)
     {
+        _ = new Arguments(args, []); // none are known
         var words = SyntheticText.Words(60_000);
         var file = SyntheticVocabulary.Build(words);
         (string Name, Tokenizer Tokenizer)[] tokenizers =

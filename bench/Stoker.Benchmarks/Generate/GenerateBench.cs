@@ -17,8 +17,9 @@ internal static class GenerateBench
 
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "models", "story-3m");
 
-    public static async Task RunAsync()
+    public static async Task RunAsync(string[] args)
     {
+        _ = new Arguments(args, []); // none are known
         var all = Environment.ProcessorCount;
         int[] threads = all == 1 ? [1] : [1, all];
         foreach (var count in threads) await MeasureAsync(count);

@@ -1,0 +1,88 @@
+using System.Globalization;
+using Stoker.Engine.Kernels;
+using Stoker.Engine.KvCache;
+using Stoker.Engine.Models;
+
+namespace Stoker.Benchmarks.Comparing;
+
+/// <summary>
+/// The engine's forward pass without its scheduler: weights, KV cache, threads and steps, each sequence on blocks of its
+/// own. The one place of the benches that knows how a model is opened.
+/// </summary>
+internal sealed class ForwardModel : IDisposable
+{
+    private readonly ThreadTeam _team;
+    private readonly ILanguageModel _model;
+    private readonly KvStore _kv;
+    private readonly StepBatch _batch;
+    private readonly int[][] _tables;
+    private readonly int[] _lengths;
+    private readonly float[] _logits;
+
+    /// <param name="precision">As the engine spells it; <c>auto</c> takes what the checkpoint has.</param>
+    /// <param name="maxRows">Rows of the largest step.</param>
+    /// <param name="context">Positions that each sequence may reach.</param>
+    public ForwardModel(string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context)
+    {
+        if (precision is not ("auto" or "bf16")) throw new UsageException($"The engine has no precision {precision} yet.");
+        var kernels = KernelSets.Choose(kernelSet);
+        (Threads, KernelSet) = (threads, kernels.Name);
+        _team = new ThreadTeam(threads);
+        _model = LanguageModel.Load(folder, kernels, _team);
+        var blocks = (context + KvStore.BlockSize - 1) / KvStore.BlockSize;
+        _kv = new(_model.Shape, sequences * blocks);
+        _batch = new(maxRows, sequences);
+        _tables = [.. Enumerable.Range(0, sequences).Select(sequence => Enumerable.Range(sequence * blocks, blocks).ToArray())];
+        _lengths = new int[sequences];
+        _logits = new float[sequences * VocabularySize];
+    }
+
+    public int Threads { get; }
+
+    public string KernelSet { get; }
+
+    public int VocabularySize => _model.Shape.VocabularySize;
+
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"Stoker.Engine, kernel set {KernelSet}, {Threads} threads, .NET {Environment.Version}");
+
+    /// <summary>All sequences begin anew.</summary>
+    public void Clear() => Array.Clear(_lengths);
+
+    /// <summary>One step with a prompt (or a chunk) for each of the first sequences.</summary>
+    /// <returns>Logits of each one's last token, row after row; valid until the next step.</returns>
+    public ReadOnlySpan<float> Step(int[][] prompts)
+    {
+        _batch.Clear();
+        for (var sequence = 0; sequence < prompts.Length; sequence++)
+        {
+            _batch.Add(prompts[sequence], _lengths[sequence], _tables[sequence], LogitRows.Last);
+            _lengths[sequence] += prompts[sequence].Length;
+        }
+        return Forward();
+    }
+
+    /// <summary>One step with one token for each of the first sequences.</summary>
+    public ReadOnlySpan<float> Step(ReadOnlySpan<int> tokens)
+    {
+        _batch.Clear();
+        for (var sequence = 0; sequence < tokens.Length; sequence++)
+        {
+            _batch.Add(tokens.Slice(sequence, 1), _lengths[sequence]++, _tables[sequence], LogitRows.Last);
+        }
+        return Forward();
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _kv.Dispose();
+        _team.Dispose();
+    }
+
+    private Span<float> Forward()
+    {
+        var logits = _logits.AsSpan(0, _batch.LogitRowCount * VocabularySize);
+        _model.Forward(_batch, _kv, logits);
+        return logits;
+    }
+}

@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Stoker.Benchmarks.LlamaCpp;
+
+namespace Stoker.Benchmarks.Comparing;
+
+/// <summary>
+/// A side in a process of its own: lines on standard input ask for one timing, lines on standard output answer. Between
+/// two lines the process sleeps in a read.
+/// </summary>
+internal static class SideServer
+{
+    public static void Run(string[] args)
+    {
+        var arguments = new Arguments(args, ["SIDE", "MODEL"], "--peer", "--precision", "--threads", "--kernel-set", "--prefill", "--sequences");
+        var threads = arguments.Integer("--threads", Environment.ProcessorCount, 1, 1024);
+        var prefill = arguments.Integer("--prefill", 512, 16, 8192);
+        var sequences = arguments.Integer("--sequences", 16, 1, 64);
+        using ISide side = arguments[0] switch
+        {
+            "stoker" => new StokerSide(arguments[1], arguments.Text("--precision") ?? "auto", threads, arguments.Text("--kernel-set"), prefill, sequences),
+            "llamacpp" => new LlamaSide(PeerPackage.Find(arguments.Required("--peer")), arguments[1], threads, prefill),
+            var other => throw new UsageException($"SIDE must be stoker or llamacpp, was '{other}'."),
+        };
+        Say(side.Description);
+        Say(side.LoadToFirstToken);
+        while (Console.ReadLine() is { } line)
+        {
+            var words = line.Split(' ');
+            if (words[0] == "prefill") Say(side.Prefill(Number(words[1])));
+            else if (words[0] == "decode") Say(side.Decode(Number(words[1]), Number(words[2])));
+            else if (words[0] == "logits") Say(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(side.CheckLogits())));
+            else throw new UsageException($"'{line}' is no request.");
+        }
+    }
+
+    private static int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);
+
+    private static void Say(double value) => Say(value.ToString("R", CultureInfo.InvariantCulture));
+
+    private static void Say(string line)
+    {
+        Console.WriteLine(line);
+        Console.Out.Flush();
+    }
+}
