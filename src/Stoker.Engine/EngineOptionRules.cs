@@ -12,6 +12,8 @@ internal static class EngineOptionRules
     private const int MostSequences = 4096; // each has a row of logits
     private const int MostStepTokens = 16_384; // rows x the widest layer must fit an array
 
+    private static readonly TimeSpan LongestStep = TimeSpan.FromMinutes(1);
+
     /// <exception cref="ArgumentException">Names the option, the value and the range.</exception>
     public static void Check(EngineOptions options)
     {
@@ -21,6 +23,8 @@ internal static class EngineOptionRules
         Require(options.StepTokens >= options.MaxSequences, nameof(options.StepTokens), options.StepTokens,
             $"at least {nameof(options.MaxSequences)} ({options.MaxSequences}), so that every running sequence gets a row");
         Require(options.StepTokens <= MostStepTokens, nameof(options.StepTokens), options.StepTokens, $"at most {MostStepTokens}");
+        Require(options.StepTime >= TimeSpan.Zero && options.StepTime <= LongestStep, nameof(options.StepTime), options.StepTime,
+            $"from {TimeSpan.Zero} (no limit) to {LongestStep}");
         Require(options.MaxQueuedRequests >= 1, nameof(options.MaxQueuedRequests), options.MaxQueuedRequests, "at least 1");
         Require(options.MaxUnreadEvents >= 1, nameof(options.MaxUnreadEvents), options.MaxUnreadEvents, "at least 1");
         Require(options.WatchdogSteps >= 1, nameof(options.WatchdogSteps), options.WatchdogSteps, "at least 1");

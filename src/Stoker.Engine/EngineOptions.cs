@@ -23,8 +23,15 @@ public sealed record EngineOptions
     public int MaxSequences { get; init; } = 32;
 
     /// <summary>Rows (tokens computed) in one step, decodes and prefill chunks together; at least <see cref="MaxSequences"/>, at most 16,384.
-    /// 256 is enough to fill the matrix kernels and short enough that running streams do not stutter.</summary>
-    public int StepTokens { get; init; } = 256;
+    /// With 512 the matrix kernels reach their full rate; while streams run, <see cref="StepTime"/> keeps steps shorter.</summary>
+    public int StepTokens { get; init; } = 512;
+
+    /// <summary>
+    /// What a step that continues running streams is to take at most; prompts that join it are cut to fit, to 16 rows at
+    /// the least. Zero: no limit but <see cref="StepTokens"/>; at most a minute. Ten tokens a second read as a steady
+    /// stream, hence 100 ms: less would take much of the machine's rate from prompts, since every step reads all weights again.
+    /// </summary>
+    public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
     /// Requests that may wait for their first step; one more is refused with <see cref="RefusalKind.QueueFull"/>.
@@ -36,7 +43,7 @@ public sealed record EngineOptions
     public int MaxUnreadEvents { get; init; } = 4096;
 
     /// <summary>Steps without a new token or newly computed prompt position, while requests are there, after which the
-    /// watchdog fails the oldest request. Recomputing 128k tokens after a preemption takes 512 steps of 256 without
+    /// watchdog fails the oldest request. Recomputing 128k tokens after a preemption takes 256 steps of 512 without
     /// any, hence the size.</summary>
     public int WatchdogSteps { get; init; } = 2000;
 

@@ -27,7 +27,10 @@ public sealed class InferenceEngine : IAsyncDisposable
         (_parts, _options) = (parts, options);
         ContextLength = options.ContextLength ?? parts.Model.Shape.ContextLength;
         DefaultSampling = EngineOptionRules.Defaults(options, parts.Defaults.Sampling);
-        var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize);
+        var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize)
+        {
+            StepMicroseconds = options.StepTime.TotalMicroseconds,
+        };
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes; // the cgroup's limit where there is one
         Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, available);
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);

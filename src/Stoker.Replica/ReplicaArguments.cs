@@ -24,6 +24,8 @@ internal sealed class ReplicaArguments
           --context-length N         positions of prompt and answer together; default: the model's
           --memory-bytes N           bytes for weights, cache and buffers together
           --max-sequences N          sequences that run at once; default: the engine's
+          --step-tokens N            tokens computed in one step, at least the sequences; default: the engine's
+          --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
           --simulate KEY=VALUE,...   the simulated engine's figures, see docs/replica.md
         Set by a server that owns the replica:
           --id ID                    its identity, repeated at /health
@@ -40,8 +42,11 @@ internal sealed class ReplicaArguments
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
-        "--memory-bytes", "--max-sequences", "--lease-seconds", "--log-level", "--simulate",
+        "--memory-bytes", "--max-sequences", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate",
     };
+
+    // Those whose effect the simulated engine has not: it would be deceiving to take them.
+    private static readonly string[] EngineFlags = ["--step-tokens", "--step-milliseconds"];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
@@ -111,6 +116,11 @@ internal sealed class ReplicaArguments
         }
 
         if (engine != EngineKind.Simulated && _values.ContainsKey("--simulate")) throw new FormatException("--simulate needs --engine simulated.");
+        foreach (var flag in EngineFlags)
+        {
+            if (engine != EngineKind.Stoker && _values.ContainsKey(flag)) throw new FormatException($"{flag} needs --engine stoker.");
+        }
+
         var directory = _values.GetValueOrDefault("--directory");
         if (_detach && directory is null)
         {
@@ -131,6 +141,8 @@ internal sealed class ReplicaArguments
             ContextLength = (int?)Integer("--context-length", 1, int.MaxValue),
             MemoryBytes = Integer("--memory-bytes", 1, long.MaxValue),
             MaxSequences = (int?)Integer("--max-sequences", 1, 4096),
+            StepTokens = (int?)Integer("--step-tokens", 1, 16_384),
+            StepTime = Integer("--step-milliseconds", 0, 60_000) is { } step ? TimeSpan.FromMilliseconds(step) : null,
             Lease = lease > 0 ? TimeSpan.FromSeconds(lease) : null,
             Detach = _detach,
             LogLevel = Level(),

@@ -39,6 +39,12 @@ internal sealed record ReplicaOptions
 
     public int? MaxSequences { get; init; }
 
+    /// <summary>Null: the engine's default, and at least a row of each sequence.</summary>
+    public int? StepTokens { get; init; }
+
+    /// <summary>Zero: rows alone limit a step. Null: the engine's default.</summary>
+    public TimeSpan? StepTime { get; init; }
+
     /// <summary>Null: no owner, no lease.</summary>
     public TimeSpan? Lease { get; init; }
 
@@ -58,7 +64,8 @@ internal sealed record ReplicaOptions
             ContextLength = ContextLength,
             MemoryBudgetBytes = MemoryBytes,
             MaxSequences = MaxSequences ?? defaults.MaxSequences,
-            StepTokens = Math.Max(defaults.StepTokens, MaxSequences ?? 0),
+            StepTokens = StepTokens ?? Math.Max(defaults.StepTokens, MaxSequences ?? 0),
+            StepTime = StepTime ?? defaults.StepTime,
             Time = time,
         };
     }

@@ -145,6 +145,8 @@ public sealed class InferenceEngineTests
         Refused(new() { MaxSequences = 4097 }, "MaxSequences");
         Refused(new() { StepTokens = int.MaxValue }, "StepTokens");
         Refused(new() { MaxSequences = 8, StepTokens = 7 }, "StepTokens");
+        Refused(new() { StepTime = TimeSpan.FromTicks(-1) }, "StepTime");
+        Refused(new() { StepTime = TimeSpan.FromMinutes(2) }, "StepTime");
         Refused(new() { MaxQueuedRequests = 0 }, "MaxQueuedRequests");
         Refused(new() { MaxUnreadEvents = 0 }, "MaxUnreadEvents");
         Refused(new() { WatchdogSteps = 0 }, "WatchdogSteps");

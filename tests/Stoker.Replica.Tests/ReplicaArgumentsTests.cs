@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Stoker.Engine;
 
 namespace Stoker.Replica.Tests;
 
@@ -28,6 +29,19 @@ public sealed class ReplicaArgumentsTests
         Parse("--engine simulated --max-sequences 2 --context-length 64").ToSimulatedOptions().ShouldBe(new() { Slots = 2, ContextLength = 64 });
     }
 
+    [Fact]
+    public void A_steps_limits_reach_the_engine()
+    {
+        var (plain, given) = (Engine("--model m"), Engine("--model m --step-tokens 64 --step-milliseconds 40"));
+        (plain.StepTokens, plain.StepTime).ShouldBe((new EngineOptions().StepTokens, new EngineOptions().StepTime));
+        (given.StepTokens, given.StepTime).ShouldBe((64, TimeSpan.FromMilliseconds(40)));
+        Engine("--model m --step-milliseconds 0").StepTime.ShouldBe(TimeSpan.Zero);
+        Engine("--model m --max-sequences 2000").StepTokens.ShouldBe(2000); // each sequence gets a row
+        Engine("--model m --max-sequences 2000 --step-tokens 64").StepTokens.ShouldBe(64); // which the engine refuses by name
+
+        static EngineOptions Engine(string line) => Parse(line).ToEngineOptions(TimeProvider.System);
+    }
+
     [Theory]
     [InlineData("", "--model")]
     [InlineData("--model", "--model")]
@@ -46,6 +60,10 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --log-level loud", "--log-level")]
     [InlineData("--model m --detach", "--directory")]
     [InlineData("--model m --simulate slots=1", "--engine simulated")]
+    [InlineData("--model m --step-tokens 0", "--step-tokens")]
+    [InlineData("--model m --step-milliseconds 60001", "--step-milliseconds")]
+    [InlineData("--engine simulated --step-milliseconds 50", "--step-milliseconds needs --engine stoker")]
+    [InlineData("--engine simulated --step-tokens 50", "--step-tokens needs --engine stoker")]
     [InlineData("--engine simulated --simulate slots=0", "slots=0")]
     [InlineData("--engine simulated --simulate speed=5", "speed=5")]
     [InlineData("--engine simulated --simulate slots", "slots")]
@@ -58,7 +76,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--max-sequences", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--max-sequences", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

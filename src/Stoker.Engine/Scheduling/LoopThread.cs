@@ -67,7 +67,7 @@ internal sealed class LoopThread : IAsyncDisposable
     {
         while (TakeIn())
         {
-            if (!TryStep()) WaitForWork();
+            if (!TryStep() && !_loop.Calibrate()) WaitForWork();
         }
         _loop.EndAll(FinishReason.Cancelled, new EngineFaultException("The engine closes."));
         _ended.SetResult();

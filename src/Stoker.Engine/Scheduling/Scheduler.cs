@@ -14,9 +14,9 @@ namespace Stoker.Engine.Scheduling;
 /// | any      | Remove (ended, cancelled)      | gone, blocks free |
 /// One thread uses it: the loop is the only writer.
 /// </remarks>
-internal sealed class Scheduler(BlockPool pool, StepLimits limits)
+internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cost = null)
 {
-    private readonly StepPlanner _planner = new(limits);
+    private readonly StepPlanner _planner = new(limits, cost);
     private readonly StepPlan _plan = new();
     private readonly List<SequenceState> _running = new(limits.MaxSequences);
     private readonly List<SequenceState> _waiting = [];

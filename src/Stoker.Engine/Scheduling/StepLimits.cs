@@ -9,6 +9,19 @@ namespace Stoker.Engine.Scheduling;
 /// left alone.</param>
 internal sealed record StepLimits(int MaxSequences, int StepTokens, int BlockSize, int EchoRows = 32, int MaxPreemptions = 3)
 {
+    /// <summary>Prompt rows in every step that has a prompt, whatever they cost: two tiles of the matrix kernels, which read the
+    /// weights once for all rows, so that they cost running sequences little and no prompt stands still.</summary>
+    public const int LeastPrefill = 2 * TileRows;
+
+    /// <summary>Rows that the matrix kernels compute together.</summary>
+    public const int TileRows = 8;
+
+    /// <summary>How much larger than any step before one may be whose time is only an estimate.</summary>
+    public const int Growth = 4;
+
+    /// <summary>What a step with decodes in it is to take at most, microseconds; 0: rows alone limit it.</summary>
+    public double StepMicroseconds { get; init; }
+
     public int BlocksFor(int tokenCount) => (tokenCount + BlockSize - 1) / BlockSize;
 
     /// <summary>Rows of logits in a step: one of each sequence that catches up, and the echoes.</summary>

@@ -22,6 +22,8 @@ internal sealed partial class StepLoop
     private readonly EngineCounters _counters;
     private readonly TimeProvider _time;
     private readonly Watchdog _watchdog;
+    private readonly StepCost _cost = new();
+    private readonly StepCalibration _calibration;
     private readonly StepBatch _batch;
     private readonly List<int> _firstLogitRows = [];
     private readonly float[] _logits;
@@ -33,7 +35,8 @@ internal sealed partial class StepLoop
         ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options)
     {
         (_model, _kv, _decoder, _counters, _time) = (model, kv, decoder, counters, options.Time);
-        _scheduler = new(new(kv.BlockCount), limits);
+        _scheduler = new(new(kv.BlockCount), limits, _cost);
+        _calibration = new(_scheduler, _cost, model);
         _watchdog = new(options.WatchdogSteps);
         _batch = new(limits.StepTokens, limits.MaxSequences);
         _logits = new float[checked(limits.LogitRows * model.Shape.VocabularySize)];
@@ -71,14 +74,25 @@ internal sealed partial class StepLoop
     public bool Step()
     {
         if (_scheduler.IsEmpty) return false;
+        var start = _time.GetTimestamp();
         var plan = _scheduler.Begin();
         _counters.Step(plan.Preempt.Count);
         foreach (var admission in plan.Admit) NoteStart(((Sequence)admission.Sequence).Request);
-        var progress = plan.RowCount > 0 && Forward(plan) && AdvanceAll(plan);
+        var progress = plan.RowCount > 0;
+        if (progress && Forward(plan)) // where it failed requests ended: that is getting on too
+        {
+            progress = AdvanceAll(plan);
+            _cost.Observe(plan.Work, _time.GetElapsedTime(start).TotalMicroseconds);
+        }
         if (_watchdog.Observe(progress)) FailOldest();
         _counters.State(_scheduler.Running.Count, _scheduler.Waiting.Count, _scheduler.Pool.UsedCount);
         return true;
     }
+
+    /// <summary>
+    /// Uses a moment without work to learn what steps cost. False when there is nothing to learn that is worth the time.
+    /// </summary>
+    public bool Calibrate() => _scheduler.IsEmpty && _calibration.Step(_batch, _kv, _logits, _time);
 
     private bool Forward(StepPlan plan)
     {
@@ -98,7 +112,7 @@ internal sealed partial class StepLoop
         catch (Exception error)
         {
             foreach (var rows in plan.Rows) End(((Sequence)rows.Sequence).Request, FinishReason.Error, Fault(error));
-            return true; // requests ended: that is getting on too
+            return false;
         }
     }
 

@@ -24,19 +24,28 @@ internal sealed class StepPlan
 
     public List<PlannedRows> Rows { get; } = [];
 
-    public int RowCount { get; private set; }
+    public int RowCount => Work.Rows;
+
+    public StepWork Work { get; private set; }
 
     public void Clear()
     {
         Preempt.Clear();
         Admit.Clear();
         Rows.Clear();
-        RowCount = 0;
+        Work = default;
     }
 
     public void Add(PlannedRows rows)
     {
         Rows.Add(rows);
-        RowCount += rows.Count;
+        Work = Work.Plus(rows.FirstPosition, rows.Count, LogitRows(rows));
     }
+
+    private static int LogitRows(PlannedRows rows) => rows.Logits switch
+    {
+        WantedLogits.All => rows.Count,
+        WantedLogits.Last => 1,
+        _ => 0,
+    };
 }

@@ -7,21 +7,26 @@ namespace Stoker.Engine.Scheduling;
 /// 3. Waiting sequences in order, unless something was preempted: each needs blocks for all its tokens, not only for the
 ///    first chunk, or it and those behind it wait. A choice whose sibling is still computing their prompt is passed
 ///    over: it begins in the step that completes the prompt, with the sibling's full blocks.
+/// Prompts that join decodes are cut so that the step's estimated time stays within the limit: those streams wait for the
+/// whole step. Without decodes nobody waits, and the rows alone are the limit. When rows are computed never changes what
+/// they give.
 /// </remarks>
-internal sealed class StepPlanner(StepLimits limits)
+internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
 {
     // The decision in the making. One planner serves one loop, so these are fields and not allocations.
     private int _freeBlocks;
     private int _rowsLeft;
     private int _echoRowsLeft;
+    private int _decodes;
 
     /// <param name="running">Sequences with blocks, by age.</param>
     /// <param name="waiting">Sequences without, by age.</param>
     public void Plan(List<SequenceState> running, List<SequenceState> waiting, int freeBlocks, StepPlan plan)
     {
         plan.Clear();
-        (_freeBlocks, _rowsLeft, _echoRowsLeft) = (freeBlocks, limits.StepTokens, limits.EchoRows);
+        (_freeBlocks, _rowsLeft, _echoRowsLeft, _decodes) = (freeBlocks, limits.StepTokens, limits.EchoRows, 0);
         PlanDecodes(running, plan);
+        _decodes = plan.RowCount;
         PlanPrefills(running, plan);
         if (plan.Preempt.Count == 0) PlanAdmissions(running, waiting, plan);
     }
@@ -83,6 +88,7 @@ internal sealed class StepPlanner(StepLimits limits)
             // The last prompt token is always computed, because its logits are needed.
             var shared = sibling is null ? 0 : (sequence.PromptLength - 1) / limits.BlockSize;
             if (sequence.PromptLogitsFrom <= shared * limits.BlockSize && _echoRowsLeft == 0) return;
+            if (RowsInTime(shared * limits.BlockSize, 1, plan) == 0) return;
             var reserve = sequence.Preemptions >= limits.MaxPreemptions;
             var blocks = limits.BlocksFor(reserve ? sequence.MaxTokenCount : sequence.TokenCount);
             if (blocks - shared > _freeBlocks) return;
@@ -120,7 +126,7 @@ internal sealed class StepPlanner(StepLimits limits)
     /// </summary>
     private void AddRows(SequenceState sequence, int first, StepPlan plan)
     {
-        var count = Math.Min(sequence.TokenCount - first, _rowsLeft);
+        var count = RowsInTime(first, Math.Min(sequence.TokenCount - first, _rowsLeft), plan);
         var wanted = WantedLogits.None;
         if (sequence.PromptLogitsFrom < sequence.PromptLength)
         {
@@ -138,5 +144,23 @@ internal sealed class StepPlanner(StepLimits limits)
         if (wanted == WantedLogits.None && first + count == sequence.TokenCount) wanted = WantedLogits.Last;
         _rowsLeft -= count;
         plan.Add(new(sequence, first, count, wanted));
+    }
+
+    /// <summary>How many of the rows the step has time for beside its decodes.</summary>
+    private int RowsInTime(int first, int count, StepPlan plan)
+    {
+        if (_decodes == 0 || limits.StepMicroseconds == 0 || cost is null) return count;
+        var least = Math.Max(StepLimits.LeastPrefill - (plan.RowCount - _decodes), 0);
+        if (count <= least) return count;
+        var most = Math.Min(count, Math.Max((StepLimits.Growth * cost.KnownRows) - plan.RowCount, least));
+        var fits = least;
+        while (fits < most) // the estimate rises with the rows
+        {
+            var middle = (fits + most + 1) / 2;
+            if (cost.Predict(plan.Work.Plus(first, middle, 1)) <= limits.StepMicroseconds) fits = middle;
+            else most = middle - 1;
+        }
+        // Where it cuts, no tile of the matrix kernels is left half empty.
+        return fits == count ? count : Math.Max(fits - ((plan.RowCount + fits) % StepLimits.TileRows), least);
     }
 }

@@ -16,7 +16,10 @@ internal sealed class LoopRig
         _options = (options ?? new()) with { MaxSequences = maxSequences, StepTokens = stepTokens, Time = Time };
         Model = model ?? new();
         _door = new(FakeText.Size, Model.Shape.ContextLength, blocks, KvStore.BlockSize, SamplingOptions.ApiDefaults);
-        var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8);
+        var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8)
+        {
+            StepMicroseconds = _options.StepTime.TotalMicroseconds,
+        };
         Loop = new(Model, new(Model.Shape, blocks), limits, Text, Counters, _options);
     }
 

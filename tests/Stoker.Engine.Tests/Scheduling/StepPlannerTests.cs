@@ -5,7 +5,7 @@ namespace Stoker.Engine.Tests.Scheduling;
 
 public sealed class StepPlannerTests
 {
-    private readonly BlockPool _pool = new(100);
+    private readonly BlockPool _pool = new(1000);
     private readonly List<SequenceState> _running = [];
     private readonly List<SequenceState> _waiting = [];
     private long _arrival;
@@ -136,6 +136,79 @@ public sealed class StepPlannerTests
         Plan().Rows.Single().ShouldBe(new(sequence, 9, 3, WantedLogits.All));
     }
 
+    [Fact]
+    public void A_prompt_beside_decodes_takes_the_rows_that_the_step_has_time_for()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        Running(prompt: 1000, computed: 0);
+        // 10 ms of reading weights, 0.5 ms a row, of which one is the decode's: 80 rows, cut to whole tiles of 8.
+        Rows(PlanInTime(milliseconds: 50)).ShouldBe([(0, 5, 1), (1, 0, 79)]);
+        Rows(PlanInTime(milliseconds: 30)).ShouldBe([(0, 5, 1), (1, 0, 39)]);
+        Rows(PlanInTime(milliseconds: 0)).ShouldBe([(0, 5, 1), (1, 0, 511)]); // no limit
+    }
+
+    [Fact]
+    public void Without_decodes_the_rows_alone_are_the_limit()
+    {
+        Running(prompt: 1000, computed: 0);
+        Waiting(prompt: 1000);
+        Rows(PlanInTime(milliseconds: 50)).ShouldBe([(0, 0, 512)]);
+    }
+
+    [Fact]
+    public void However_short_the_time_a_prompt_gets_on_by_two_tiles_and_no_second_one_joins()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        Running(prompt: 1000, computed: 0);
+        Waiting(prompt: 1000);
+        var plan = PlanInTime(milliseconds: 1);
+        Rows(plan).ShouldBe([(0, 5, 1), (1, 0, 16)]);
+        plan.Admit.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void What_one_short_prompt_leaves_of_the_time_the_next_one_takes()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        Waiting(prompt: 20);
+        Waiting(prompt: 30);
+        Waiting(prompt: 30);
+        var plan = PlanInTime(milliseconds: 30);
+        Rows(plan).ShouldBe([(0, 5, 1), (1, 0, 20), (2, 0, 19)]);
+        plan.Admit.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void A_step_far_larger_than_all_before_is_not_trusted_to_its_estimate()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        Running(prompt: 1000, computed: 0);
+        var cost = StepCostTests.New();
+        for (var step = 0; step < 5; step++) cost.Observe(new(10, 100, 1), 10); // so quick that 1,000 rows seem to take no time
+        Rows(PlanInTime(milliseconds: 50, cost)).ShouldBe([(0, 5, 1), (1, 0, 39)]);
+        Rows(PlanInTime(milliseconds: 50, new())).ShouldBe([(0, 5, 1), (1, 0, 16)]); // nothing is known
+    }
+
+    private StepPlan PlanInTime(double milliseconds, StepCost? cost = null)
+    {
+        var plan = new StepPlan();
+        var limits = new StepLimits(MaxSequences: 4, StepTokens: 512, BlockSize: 16, EchoRows: 4) { StepMicroseconds = milliseconds * 1000 };
+        new StepPlanner(limits, cost ?? Learned()).Plan(_running, _waiting, 50_000, plan);
+        return plan;
+    }
+
+    /// <summary>10 ms a step and 0.5 ms a row.</summary>
+    private static StepCost Learned()
+    {
+        var cost = StepCostTests.New();
+        foreach (var rows in new[] { 1, 4, 16, 64, 256, 512 })
+        {
+            cost.Observe(new(rows, rows, 1), 10_000 + (500 * rows));
+            cost.Observe(new(rows, rows * 100, rows), 10_000 + (500 * rows));
+        }
+        return cost;
+    }
+
     private SequenceState Running(int prompt, int computed, int output = 0, int? group = null)
     {
         var sequence = New(prompt, prompt + 50, group);
@@ -153,7 +226,7 @@ public sealed class StepPlannerTests
     }
 
     private SequenceState New(int prompt, int max, int? group) =>
-        new(_arrival++, group ?? 1000 + (int)_arrival, prompt, max, new(_pool, 20));
+        new(_arrival++, group ?? 1000 + (int)_arrival, prompt, max, new(_pool, 80));
 
     private StepPlan Plan(int free = 50, int stepTokens = 16)
     {
