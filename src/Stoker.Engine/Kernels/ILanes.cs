@@ -22,6 +22,22 @@ internal unsafe interface ILanes<TVector> where TVector : struct
     /// <summary>f16 to float32, exact, with subnormals, infinities and NaN.</summary>
     static abstract TVector LoadHalf(ushort* source);
 
+    /// <summary>Pairs of bf16 as they lie in a panel: of each 32 bits the lower and the upper half.</summary>
+    static abstract void LoadBFloat16Pairs(uint* source, out TVector lower, out TVector upper);
+
+    /// <summary>Pairs of f16.</summary>
+    static abstract void LoadHalfPairs(uint* source, out TVector lower, out TVector upper);
+
+    /// <summary>Quads of u8: of each the bytes 0 and 2, and the bytes 1 and 3, as pairs of 16 bit integers.</summary>
+    static abstract void LoadByteQuads(uint* source, out TVector even, out TVector odd);
+
+    /// <summary>In 32 bit integers: sum + a.lower · b.lower + a.upper · b.upper, a and b being pairs of 16 bit integers.</summary>
+    static abstract TVector MultiplyAddPairs(TVector sum, TVector a, uint b);
+
+    static abstract TVector BroadcastInt32(int value);
+
+    static abstract TVector ConvertToSingle(TVector int32);
+
     static abstract void Store(float* target, TVector value);
 
     static abstract TVector Add(TVector a, TVector b);

@@ -10,7 +10,7 @@ namespace Stoker.Engine.Kernels;
 /// each other within a tolerance; inside one set the same inputs give the same bits.
 /// Inputs and outputs do not overlap unless an operation says that it works in place.
 /// </remarks>
-internal abstract class KernelSet
+internal abstract unsafe partial class KernelSet
 {
     /// <summary>As in options and metrics: part of a result's identity.</summary>
     public abstract string Name { get; }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Stoker.Engine.Kernels;
 
@@ -21,13 +22,37 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> LoadHalf(ushort* source)
     {
-        var bits = Widen(source);
-        var sign = (bits & Vector128.Create(0x8000u)) << 16;
-        var magnitude = (bits & Vector128.Create(0x7FFFu)) << 13;
-        var scaled = (magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f)).AsUInt32();
-        var notFinite = Vector128.GreaterThanOrEqual(magnitude, Vector128.Create(0x7C00u << 13));
-        return (sign | scaled | (notFinite & Vector128.Create(0x7F800000u))).AsSingle();
+        return ToSingle(Widen(source));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBFloat16Pairs(uint* source, out Vector128<float> lower, out Vector128<float> upper)
+    {
+        var pairs = Vector128.Load(source);
+        (lower, upper) = ((pairs << 16).AsSingle(), (pairs & Vector128.Create(0xFFFF0000u)).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadHalfPairs(uint* source, out Vector128<float> lower, out Vector128<float> upper)
+    {
+        var pairs = Vector128.Load(source);
+        (lower, upper) = (ToSingle(pairs & Vector128.Create(0xFFFFu)), ToSingle(pairs >>> 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadByteQuads(uint* source, out Vector128<float> even, out Vector128<float> odd)
+    {
+        var (quads, mask) = (Vector128.Load(source), Vector128.Create(0x00FF00FFu));
+        (even, odd) = ((quads & mask).AsSingle(), ((quads >>> 8) & mask).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> MultiplyAddPairs(Vector128<float> sum, Vector128<float> a, uint b) =>
+        (sum.AsInt32() + MultiplyPairs(a.AsInt32(), Vector128.Create((int)b))).AsSingle();
+
+    public static Vector128<float> BroadcastInt32(int value) => Vector128.Create(value).AsSingle();
+
+    public static Vector128<float> ConvertToSingle(Vector128<float> int32) => Vector128.ConvertToSingle(int32.AsInt32());
 
     public static void Store(float* target, Vector128<float> value) => value.Store(target);
 
@@ -61,4 +86,20 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<uint> Widen(ushort* source) =>
         Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ToSingle(Vector128<uint> bits)
+    {
+        var sign = (bits & Vector128.Create(0x8000u)) << 16;
+        var magnitude = (bits & Vector128.Create(0x7FFFu)) << 13;
+        var scaled = (magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f)).AsUInt32();
+        var notFinite = Vector128.GreaterThanOrEqual(magnitude, Vector128.Create(0x7C00u << 13));
+        return (sign | scaled | (notFinite & Vector128.Create(0x7F800000u))).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> MultiplyPairs(Vector128<int> a, Vector128<int> b) =>
+        Sse2.IsSupported
+            ? Sse2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16())
+            : (((a << 16) >> 16) * ((b << 16) >> 16)) + ((a >> 16) * (b >> 16));
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Stoker.Engine.Kernels;
 
@@ -21,13 +22,37 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> LoadHalf(ushort* source)
     {
-        var bits = Widen(source);
-        var sign = (bits & Vector256.Create(0x8000u)) << 16;
-        var magnitude = (bits & Vector256.Create(0x7FFFu)) << 13;
-        var scaled = (magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f)).AsUInt32();
-        var notFinite = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7C00u << 13));
-        return (sign | scaled | (notFinite & Vector256.Create(0x7F800000u))).AsSingle();
+        return ToSingle(Widen(source));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBFloat16Pairs(uint* source, out Vector256<float> lower, out Vector256<float> upper)
+    {
+        var pairs = Vector256.Load(source);
+        (lower, upper) = ((pairs << 16).AsSingle(), (pairs & Vector256.Create(0xFFFF0000u)).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadHalfPairs(uint* source, out Vector256<float> lower, out Vector256<float> upper)
+    {
+        var pairs = Vector256.Load(source);
+        (lower, upper) = (ToSingle(pairs & Vector256.Create(0xFFFFu)), ToSingle(pairs >>> 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadByteQuads(uint* source, out Vector256<float> even, out Vector256<float> odd)
+    {
+        var (quads, mask) = (Vector256.Load(source), Vector256.Create(0x00FF00FFu));
+        (even, odd) = ((quads & mask).AsSingle(), ((quads >>> 8) & mask).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> MultiplyAddPairs(Vector256<float> sum, Vector256<float> a, uint b) =>
+        (sum.AsInt32() + Avx2.MultiplyAddAdjacent(a.AsInt16(), Vector256.Create(b).AsInt16())).AsSingle();
+
+    public static Vector256<float> BroadcastInt32(int value) => Vector256.Create(value).AsSingle();
+
+    public static Vector256<float> ConvertToSingle(Vector256<float> int32) => Vector256.ConvertToSingle(int32.AsInt32());
 
     public static void Store(float* target, Vector256<float> value) => value.Store(target);
 
@@ -57,4 +82,14 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Widen(ushort* source) =>
         Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> ToSingle(Vector256<uint> bits)
+    {
+        var sign = (bits & Vector256.Create(0x8000u)) << 16;
+        var magnitude = (bits & Vector256.Create(0x7FFFu)) << 13;
+        var scaled = (magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f)).AsUInt32();
+        var notFinite = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7C00u << 13));
+        return (sign | scaled | (notFinite & Vector256.Create(0x7F800000u))).AsSingle();
+    }
 }

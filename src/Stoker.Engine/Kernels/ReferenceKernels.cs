@@ -7,7 +7,7 @@ namespace Stoker.Engine.Kernels;
 /// <remarks>
 /// Sums run in double and are rounded once, so that a disagreement is the other set's rounding and not this one's.
 /// </remarks>
-internal sealed class ReferenceKernels : KernelSet
+internal sealed unsafe partial class ReferenceKernels : KernelSet
 {
     public override string Name => "reference";
 

@@ -9,7 +9,7 @@ namespace Stoker.Engine.Kernels;
 /// to (highest score, sum of exponentials, weighted values); blocks are merged in ascending order. So neither the chunk
 /// a row came in nor a later split of the blocks over threads can change a bit.
 /// </remarks>
-internal sealed unsafe partial class VectorKernels<TLanes, TVector>
+internal unsafe partial class VectorKernels<TLanes, TVector>
 {
     /// <summary>
     /// Four tiles: four independent chains of multiply-adds for the scores, and one merge per 64 keys.

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Stoker.Engine.Kernels;
 
 /// <remarks>Functions of one vector. The exponential is our own: the library's leaves open whether it fuses.</remarks>
-internal sealed unsafe partial class VectorKernels<TLanes, TVector>
+internal unsafe partial class VectorKernels<TLanes, TVector>
 {
     private interface IOperation
     {

@@ -8,10 +8,10 @@ namespace Stoker.Engine.Kernels;
 /// one token at a time for the rest. Every output has one vector accumulator that runs over K in order, whatever tile
 /// computes it.
 /// </remarks>
-internal sealed unsafe partial class VectorKernels<TLanes, TVector>
+internal unsafe partial class VectorKernels<TLanes, TVector>
 {
     private const int TileRows = 4;
-    private const int TileTokens = 4;
+    private const int RowTileTokens = 4;
 
     /// <summary>
     /// Activations of a block of tokens stay in half of a 1 MiB level-2 cache while the weights pass by once.
@@ -47,7 +47,7 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
     private static void MultiplyRows<TFormat>(WeightMatrix w, int firstRow, int endRow, float* x, int tokens, float* y)
         where TFormat : struct, IWeightFormat
     {
-        var blockTokens = Math.Max(TileTokens, TokenBlockBytes / sizeof(float) / w.Columns / TileTokens * TileTokens);
+        var blockTokens = Math.Max(RowTileTokens, TokenBlockBytes / sizeof(float) / w.Columns / RowTileTokens * RowTileTokens);
         for (var first = 0; first < tokens; first += blockTokens)
         {
             var end = Math.Min(tokens, first + blockTokens);
@@ -67,7 +67,7 @@ internal sealed unsafe partial class VectorKernels<TLanes, TVector>
         var token = firstToken;
         if (rows == TileRows)
         {
-            for (; token <= endToken - TileTokens; token += TileTokens)
+            for (; token <= endToken - RowTileTokens; token += RowTileTokens)
             {
                 FourByFour<TFormat>(weights, columns, x + ((long)token * columns), y + ((long)token * stride) + row, stride);
             }

@@ -8,7 +8,7 @@ namespace Stoker.Engine.Kernels;
 /// vector are computed in vectors padded with zeros, except in matrix products, where they are fused in one by one
 /// after the vectors.
 /// </remarks>
-internal sealed unsafe partial class VectorKernels<TLanes, TVector>(string name) : KernelSet
+internal unsafe partial class VectorKernels<TLanes, TVector>(string name) : KernelSet
     where TLanes : struct, ILanes<TVector>
     where TVector : struct
 {

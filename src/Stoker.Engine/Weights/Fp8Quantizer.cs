@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Stoker.Engine.Weights;
+
+/// <summary>E4M3 with one float32 scale per row, the row's largest magnitude / 448; to the nearest, saturating.</summary>
+internal static unsafe class Fp8Quantizer
+{
+    private const int PartColumns = 128;
+
+    /// <summary>Below this a row is zero: 448 / largest would overflow.</summary>
+    private const float Smallest = 1e-30f;
+
+    /// <summary>1.5 · 2^14: added to a number below 2^-6 it leaves its multiple of 2^-9 in the low bits.</summary>
+    private const float SubnormalRounder = 24576f;
+
+    public static void WriteRowScales(SourceRow* rows, int columns, float* scales, float* inverses, int firstRow)
+    {
+        var values = stackalloc float[PartColumns];
+        for (var row = 0; row < PanelLayout.Rows; row++)
+        {
+            var largest = 0f;
+            for (var first = 0; first < columns; first += PartColumns)
+            {
+                var count = Math.Min(PartColumns, columns - first);
+                rows[row].Widen(first, count, count, values);
+                largest = Math.Max(largest, Int8Quantizer.FiniteLargest(values, count, firstRow + row, WeightFormat.Fp8));
+            }
+
+            (scales[row], inverses[row]) = largest < Smallest ? (0, 0) : (largest / Fp8.Largest, Fp8.Largest / largest);
+        }
+    }
+
+    /// <summary>The bits of <see cref="Fp8.FromSingle"/> of value · inverse, for a multiple of 16 finite values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Quantise(float* values, int count, float inverse, byte* target)
+    {
+        var factor = Vector512.Create(inverse);
+        for (var k = 0; k < count; k += 16)
+        {
+            var scaled = Vector512.Load(values + k) * factor;
+            var magnitude = Vector512.Min(Vector512.Abs(scaled), Vector512.Create(Fp8.Largest));
+            var rounder = Vector512.Create(SubnormalRounder);
+            var subnormal = (magnitude + rounder).AsUInt32() - rounder.AsUInt32();
+            var bits = magnitude.AsUInt32();
+            var normal = ((bits + Vector512.Create(0x7FFFFu) + ((bits >>> 20) & Vector512.Create(1u))) >>> 20)
+                - Vector512.Create(120u << 3);
+            var isSubnormal = Vector512.LessThan(magnitude, Vector512.Create(0.015625f)).AsUInt32();
+            var code = Vector512.ConditionalSelect(isSubnormal, subnormal, normal) | ((scaled.AsUInt32() >>> 24) & Vector512.Create(0x80u));
+            var words = Vector512.Narrow(code, code);
+            Vector512.Narrow(words, words).GetLower().GetLower().Store(target + k);
+        }
+    }
+
+    /// <summary>[32 rows][stride] pairs of columns to the panel's order, see <see cref="PanelLayout"/>.</summary>
+    public static void Arrange(ushort* pairs, int stride, int columns, byte* target)
+    {
+        for (var row = 0; row < PanelLayout.Rows; row++)
+        {
+            var rowTarget = (ushort*)(target + Fp8.Offset(row, 0));
+            for (var pair = 0; pair < columns / 2; pair++)
+            {
+                rowTarget[(pair / 2 * 64) + (pair % 2 * 4)] = pairs[(row * stride) + pair];
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Stoker.Engine.Kernels;
+
+namespace Stoker.Engine.Weights;
+
+/// <summary>One row of a weight as the checkpoint holds it, or a row of zeros that fills up a panel.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly unsafe struct SourceRow
+{
+    private readonly byte* _data; // null: zeros
+    private readonly TensorType _type;
+
+    private SourceRow(byte* data, TensorType type)
+    {
+        _data = data;
+        _type = type;
+    }
+
+    /// <param name="row">Of the stacked rows; past the last one: zeros.</param>
+    public static SourceRow Find(ReadOnlySpan<WeightMatrix> sources, int row)
+    {
+        foreach (var source in sources)
+        {
+            if (row < source.Rows)
+            {
+                return new SourceRow(source.Data + ((long)row * source.Columns * source.BytesPerElement), source.Type);
+            }
+
+            row -= source.Rows;
+        }
+
+        return default;
+    }
+
+    /// <summary>Columns first..first+valid-1 and zeros up to <paramref name="count"/>, in float32 (exact).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Widen(int first, int valid, int count, float* target)
+    {
+        var columns = _data is null ? 0 : valid;
+        var k = 0;
+        switch (_type)
+        {
+            case var _ when columns == 0:
+                break;
+            case TensorType.F32:
+                Unsafe.CopyBlockUnaligned(target, (float*)_data + first, (uint)columns * sizeof(float));
+                k = columns;
+                break;
+            case TensorType.BF16:
+                var upperHalves = (ushort*)_data + first;
+                for (; k <= columns - 16; k += 16) Lanes512.Store(target + k, Lanes512.LoadBFloat16(upperHalves + k));
+                for (; k < columns; k++) target[k] = BFloat16.ToSingle(upperHalves[k]);
+                break;
+            case TensorType.F16:
+                var halves = (ushort*)_data + first;
+                for (; k <= columns - 16; k += 16) Lanes512.Store(target + k, Lanes512.LoadHalf(halves + k));
+                for (; k < columns; k++) target[k] = (float)BitConverter.UInt16BitsToHalf(halves[k]);
+                break;
+            default:
+                throw new InvalidOperationException($"weights of type {_type.HeaderName()} are not computed with");
+        }
+
+        new Span<float>(target + k, count - k).Clear();
+    }
+
+    /// <summary>The row's own bits where the format is the checkpoint's: exact, infinities and NaN too.</summary>
+    /// <returns>False: another format; nothing is written.</returns>
+    public bool CopyAs(WeightFormat format, int first, int valid, int count, uint* target)
+    {
+        if ((format, _type) is not ((WeightFormat.F16, TensorType.F16) or (WeightFormat.Bf16, TensorType.BF16)) || _data is null)
+        {
+            return false;
+        }
+
+        Unsafe.CopyBlockUnaligned(target, (ushort*)_data + first, (uint)valid * sizeof(ushort));
+        new Span<ushort>((ushort*)target + valid, count - valid).Clear();
+        return true;
+    }
+
+    /// <summary>Bits of the largest magnitude of a part in float32; NaN counts as larger than infinity.</summary>
+    public static int LargestBits(float* values, int count)
+    {
+        var largest = 0;
+        for (var k = 0; k < count; k++)
+        {
+            largest = Math.Max(largest, BitConverter.SingleToInt32Bits(values[k]) & 0x7FFFFFFF);
+        }
+
+        return largest;
+    }
+}

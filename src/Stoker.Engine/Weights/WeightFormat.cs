@@ -1,0 +1,58 @@
+namespace Stoker.Engine.Weights;
+
+/// <summary>How the values of a packed matrix are held. The numbers stand in packed files and never change.</summary>
+internal enum WeightFormat : byte
+{
+    F32 = 1,
+    F16 = 2,
+    Bf16 = 3,
+
+    /// <summary>Signed 8 bit, one f16 scale per row and 128 columns.</summary>
+    Int8 = 4,
+
+    /// <summary>E4M3 (finite, largest 448), one f32 scale per row.</summary>
+    Fp8 = 5,
+
+    /// <summary>E2M1 (largest 6), one f16 scale per row and 32 columns.</summary>
+    Fp4 = 6,
+}
+
+/// <summary>Which format a matrix gets in which precision.</summary>
+internal static class WeightFormats
+{
+    private static readonly (Precision Precision, string Name)[] Names =
+    [
+        (Precision.Auto, "auto"), (Precision.F32, "f32"), (Precision.Bf16, "bf16"),
+        (Precision.Int8, "int8"), (Precision.Fp8, "fp8"), (Precision.Fp4, "fp4"),
+    ];
+
+    /// <summary>The spellings of options, flags and file names.</summary>
+    public static IEnumerable<string> PrecisionNames => Names.Select(entry => entry.Name);
+
+    public static string NameOf(Precision precision) => Array.Find(Names, entry => entry.Precision == precision).Name;
+
+    public static bool TryParse(string name, out Precision precision)
+    {
+        var entry = Array.Find(Names, entry => entry.Name == name);
+        precision = entry.Precision;
+        return entry.Name is not null;
+    }
+
+    /// <summary>A matrix whose values may lose precision: projections, experts and, with them, the output head.</summary>
+    /// <param name="head">The output head: one step finer at 4 bit, because every token's choice hangs on it.</param>
+    public static WeightFormat Of(Precision precision, TensorType stored, bool head = false) => precision switch
+    {
+        Precision.Int8 => WeightFormat.Int8,
+        Precision.Fp8 => WeightFormat.Fp8,
+        Precision.Fp4 => head ? WeightFormat.Int8 : WeightFormat.Fp4,
+        _ => Wide(precision, stored),
+    };
+
+    /// <summary>A matrix that stays in 16 or 32 bit at every precision: the router, an embedding of its own.</summary>
+    public static WeightFormat Wide(Precision precision, TensorType stored) => precision switch
+    {
+        Precision.F32 => WeightFormat.F32,
+        Precision.Bf16 => WeightFormat.Bf16,
+        _ => stored == TensorType.F16 ? WeightFormat.F16 : WeightFormat.Bf16,
+    };
+}

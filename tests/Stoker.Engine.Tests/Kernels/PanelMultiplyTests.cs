@@ -1,0 +1,217 @@
+using Stoker.Engine.Kernels;
+using Stoker.Engine.Native;
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Tests.Kernels;
+
+/// <summary>Products with panels of every set and format against the reference, and against themselves in other company.</summary>
+public class PanelMultiplyTests
+{
+    /// <summary>Of the sum of the terms' magnitudes: some 100 times float32's rounding, far below any wrong term.</summary>
+    private const float Tolerance = 1e-5f;
+
+    private static readonly KernelSet Reference = KernelSets.Choose("reference");
+
+    public static TheoryData<string, string> SetsAndFormats()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var set in KernelSets.SupportedNames)
+        {
+            foreach (var format in Enum.GetNames<WeightFormat>()) data.Add(set, format);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public void Equals_the_reference_for_every_count_of_tokens_and_odd_shapes(string set, string format)
+    {
+        var kernels = KernelSets.Choose(set);
+        var random = new Random(1);
+        foreach (var (rows, columns) in new[] { (1, 1), (31, 31), (33, 33), (40, 96), (32, 192), (65, 200), (7, 4864), (64, 1700) })
+        {
+            using var panels = TestPanels.Random(Parse(format), rows, columns, random);
+            for (var tokens = 1; tokens <= 17; tokens++)
+            {
+                var x = TestMatrix.Values(tokens * columns, random, scale: tokens);
+                ShouldEqualTheReference(kernels, panels, x, tokens);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public void Zeros_outliers_tiny_and_huge_values_equal_the_reference(string set, string format)
+    {
+        var kernels = KernelSets.Choose(set);
+        var random = new Random(2);
+        const int Rows = 35, Columns = 200, Tokens = 11;
+        float[] scales = [0, 1e-38f, 1e-20f, 1e-6f, 1, 448, 6e4f]; // a row each, in turns; 6e4: near f16's end
+        var weights = TestMatrix.Values(Rows * Columns, random);
+        for (var i = 0; i < weights.Length; i++) weights[i] *= scales[i / Columns % scales.Length];
+        weights[(4 * Columns) + 70] = 1000; // one outlier among ones
+        using var panels = new TestPanels(Parse(format), Rows, Columns, weights);
+        var x = TestMatrix.Values(Tokens * Columns, random);
+        for (var i = 0; i < x.Length; i++) x[i] *= scales[(i / Columns) % 5];
+        x[(9 * Columns) + 130] = -5000;
+        ShouldEqualTheReference(kernels, panels, x, Tokens);
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public void An_output_has_the_same_bits_for_any_number_of_tokens_and_any_cut_of_panels(string set, string format)
+    {
+        var kernels = KernelSets.Choose(set);
+        var random = new Random(3);
+        foreach (var (rows, columns) in new[] { (70, 45), (130, 300), (100, 1700) })
+        {
+            using var panels = TestPanels.Random(Parse(format), rows, columns, random);
+            const int Tokens = 25;
+            var x = TestMatrix.Values(Tokens * columns, random);
+            var alone = new float[Tokens * rows];
+            for (var t = 0; t < Tokens; t++)
+            {
+                panels.Multiply(kernels, x.AsSpan(t * columns, columns), 1).CopyTo(alone, t * rows);
+            }
+
+            for (var tokens = 1; tokens <= Tokens; tokens++)
+            {
+                var together = panels.Multiply(kernels, x.AsSpan(0, tokens * columns), tokens, cut: tokens % (panels.Matrix.PanelCount + 1));
+                together.ShouldHaveTheBitsOf(alone.AsSpan(0, tokens * rows), $"{rows}x{columns}, {tokens} tokens");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public void Prefill_over_several_ranges_of_tiles_and_blocks_of_columns_has_the_same_bits(string set, string format)
+    {
+        var kernels = KernelSets.Choose(set);
+        var random = new Random(4);
+        const int Rows = 34, Columns = 4864, Tokens = 150;
+        using var panels = TestPanels.Random(Parse(format), Rows, Columns, random);
+        panels.Matrix.BlockCount.ShouldBeGreaterThan(1);
+        var x = TestMatrix.Values(Tokens * Columns, random);
+        var together = panels.Multiply(kernels, x, set == "reference" ? 9 : Tokens);
+        foreach (var t in new[] { 0, 1, 8, 77, 143, 144, 149 })
+        {
+            if ((t + 1) * Rows > together.Length) break;
+            panels.Multiply(kernels, x.AsSpan(t * Columns, Columns), 1).ShouldHaveTheBitsOf(together.AsSpan(t * Rows, Rows), $"token {t}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public void Only_the_rows_of_the_named_panels_are_written(string set, string format)
+    {
+        var kernels = KernelSets.Choose(set);
+        const int Rows = 75, Columns = 64, Tokens = 9, Stride = 80;
+        using var panels = TestPanels.Random(Parse(format), Rows, Columns, new Random(5));
+        using var buffer = new ActivationBuffer(Tokens, Columns);
+        kernels.Pack(TestMatrix.Values(Tokens * Columns, new Random(6)), Tokens, 0, 2, panels.Matrix, buffer);
+        var y = Enumerable.Repeat(float.MaxValue, Tokens * Stride).ToArray();
+        kernels.Multiply(panels.Matrix, 1, 3, buffer, Tokens, y, Stride);
+        for (var i = 0; i < y.Length; i++)
+        {
+            (y[i] == float.MaxValue).ShouldBe(i % Stride is < 32 or >= Rows, $"output {i}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public void A_token_that_is_not_finite_reaches_its_outputs_and_no_others(string set, string format)
+    {
+        var kernels = KernelSets.Choose(set);
+        const int Rows = 40, Columns = 160, Tokens = 9;
+        using var panels = TestPanels.Random(Parse(format), Rows, Columns, new Random(7));
+        foreach (var bad in new[] { float.NaN, float.PositiveInfinity })
+        {
+            var x = TestMatrix.Values(Tokens * Columns, new Random(8));
+            x[(3 * Columns) + 140] = bad;
+            var y = panels.Multiply(kernels, x, Tokens);
+            for (var i = 0; i < y.Length; i++)
+            {
+                float.IsFinite(y[i]).ShouldBe(i / Rows != 3, $"output {i} is {y[i]}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SetsAndFormats))]
+    public unsafe void A_tile_of_attention_equals_the_reference_and_can_start_at_what_is_there(string set, string formatName)
+    {
+        var format = Parse(formatName);
+        if (format is not (WeightFormat.F32 or WeightFormat.Bf16)) return;
+        var kernels = KernelSets.Choose(set);
+        var random = new Random(9);
+        foreach (var columns in new[] { 2, 32, 64, 80, 128, 256 })
+        {
+            using var panels = TestPanels.Random(format, 32, columns, random);
+            using var packed = new AlignedMemory(8 * columns * 4);
+            using var exact = new AlignedMemory(8 * columns * 4);
+            for (var mr = 1; mr <= 8; mr++)
+            {
+                var stride = columns + 3;
+                var x = TestMatrix.Values(mr * stride, random);
+                var start = TestMatrix.Values(mr * 40, random);
+                var rounded = RoundedActivations.Of(kernels.FormOf(format), x, x.Length);
+                foreach (var accumulate in new[] { false, true })
+                {
+                    var (expected, actual) = (start.ToArray(), start.ToArray());
+                    fixed (float* source = x, sourceRounded = rounded, e = expected, a = actual)
+                    {
+                        kernels.PackTile(format, source, stride, columns, mr, packed.Start);
+                        kernels.Tile(format, panels.Matrix.Panel(0), columns, packed.Start, mr, a, 40, accumulate);
+                        Reference.PackTile(format, sourceRounded, stride, columns, mr, exact.Start);
+                        Reference.Tile(format, panels.Matrix.Panel(0), columns, exact.Start, mr, e, 40, accumulate);
+                    }
+
+                    for (var i = 0; i < actual.Length; i++)
+                    {
+                        actual[i].ShouldBe(expected[i], Tolerance * columns, $"{columns} columns, {mr} tokens, output {i}");
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_buffer_packed_for_something_else_or_too_small_is_refused()
+    {
+        var kernels = KernelSets.Choose("portable");
+        using var panels = TestPanels.Random(WeightFormat.Bf16, 32, 64, new Random(10));
+        using var wide = TestPanels.Random(WeightFormat.Bf16, 32, 128, new Random(10));
+        using var buffer = new ActivationBuffer(8, 64);
+        var y = new float[9 * 32];
+        kernels.Pack(new float[8 * 64], 8, 0, 1, panels.Matrix, buffer);
+        Should.Throw<InvalidOperationException>(() => kernels.Multiply(panels.Matrix, 0, 1, buffer, 7, y, 32));
+        Should.Throw<InvalidOperationException>(() => kernels.Multiply(wide.Matrix, 0, 1, buffer, 8, y, 32));
+        Should.Throw<ArgumentException>(() => kernels.Pack(new float[9 * 64], 9, 0, 2, panels.Matrix, buffer));
+        Should.Throw<ArgumentOutOfRangeException>(() => kernels.Multiply(panels.Matrix, 0, 1, buffer, 8, new float[(8 * 32) - 1], 32));
+        Should.Throw<ArgumentOutOfRangeException>(() => kernels.Multiply(panels.Matrix, 0, 2, buffer, 8, y, 32));
+        Should.Throw<ArgumentOutOfRangeException>(() => kernels.Pack(new float[(8 * 64) - 1], 8, 0, 1, panels.Matrix, buffer));
+    }
+
+    private static void ShouldEqualTheReference(KernelSet kernels, TestPanels panels, float[] x, int tokens)
+    {
+        var (w, rows) = (panels.Matrix, panels.ReadRows());
+        var rounded = RoundedActivations.Of(kernels.FormOf(w.Format), x, w.Columns);
+        var expected = panels.Multiply(Reference, rounded, tokens);
+        var actual = panels.Multiply(kernels, x, tokens);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var (token, row) = (i / w.Rows, i % w.Rows);
+            var magnitudes = 0.0;
+            for (var k = 0; k < w.Columns; k++)
+            {
+                magnitudes += Math.Abs((double)rows[row][k] * rounded[(token * w.Columns) + k]);
+            }
+
+            actual[i].ShouldBe(
+                expected[i], (float)(Tolerance * magnitudes) + 1e-37f, $"{w.Format} {w.Rows}x{w.Columns}, {tokens} tokens, output {i}");
+        }
+    }
+
+    private static WeightFormat Parse(string name) => Enum.Parse<WeightFormat>(name);
+}
