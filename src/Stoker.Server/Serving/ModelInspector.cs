@@ -3,6 +3,7 @@ using Stoker.ControlPlane.Models;
 using Stoker.Engine;
 using Stoker.Engine.Models;
 using ModelKind = Stoker.ControlPlane.Models.ModelKind;
+using Precision = Stoker.ControlPlane.Models.Precision;
 
 namespace Stoker.Server.Serving;
 
