@@ -34,6 +34,12 @@ public sealed record EngineOptions
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
+    /// Keeps the keys and values of what was computed, in blocks that nobody holds, and begins later prompts with them.
+    /// It takes no memory of its own worth mentioning and changes no answer.
+    /// </summary>
+    public bool PrefixCache { get; init; } = true;
+
+    /// <summary>
     /// Requests that may wait for their first step; one more is refused with <see cref="RefusalKind.QueueFull"/>.
     /// </summary>
     public int MaxQueuedRequests { get; init; } = 256;

@@ -26,6 +26,9 @@ public sealed record EngineStatistics
     /// <summary>Prompt tokens of the requests that ran, each request once.</summary>
     public required long PromptTokens { get; init; }
 
+    /// <summary>Of those, looked for in the prefix cache; 0 while it is off.</summary>
+    public required long QueriedPromptTokens { get; init; }
+
     /// <summary>Of those, taken from the KV cache of an earlier request.</summary>
     public required long CachedPromptTokens { get; init; }
 

@@ -55,6 +55,16 @@ public sealed record GenerationRequest
     /// <summary>Special tokens leave no text, unless this is false.</summary>
     public bool SkipSpecialTokens { get; init; } = true;
 
+    /// <summary>
+    /// A name space of the prefix cache, 1 to 512 characters: only requests with the same one use each other's
+    /// computed prompts. Set it to whom the prompt belongs to (an account, say), never to what a caller says alone:
+    /// the time to the first token tells whether others sent a prefix before. Null is a name space, too.
+    /// </summary>
+    public string? CacheSalt { get; init; }
+
+    /// <summary>The load of the addon that the request runs with; part of its blocks' identity. 0: none.</summary>
+    internal ulong AdapterVersion { get; init; }
+
     /// <summary>The name in <see cref="Generation.Id"/>; null makes one.</summary>
     public string? Id { get; init; }
 }

@@ -26,6 +26,7 @@ internal sealed class ReplicaArguments
           --max-sequences N          sequences that run at once; default: the engine's
           --step-tokens N            tokens computed in one step, at least the sequences; default: the engine's
           --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
+          --prefix-cache on|off      begin prompts with what is left of earlier ones; default: on
           --simulate KEY=VALUE,...   the simulated engine's figures, see docs/replica.md
         Set by a server that owns the replica:
           --id ID                    its identity, repeated at /health
@@ -42,7 +43,7 @@ internal sealed class ReplicaArguments
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
-        "--memory-bytes", "--max-sequences", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate",
+        "--memory-bytes", "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
@@ -143,6 +144,7 @@ internal sealed class ReplicaArguments
             MaxSequences = (int?)Integer("--max-sequences", 1, 4096),
             StepTokens = (int?)Integer("--step-tokens", 1, 16_384),
             StepTime = Integer("--step-milliseconds", 0, 60_000) is { } step ? TimeSpan.FromMilliseconds(step) : null,
+            PrefixCache = Switch("--prefix-cache", otherwise: true),
             Lease = lease > 0 ? TimeSpan.FromSeconds(lease) : null,
             Detach = _detach,
             LogLevel = Level(),
@@ -167,6 +169,14 @@ internal sealed class ReplicaArguments
         "debug" => LogLevel.Debug,
         "warning" => LogLevel.Warning,
         var other => throw new FormatException($"--log-level must be debug, information or warning, was '{other}'."),
+    };
+
+    private bool Switch(string flag, bool otherwise) => _values.GetValueOrDefault(flag) switch
+    {
+        null => otherwise,
+        "on" => true,
+        "off" => false,
+        var other => throw new FormatException($"{flag} must be on or off, was '{other}'."),
     };
 
     private int[] Cores()

@@ -45,6 +45,8 @@ internal sealed record ReplicaOptions
     /// <summary>Zero: rows alone limit a step. Null: the engine's default.</summary>
     public TimeSpan? StepTime { get; init; }
 
+    public bool PrefixCache { get; init; } = true;
+
     /// <summary>Null: no owner, no lease.</summary>
     public TimeSpan? Lease { get; init; }
 
@@ -66,6 +68,7 @@ internal sealed record ReplicaOptions
             MaxSequences = MaxSequences ?? defaults.MaxSequences,
             StepTokens = StepTokens ?? Math.Max(defaults.StepTokens, MaxSequences ?? 0),
             StepTime = StepTime ?? defaults.StepTime,
+            PrefixCache = PrefixCache,
             Time = time,
         };
     }
@@ -75,5 +78,6 @@ internal sealed record ReplicaOptions
     {
         Slots = MaxSequences ?? Simulated.Slots,
         ContextLength = ContextLength ?? Simulated.ContextLength,
+        PrefixCacheTokens = PrefixCache ? Simulated.PrefixCacheTokens : 0,
     };
 }

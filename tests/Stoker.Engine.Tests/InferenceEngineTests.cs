@@ -162,7 +162,7 @@ public sealed class InferenceEngineTests
     [Fact]
     public async Task A_small_budget_gives_a_small_cache_and_long_requests_are_refused_at_the_door()
     {
-        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 10_000_000 });
+        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 12_000_000 });
         engine.Statistics.KvBlocksTotal.ShouldBeInRange(1, 31);
         var refusal =
             Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 511 }));

@@ -42,8 +42,18 @@ public sealed class ReplicaArgumentsTests
         static EngineOptions Engine(string line) => Parse(line).ToEngineOptions(TimeProvider.System);
     }
 
+    [Fact]
+    public void The_prefix_cache_is_on_and_can_be_switched_off_in_either_engine()
+    {
+        Parse("--model m").ToEngineOptions(TimeProvider.System).PrefixCache.ShouldBeTrue();
+        Parse("--model m --prefix-cache on").ToEngineOptions(TimeProvider.System).PrefixCache.ShouldBeTrue();
+        Parse("--model m --prefix-cache off").ToEngineOptions(TimeProvider.System).PrefixCache.ShouldBeFalse();
+        Parse("--engine simulated --prefix-cache off").ToSimulatedOptions().PrefixCacheTokens.ShouldBe(0);
+    }
+
     [Theory]
     [InlineData("", "--model")]
+    [InlineData("--model m --prefix-cache yes", "--prefix-cache must be on or off, was 'yes'")]
     [InlineData("--model", "--model")]
     [InlineData("--model m --unknown 1", "--unknown")]
     [InlineData("--model m extra", "extra")]
@@ -76,7 +86,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--max-sequences", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

@@ -49,6 +49,17 @@ internal sealed class BlockTable(BlockPool pool, int maxBlocks)
         }
     }
 
+    /// <summary>Begins with blocks that were found in the prefix cache.</summary>
+    public void BeginWith(ReadOnlySpan<int> found)
+    {
+        if (Count != 0) throw new InvalidOperationException("Only an empty block table can begin with found blocks.");
+        foreach (var block in found)
+        {
+            pool.Hold(block);
+            Array[Count++] = block;
+        }
+    }
+
     /// <summary>Lets all go, the tail first: shared heads then live longest in the free list.</summary>
     public void Free()
     {

@@ -24,6 +24,8 @@ internal static class AdmissionRules
     public const int MaxStops = 64;
     // characters; each is held back and compared at every character of the answer
     public const int MaxStopLength = 1024;
+    // characters; every first block of a prompt keeps it
+    public const int MaxSaltLength = 512;
 
     /// <exception cref="RequestRefusedException">With what was seen and what is allowed.</exception>
     public static AdmittedRequest Check(GenerationRequest request, DoorFigures figures)
@@ -35,6 +37,7 @@ internal static class AdmissionRules
         if (request.Logprobs is { } top) CheckRange("logprobs", top, 0, MaxTopLogprobs);
         CheckEcho(request);
         CheckStops(stops, stopTokens, figures);
+        CheckSalt(request.CacheSalt);
         var settings =
             SamplingSettings.From(request.Sampling.Over(figures.DefaultSampling), figures.VocabularySize, DrawSeed);
         var maxTokens = MaxTokens(request, prompt.Length, figures);
@@ -91,6 +94,14 @@ internal static class AdmissionRules
         {
             if ((uint)id < (uint)figures.VocabularySize) continue;
             throw Invalid("stop_token_ids", $"The stop token id {id} is not one of this model's, which are 0 to {figures.VocabularySize - 1}.");
+        }
+    }
+
+    private static void CheckSalt(string? salt)
+    {
+        if (salt is { Length: 0 or > MaxSaltLength })
+        {
+            throw Invalid("cache_salt", $"The cache salt must have 1 to {MaxSaltLength} characters, has {salt.Length}.");
         }
     }
 

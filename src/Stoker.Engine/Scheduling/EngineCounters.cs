@@ -24,7 +24,7 @@ internal sealed class EngineCounters
     private readonly Histogram _timePerOutputToken = new(TokenBounds);
     private readonly Histogram _endToEndLatency = new(RequestBounds);
     private int _running, _waiting, _kvBlocksUsed;
-    private long _steps, _preemptions, _watchdogTrips, _promptTokens, _generatedTokens, _refused;
+    private long _steps, _preemptions, _watchdogTrips, _promptTokens, _queriedTokens, _cachedTokens, _generatedTokens, _refused;
 
     public void Refused() { lock (_lock) _refused++; }
 
@@ -44,11 +44,18 @@ internal sealed class EngineCounters
 
     public void WatchdogTripped() { lock (_lock) _watchdogTrips++; }
 
-    public void RequestStarted(int promptTokens, TimeSpan queued)
+    /// <param name="cachedTokens">Of the prompt, what the prefix cache had; null while there is none.</param>
+    public void RequestStarted(int promptTokens, int? cachedTokens, TimeSpan queued)
     {
         lock (_lock)
         {
             _promptTokens += promptTokens;
+            if (cachedTokens is { } cached)
+            {
+                _queriedTokens += promptTokens;
+                _cachedTokens += cached;
+            }
+
             _queueTime.Record(queued);
         }
     }
@@ -91,7 +98,8 @@ internal sealed class EngineCounters
                 Preemptions = _preemptions,
                 WatchdogTrips = _watchdogTrips,
                 PromptTokens = _promptTokens,
-                CachedPromptTokens = 0, // no prefix cache yet
+                QueriedPromptTokens = _queriedTokens,
+                CachedPromptTokens = _cachedTokens,
                 GeneratedTokens = _generatedTokens,
                 Refused = _refused,
                 Finished = Enum.GetValues<FinishReason>().ToDictionary(reason => reason, reason => _finished[(int)reason]),

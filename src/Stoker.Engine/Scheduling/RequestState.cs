@@ -19,6 +19,7 @@ internal sealed class RequestState
         _leaveQueue = leaveQueue;
         (Source, Settings, Group, SubmittedAt) = (source, admitted.Settings, group, submittedAt);
         (Prompt, Stops, MaxTokens) = (admitted.Prompt, new(admitted.Stops), admitted.MaxTokens);
+        Space = new(source.CacheSalt, source.AdapterVersion);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
         (Events, Unfinished) = (new(maxUnreadEvents, source.Choices), source.Choices);
     }
@@ -34,6 +35,9 @@ internal sealed class RequestState
     public StopStrings Stops { get; }
 
     public int MaxTokens { get; }
+
+    /// <summary>Whose prefixes it may use.</summary>
+    public PrefixSpace Space { get; }
 
     /// <summary>Tokens that end a choice: the model's, unless they are ignored, and the request's own.</summary>
     public int[] EndTokens { get; }
@@ -51,6 +55,9 @@ internal sealed class RequestState
     public bool IsEnded => Unfinished == 0;
 
     public int CompletionTokens { get; set; }
+
+    /// <summary>Prompt tokens that the prefix cache had when the request began.</summary>
+    public int CachedTokens { get; set; }
 
     public long SubmittedAt { get; }
 

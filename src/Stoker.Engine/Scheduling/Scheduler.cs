@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Stoker.Engine.KvCache;
 
 namespace Stoker.Engine.Scheduling;
@@ -40,8 +41,10 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
     /// </summary>
     public StepPlan Begin()
     {
-        _planner.Plan(_running, _waiting, pool.FreeCount, _plan);
+        _planner.Plan(_running, _waiting, pool.FreeCount, pool, _plan);
         foreach (var sequence in _plan.Preempt) Preempt(sequence);
+        // Found blocks are held before anything grows: growing hands out free blocks, and they may be among them.
+        foreach (var admission in _plan.Admit) HoldFound(admission);
         foreach (var admission in _plan.Admit) Admit(admission);
         foreach (var rows in _plan.Rows) rows.Sequence.Table.GrowTo(limits.BlocksFor(rows.FirstPosition + rows.Count));
         return _plan;
@@ -50,12 +53,13 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
     /// <summary>
     /// The step's rows are in the blocks. True when one of them was new, not the repetition after a preemption.
     /// </summary>
-    public static bool Complete(StepPlan plan)
+    public bool Complete(StepPlan plan)
     {
         var progress = false;
         foreach (var (sequence, first, count, _) in plan.Rows)
         {
             sequence.Computed = first + count;
+            Publish(sequence);
             if (sequence.Computed <= sequence.HighWater) continue;
             sequence.HighWater = sequence.Computed;
             progress = true;
@@ -63,10 +67,22 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
         return progress;
     }
 
-    public void Remove(SequenceState sequence)
+    /// <param name="failed">It ended in an error of the engine: what it computed is not used again.</param>
+    public void Remove(SequenceState sequence, bool failed = false)
     {
         if (!_running.Remove(sequence)) _waiting.Remove(sequence);
+        if (failed)
+        {
+            for (var index = sequence.OwnBlocksFrom; index < sequence.Table.Count; index++) pool.Retract(sequence.Table.BlockSpan[index]);
+        }
+
         sequence.Table.Free();
+    }
+
+    /// <summary>Nothing that was computed until now is used again.</summary>
+    public void ForgetPrefixes()
+    {
+        for (var block = 0; block < pool.Count; block++) pool.Retract(block);
     }
 
     /// <summary>Our own invariants, for tests and for the loop when it falls idle.</summary>
@@ -77,16 +93,24 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
         Check(IsByAge(_running) && IsByAge(_waiting), "a queue is out of order");
         Check(_waiting.TrueForAll(sequence => sequence.Table.Count == 0), "a waiting sequence holds blocks");
         Check(_running.TrueForAll(IsCovered), "a running sequence has tokens computed without a block, or more than there are");
+        Check(_running.TrueForAll(sequence => sequence.PublishedBlocks * limits.BlockSize <= sequence.Computed), "a block was published before it was full");
         Check(_running.Concat(_waiting).All(sequence => sequence.Preemptions <= limits.MaxPreemptions), "a sequence was preempted too often");
     }
 
     private void Preempt(SequenceState sequence)
     {
         sequence.Table.Free();
-        sequence.Computed = 0;
+        (sequence.Computed, sequence.PublishedBlocks) = (0, 0);
         sequence.Preemptions++;
         _running.Remove(sequence);
         InsertByAge(_waiting, sequence);
+    }
+
+    private void HoldFound(PlannedAdmission admission)
+    {
+        if (admission.ShareFrom is not null || admission.SharedBlocks == 0) return;
+        var found = CollectionsMarshal.AsSpan(_plan.Found).Slice(admission.FirstFound, admission.SharedBlocks);
+        admission.Sequence.Table.BeginWith(found);
     }
 
     private void Admit(PlannedAdmission admission)
@@ -96,8 +120,23 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
         sequence.Table.GrowTo(admission.Blocks);
         sequence.Reserved = admission.Reserve;
         sequence.Computed = admission.SharedBlocks * limits.BlockSize;
+        sequence.PublishedBlocks = admission.SharedBlocks;
+        sequence.OwnBlocksFrom = Math.Min(sequence.OwnBlocksFrom, admission.SharedBlocks);
         _waiting.Remove(sequence);
         InsertByAge(_running, sequence);
+    }
+
+    /// <summary>Its blocks that are full now can be found; their tokens are final.</summary>
+    private void Publish(SequenceState sequence)
+    {
+        if (!pool.HasPrefixes || sequence.Table.Count == 0) return; // without blocks: it ended in the forward pass
+        for (var full = sequence.Computed / limits.BlockSize; sequence.PublishedBlocks < full; sequence.PublishedBlocks++)
+        {
+            var index = sequence.PublishedBlocks;
+            var blocks = sequence.Table.BlockSpan;
+            var parent = index == 0 ? PrefixCache.None : blocks[index - 1];
+            pool.Publish(blocks[index], parent, sequence.Space, sequence.Tokens.Slice(index * limits.BlockSize, limits.BlockSize));
+        }
     }
 
     // Nearly always at the end: a new request at the queue's, a preempted one is older than all that never ran.

@@ -14,7 +14,7 @@ internal sealed class Sequence : SequenceState
     public Sequence(RequestState request, int choice, long arrival, BlockTable table, ITextStream text)
         : base(arrival, request.Group, request.Prompt.Length, request.Prompt.Length + request.MaxTokens, table)
     {
-        (Request, Choice) = (request, choice);
+        (Request, Choice, Space) = (request, choice, request.Space);
         Text = new(choice, text, new(request.Stops, request.Source.IncludeStopText));
         if (request.Echo is { } echo) PromptLogitsFrom = echo.LogitsFrom;
     }
@@ -38,7 +38,7 @@ internal sealed class Sequence : SequenceState
 
     public FinishReason? Finish { get; private set; }
 
-    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(TokenList);
+    public override ReadOnlySpan<int> Tokens => _tokens is null ? Request.Prompt : CollectionsMarshal.AsSpan(_tokens);
 
     private List<int> TokenList => _tokens ??= [.. Request.Prompt];
 

@@ -10,7 +10,7 @@ namespace Stoker.Engine.Scheduling;
 /// between
 /// <see cref="Computed"/> and <see cref="TokenCount"/>. Only <see cref="Scheduler"/> changes these values.
 /// </remarks>
-internal class SequenceState(long arrival, int group, int promptLength, int maxTokenCount, BlockTable table)
+internal abstract class SequenceState(long arrival, int group, int promptLength, int maxTokenCount, BlockTable table)
 {
     /// <summary>Order of submission; lower is older. Never reused.</summary>
     public long Arrival { get; } = arrival;
@@ -24,6 +24,12 @@ internal class SequenceState(long arrival, int group, int promptLength, int maxT
     public int MaxTokenCount { get; } = maxTokenCount;
 
     public BlockTable Table { get; } = table;
+
+    /// <summary>Prompt and output; final, so that their full blocks may serve others. Never drafts.</summary>
+    public abstract ReadOnlySpan<int> Tokens { get; }
+
+    /// <summary>Whose blocks it may use, and who may use its own.</summary>
+    public PrefixSpace Space { get; init; } = PrefixSpace.Common;
 
     /// <summary>Tokens there are: prompt and output.</summary>
     public int TokenCount { get; set; } = promptLength;
@@ -41,6 +47,12 @@ internal class SequenceState(long arrival, int group, int promptLength, int maxT
     /// cref="int.MaxValue"/>.
     /// </summary>
     public int PromptLogitsFrom { get; set; } = int.MaxValue;
+
+    /// <summary>Leading blocks that others find, or whose parent nobody does.</summary>
+    public int PublishedBlocks { get; set; }
+
+    /// <summary>From this block on it computed keys and values itself, now or before a preemption.</summary>
+    public int OwnBlocksFrom { get; set; } = int.MaxValue;
 
     public int Preemptions { get; set; }
 

@@ -42,7 +42,7 @@ internal sealed partial class StepLoop
     {
         var request = sequence.Request;
         sequence.End(last.Finish!.Value);
-        _scheduler.Remove(sequence);
+        _scheduler.Remove(sequence, failed: sequence.Finish == FinishReason.Error);
         request.Unfinished--;
         _counters.ChoiceEnded(sequence.Finish!.Value, sequence.Generated < 2
             ? null
@@ -75,7 +75,7 @@ internal sealed partial class StepLoop
         return new(
             request.Prompt.Length,
             request.CompletionTokens,
-            CachedTokens: 0,
+            request.CachedTokens,
             QueueTime: _time.GetElapsedTime(start, request.StartedAt ?? now),
             TimeToFirstToken: request.FirstTokenAt is { } first ? _time.GetElapsedTime(start, first) : null,
             Duration: _time.GetElapsedTime(start, now))
@@ -84,11 +84,16 @@ internal sealed partial class StepLoop
         };
     }
 
-    private void NoteStart(RequestState request)
+    private void NoteStart(PlannedAdmission admission)
     {
-        if (request.StartedAt is not null) return;
+        var request = ((Sequence)admission.Sequence).Request;
+        if (request.StartedAt is not null) return; // another choice of it, or one that was preempted
         request.StartedAt = _time.GetTimestamp();
-        _counters.RequestStarted(request.Prompt.Length, _time.GetElapsedTime(request.SubmittedAt, request.StartedAt.Value));
+        request.CachedTokens = admission.SharedBlocks * _scheduler.Limits.BlockSize;
+        _counters.RequestStarted(
+            request.Prompt.Length,
+            _scheduler.Pool.HasPrefixes ? request.CachedTokens : null,
+            _time.GetElapsedTime(request.SubmittedAt, request.StartedAt.Value));
         request.LeaveQueue();
     }
 

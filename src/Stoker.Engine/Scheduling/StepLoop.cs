@@ -31,11 +31,13 @@ internal sealed partial class StepLoop
     private readonly int _drawable; // ids below are tokens, those above padding of the output matrix
     private long _nextArrival;
 
+    /// <param name="hash">Of the prefix cache; null, but for a test of collisions.</param>
     public StepLoop(
-        ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options)
+        ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options, BlockHash? hash = null)
     {
         (_model, _kv, _decoder, _counters, _time) = (model, kv, decoder, counters, options.Time);
-        _scheduler = new(new(kv.BlockCount), limits, _cost);
+        var prefixes = options.PrefixCache ? new PrefixCache(kv.BlockCount, limits.BlockSize, hash) : null;
+        _scheduler = new(new(kv.BlockCount, prefixes), limits, _cost);
         _calibration = new(_scheduler, _cost, model);
         _watchdog = new(options.WatchdogSteps);
         _batch = new(limits.StepTokens, limits.MaxSequences);
@@ -68,6 +70,7 @@ internal sealed partial class StepLoop
     public void EndAll(FinishReason reason, Exception? error)
     {
         foreach (var request in Requests()) End(request, reason, error);
+        if (reason == FinishReason.Error) _scheduler.ForgetPrefixes(); // whether they are sound cannot be told either
     }
 
     /// <summary>One step. False when there is nothing to do.</summary>
@@ -77,7 +80,7 @@ internal sealed partial class StepLoop
         var start = _time.GetTimestamp();
         var plan = _scheduler.Begin();
         _counters.Step(plan.Preempt.Count);
-        foreach (var admission in plan.Admit) NoteStart(((Sequence)admission.Sequence).Request);
+        foreach (var admission in plan.Admit) NoteStart(admission);
         var progress = plan.RowCount > 0;
         if (progress && Forward(plan)) // where it failed requests ended: that is getting on too
         {

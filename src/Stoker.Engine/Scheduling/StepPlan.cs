@@ -9,8 +9,10 @@ internal readonly record struct PlannedRows(SequenceState Sequence, int FirstPos
 /// <summary>A sequence that begins (again) in a step.</summary>
 /// <param name="Blocks">Blocks to hold in all.</param>
 /// <param name="ShareFrom">A choice of the same request whose first <paramref name="SharedBlocks"/> blocks it takes
-/// over.</param>
-internal readonly record struct PlannedAdmission(SequenceState Sequence, int Blocks, bool Reserve, SequenceState? ShareFrom, int SharedBlocks);
+/// over; null where they were found in the prefix cache.</param>
+/// <param name="FirstFound">Where in <see cref="StepPlan.Found"/> the blocks are that were found.</param>
+internal readonly record struct PlannedAdmission(
+    SequenceState Sequence, int Blocks, bool Reserve, SequenceState? ShareFrom, int SharedBlocks, int FirstFound);
 
 /// <summary>
 /// What one step does, in this order: preempt, admit, compute. The lists are reused from step to step.
@@ -22,6 +24,9 @@ internal sealed class StepPlan
 
     public List<PlannedAdmission> Admit { get; } = [];
 
+    /// <summary>Blocks of the prefix cache that admitted sequences begin with, one sequence's after the other's.</summary>
+    public List<int> Found { get; } = [];
+
     public List<PlannedRows> Rows { get; } = [];
 
     public int RowCount => Work.Rows;
@@ -32,6 +37,7 @@ internal sealed class StepPlan
     {
         Preempt.Clear();
         Admit.Clear();
+        Found.Clear();
         Rows.Clear();
         Work = default;
     }

@@ -1,3 +1,5 @@
+using Stoker.Engine.KvCache;
+
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>Decides what a step does. Reads the state, writes the plan, changes nothing else.</summary>
@@ -6,7 +8,9 @@ namespace Stoker.Engine.Scheduling;
 /// 2. Prefill of running sequences with the rows that are left, oldest first; their blocks were taken at admission.
 /// 3. Waiting sequences in order, unless something was preempted: each needs blocks for all its tokens, not only for the
 ///    first chunk, or it and those behind it wait. A choice whose sibling is still computing their prompt is passed
-///    over: it begins in the step that completes the prompt, with the sibling's full blocks.
+///    over: it begins in the step that completes the prompt, with the sibling's full blocks. Any other begins with what
+///    the prefix cache has of it. Waiting ones stay in the order of arrival, whatever the cache has: prefixes first
+///    would starve the others, and arrival order loses little, because a prompt in work is found chunk by chunk.
 /// Prompts that join decodes are cut so that the step's estimated time stays within the limit: those streams wait for the
 /// whole step. Without decodes nobody waits, and the rows alone are the limit. When rows are computed never changes what
 /// they give.
@@ -18,17 +22,21 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     private int _rowsLeft;
     private int _echoRowsLeft;
     private int _decodes;
+    private int _step;
+    private int[] _claimedIn = []; // by block: the last step whose plan holds it
 
     /// <param name="running">Sequences with blocks, by age.</param>
     /// <param name="waiting">Sequences without, by age.</param>
-    public void Plan(List<SequenceState> running, List<SequenceState> waiting, int freeBlocks, StepPlan plan)
+    /// <param name="pool">Where prefixes are looked for; null: nowhere.</param>
+    public void Plan(List<SequenceState> running, List<SequenceState> waiting, int freeBlocks, BlockPool? pool, StepPlan plan)
     {
         plan.Clear();
+        _step++;
         (_freeBlocks, _rowsLeft, _echoRowsLeft, _decodes) = (freeBlocks, limits.StepTokens, limits.EchoRows, 0);
         PlanDecodes(running, plan);
         _decodes = plan.RowCount;
         PlanPrefills(running, plan);
-        if (plan.Preempt.Count == 0) PlanAdmissions(running, waiting, plan);
+        if (plan.Preempt.Count == 0) PlanAdmissions(running, waiting, pool, plan);
     }
 
     private void PlanDecodes(List<SequenceState> running, StepPlan plan)
@@ -71,7 +79,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         }
     }
 
-    private void PlanAdmissions(List<SequenceState> running, List<SequenceState> waiting, StepPlan plan)
+    private void PlanAdmissions(List<SequenceState> running, List<SequenceState> waiting, BlockPool? pool, StepPlan plan)
     {
         var passedOver = -1; // choices of one request stand side by side: one look is enough for all
         foreach (var sequence in waiting)
@@ -87,15 +95,59 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
 
             // The last prompt token is always computed, because its logits are needed.
             var shared = sibling is null ? 0 : (sequence.PromptLength - 1) / limits.BlockSize;
+            var (firstFound, foundFree) = (plan.Found.Count, 0);
+            // Of a choice that has not run its sibling has all there is; one that was preempted may find its answer.
+            if (pool is { HasPrefixes: true } && (sibling is null || sequence.Preemptions > 0)) foundFree = Find(sequence, pool, plan);
+            if (plan.Found.Count - firstFound > shared)
+            {
+                (sibling, shared) = (null, plan.Found.Count - firstFound);
+            }
+            else
+            {
+                plan.Found.RemoveRange(firstFound, plan.Found.Count - firstFound);
+                foundFree = 0;
+            }
+
             if (sequence.PromptLogitsFrom <= shared * limits.BlockSize && _echoRowsLeft == 0) return;
             if (RowsInTime(shared * limits.BlockSize, 1, plan) == 0) return;
             var reserve = sequence.Preemptions >= limits.MaxPreemptions;
             var blocks = limits.BlocksFor(reserve ? sequence.MaxTokenCount : sequence.TokenCount);
-            if (blocks - shared > _freeBlocks) return;
-            _freeBlocks -= blocks - shared;
-            plan.Admit.Add(new(sequence, blocks, reserve, shared > 0 ? sibling : null, shared));
+            if (blocks - shared + foundFree > _freeBlocks) return;
+            _freeBlocks -= blocks - shared + foundFree;
+            Claim(plan, firstFound);
+            plan.Admit.Add(new(sequence, blocks, reserve, shared > 0 ? sibling : null, shared, firstFound));
             AddRows(sequence, shared * limits.BlockSize, plan);
         }
+    }
+
+    /// <summary>
+    /// Adds the blocks that the prefix cache has of a sequence, from its beginning to the first one that is missing.
+    /// </summary>
+    /// <remarks>
+    /// Rows whose logits are wanted are computed all the same: the last one's, and those of an echo with values. One
+    /// hash for each block found and one for the first that is not; a sequence that does not fit yet is looked for
+    /// again in each step, because what is held changes.
+    /// </remarks>
+    /// <returns>How many of them are free and not claimed by another sequence of this plan.</returns>
+    private int Find(SequenceState sequence, BlockPool pool, StepPlan plan)
+    {
+        if (_claimedIn.Length < pool.Count) _claimedIn = new int[pool.Count];
+        var tokens = sequence.Tokens;
+        var end = Math.Min(sequence.TokenCount - 1, sequence.PromptLogitsFrom) / limits.BlockSize;
+        var (block, free) = (PrefixCache.None, 0);
+        for (var index = 0; index < end; index++)
+        {
+            block = pool.Find(block, sequence.Space, tokens.Slice(index * limits.BlockSize, limits.BlockSize));
+            if (block == PrefixCache.None) break;
+            plan.Found.Add(block);
+            if (pool.References(block) == 0 && _claimedIn[block] != _step) free++;
+        }
+        return free;
+    }
+
+    private void Claim(StepPlan plan, int firstFound)
+    {
+        for (var index = firstFound; index < plan.Found.Count; index++) _claimedIn[plan.Found[index]] = _step;
     }
 
     /// <summary>

@@ -28,6 +28,8 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
         text.Counter("vllm:num_preemptions", "Sequences put back to free KV blocks.", now.Preemptions);
         text.Counter("vllm:prompt_tokens", "Prompt tokens of the requests that ran.", now.PromptTokens);
         text.Counter("vllm:prompt_tokens_cached", "Of those, taken from the KV cache.", now.CachedPromptTokens);
+        text.Counter("vllm:prefix_cache_queries", "Prompt tokens that were looked for in the prefix cache.", now.QueriedPromptTokens);
+        text.Counter("vllm:prefix_cache_hits", "Prompt tokens that were found there.", now.CachedPromptTokens);
         text.Counter("vllm:generation_tokens", "Generated tokens.", now.GeneratedTokens);
         text.Family("vllm:request_success_total", "counter", "Ended choices by reason.");
         foreach (var reason in Enum.GetValues<FinishReason>())

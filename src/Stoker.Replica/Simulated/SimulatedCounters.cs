@@ -63,6 +63,7 @@ internal sealed class SimulatedCounters
         Preemptions = 0,
         WatchdogTrips = 0,
         PromptTokens = PromptTokens,
+        QueriedPromptTokens = options.PrefixCacheTokens > 0 ? PromptTokens : 0,
         CachedPromptTokens = _cached,
         GeneratedTokens = model.Generated,
         Refused = Refused,

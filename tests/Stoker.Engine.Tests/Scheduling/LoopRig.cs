@@ -11,7 +11,7 @@ internal sealed class LoopRig
     private readonly DoorFigures _door;
     private int _group;
 
-    public LoopRig(int blocks = 64, int maxSequences = 8, int stepTokens = 32, EngineOptions? options = null, FakeModel? model = null)
+    public LoopRig(int blocks = 64, int maxSequences = 8, int stepTokens = 32, EngineOptions? options = null, FakeModel? model = null, BlockHash? hash = null)
     {
         _options = (options ?? new()) with { MaxSequences = maxSequences, StepTokens = stepTokens, Time = Time };
         Model = model ?? new();
@@ -20,7 +20,7 @@ internal sealed class LoopRig
         {
             StepMicroseconds = _options.StepTime.TotalMicroseconds,
         };
-        Loop = new(Model, new(Model.Shape, blocks), limits, Text, Counters, _options);
+        Loop = new(Model, new(Model.Shape, blocks), limits, Text, Counters, _options, hash);
     }
 
     public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));

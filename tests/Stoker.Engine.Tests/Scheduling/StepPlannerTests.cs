@@ -193,7 +193,7 @@ public sealed class StepPlannerTests
     {
         var plan = new StepPlan();
         var limits = new StepLimits(MaxSequences: 4, StepTokens: 512, BlockSize: 16, EchoRows: 4) { StepMicroseconds = milliseconds * 1000 };
-        new StepPlanner(limits, cost ?? Learned()).Plan(_running, _waiting, 50_000, plan);
+        new StepPlanner(limits, cost ?? Learned()).Plan(_running, _waiting, 50_000, pool: null, plan);
         return plan;
     }
 
@@ -209,7 +209,7 @@ public sealed class StepPlannerTests
         return cost;
     }
 
-    private SequenceState Running(int prompt, int computed, int output = 0, int? group = null)
+    private PlainSequence Running(int prompt, int computed, int output = 0, int? group = null)
     {
         var sequence = New(prompt, prompt + 50, group);
         (sequence.TokenCount, sequence.Computed) = (prompt + output, computed);
@@ -218,20 +218,20 @@ public sealed class StepPlannerTests
         return sequence;
     }
 
-    private SequenceState Waiting(int prompt, int max = 0, int? group = null)
+    private PlainSequence Waiting(int prompt, int max = 0, int? group = null)
     {
         var sequence = New(prompt, Math.Max(max, prompt), group);
         _waiting.Add(sequence);
         return sequence;
     }
 
-    private SequenceState New(int prompt, int max, int? group) =>
+    private PlainSequence New(int prompt, int max, int? group) =>
         new(_arrival++, group ?? 1000 + (int)_arrival, prompt, max, new(_pool, 80));
 
     private StepPlan Plan(int free = 50, int stepTokens = 16)
     {
         var plan = new StepPlan();
-        new StepPlanner(new(MaxSequences: 4, stepTokens, BlockSize: 16, EchoRows: 4)).Plan(_running, _waiting, free, plan);
+        new StepPlanner(new(MaxSequences: 4, stepTokens, BlockSize: 16, EchoRows: 4)).Plan(_running, _waiting, free, pool: null, plan);
         plan.RowCount.ShouldBeLessThanOrEqualTo(stepTokens);
         return plan;
     }

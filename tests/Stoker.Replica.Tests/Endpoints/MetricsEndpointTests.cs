@@ -24,6 +24,19 @@ public sealed class MetricsEndpointTests
     }
 
     [Fact]
+    public async Task Counts_what_was_looked_for_and_found_in_the_prefix_cache()
+    {
+        await using var replica = await (await RunningReplica.StartAsync(
+            RunningReplica.Fast with { PrefixCacheTokens = 1000 }, change: options => options with { ServedModelName = "a\"b" })).LoadedAsync();
+        var ask = $$"""{"model":"a\"b","prompt":"{{new string('x', 40)}}","max_tokens":1}""";
+        await replica.PostAsync("/v1/completions", ask);
+        await replica.PostAsync("/v1/completions", ask);
+        var text = await replica.Client.GetStringAsync("/metrics", Stop);
+        Value(text, "vllm:prefix_cache_queries_total").ShouldBe(80);
+        Value(text, "vllm:prefix_cache_hits_total").ShouldBe(32);
+    }
+
+    [Fact]
     public async Task The_text_is_well_formed_and_buckets_only_grow()
     {
         await using var replica = await (await RunningReplica.StartAsync()).LoadedAsync();
