@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Stoker.Engine.Native;
 using Stoker.Engine.Tokenization;
+using Stoker.Engine.Tokenization.Tables;
 
 namespace Stoker.Benchmarks.Encode;
 
@@ -25,6 +27,8 @@ internal static class EncodeBench
             ("story-3m (2k)", Load("story-3m", () => Tokenizer.Load(Path.Combine(AppContext.BaseDirectory, "models", "story-3m")))),
             ("synthetic (128k)", Load($"synthetic 128k, {file.Length / 1e6:F1} MB", () => Tokenizer.Parse(file))),
         ];
+        var section = Section(tokenizers[1].Tokenizer);
+        Load($"tables of synthetic 128k, {section.Length / 1e6:F1} MB", () => Tokenizer.FromTables(section));
         (string Name, string Text)[] texts =
         [
             ("English", SyntheticText.English(words, Characters)),
@@ -61,6 +65,16 @@ internal static class EncodeBench
             CultureInfo.InvariantCulture, $"{textName,-18} {vocabulary,-18} {rates[Runs / 2],8:F1} {perCpuSecond[Runs / 2],9:F1} {megabytes * 1e6 / ids.Count,12:F2} {range,16}"));
     }
 
+    /// <summary>What a packed model file holds of a tokenizer, in memory.</summary>
+    private static FixedMemory Section(Tokenizer tokenizer)
+    {
+        using var target = new MemoryStream();
+        TokenizerTables.Write(tokenizer, target);
+        var section = FixedMemory.Allocate((int)target.Length);
+        target.GetBuffer().AsSpan(0, section.Length).CopyTo(section.GetSpan());
+        return section;
+    }
+
     private static Tokenizer Load(string name, Func<Tokenizer> open)
     {
         var times = new List<double>();
@@ -72,7 +86,7 @@ internal static class EncodeBench
             times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"open {name}: first {times[0]:F0} ms, median {times.Order().ElementAt(Runs / 2):F0} ms"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"open {name}: first {times[0]:F1} ms, median {times.Order().ElementAt(Runs / 2):F1} ms"));
         return tokenizer;
     }
 }

@@ -7,29 +7,35 @@ public sealed class FlatArrayTests
     [Fact]
     public void Items_are_read_within_their_bounds_alone()
     {
-        var array = FlatArray<int>.CopyOf([1, 2, 3]);
+        var array = FlatInts.CopyOf([1, 2, 3]);
         array[2].ShouldBe(3);
-        Should.Throw<ArgumentOutOfRangeException>(() => array[3]);
-        Should.Throw<ArgumentOutOfRangeException>(() => array[-1]);
-        Should.Throw<ArgumentOutOfRangeException>(() => array.Bytes(2, 2));
-        Should.Throw<ArgumentOutOfRangeException>(() => array.Bytes(-1, 1));
-        array.Bytes(1, 2).ToArray().ShouldBe([2, 0, 0, 0, 3, 0, 0, 0]);
-        array.As<byte>().Length.ShouldBe(12);
-        array.As<long>().Length.ShouldBe(1); // whole ones only
-        default(FlatArray<int>).As<byte>().Span.Length.ShouldBe(0);
+        Should.Throw<IndexOutOfRangeException>(() => array[3]);
+        Should.Throw<IndexOutOfRangeException>(() => array[-1]);
+        array.Bytes[8].ShouldBe((byte)3);
+        Should.Throw<IndexOutOfRangeException>(() => array.Bytes[12]);
+        array.Bytes.Memory(4, 8).ToArray().ShouldBe([2, 0, 0, 0, 3, 0, 0, 0]);
+        Should.Throw<ArgumentOutOfRangeException>(() => array.Bytes.Memory(5, 8));
+        Should.Throw<ArgumentOutOfRangeException>(() => array.Bytes.Memory(-1, 1));
+        var pairs = new FlatArray<(int, int)>(array.Bytes); // whole ones only
+        pairs.Length.ShouldBe(1);
+        pairs[0].ShouldBe((1, 2));
+        Should.Throw<IndexOutOfRangeException>(() => pairs[1]);
+        default(FlatInts).Span.Length.ShouldBe(0);
+        default(FlatBytes).Memory(0, 0).Length.ShouldBe(0);
     }
 
     [Theory]
     [InlineData(-8, 1)]
     [InlineData(0, -1)]
-    [InlineData(0, 17)]
+    [InlineData(0, 65)]
+    [InlineData(8, 57)]
     [InlineData(64, 1)]
     [InlineData(4, 1)] // not aligned
     [InlineData(0, int.MaxValue)]
     public void An_array_that_does_not_lie_in_its_memory_is_not_made(int offset, int length)
     {
         var memory = FixedMemory.Allocate(64);
-        Should.Throw<ArgumentOutOfRangeException>(() => new FlatArray<int>(memory, offset, length));
+        Should.Throw<ArgumentOutOfRangeException>(() => new FlatBytes(memory, offset, length));
     }
 
     [Fact]

@@ -22,9 +22,11 @@ internal enum AddedTokenFlags
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct AddedTokenEntry(int Start, int Length, int Id, AddedTokenFlags Flags)
 {
+    public const int SizeBytes = 16;
+
     /// <summary>Puts tokens in order of their bytes. An empty text never matches; of one text given twice the first
     /// token counts.</summary>
-    public static (FlatArray<AddedTokenEntry> Entries, FlatArray<byte> Bytes) Sort(IEnumerable<(AddedToken Token, string Text)> tokens)
+    public static (FlatArray<AddedTokenEntry> Entries, FlatBytes Bytes) Sort(IEnumerable<(AddedToken Token, string Text)> tokens)
     {
         var texts = new SortedDictionary<byte[], AddedToken>(Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right)));
         foreach (var (token, text) in tokens)
@@ -40,7 +42,7 @@ internal readonly record struct AddedTokenEntry(int Start, int Length, int Id, A
             bytes.AddRange(text);
         }
 
-        return (FlatArray<AddedTokenEntry>.CopyOf(CollectionsMarshal.AsSpan(entries)), FlatArray<byte>.CopyOf(CollectionsMarshal.AsSpan(bytes)));
+        return (FlatArray<AddedTokenEntry>.CopyOf(CollectionsMarshal.AsSpan(entries)), FlatBytes.CopyOf(CollectionsMarshal.AsSpan(bytes)));
     }
 
     private static AddedTokenFlags FlagsOf(AddedToken token) =>

@@ -11,13 +11,13 @@ namespace Stoker.Engine.Tokenization.AddedTokens;
 internal sealed class AddedTokenMatcher
 {
     private readonly FlatArray<AddedTokenEntry> _entries;
-    private readonly FlatArray<byte> _bytes;
+    private readonly FlatBytes _bytes;
     private readonly SearchValues<byte> _firstBytes;
     private readonly int[] _startsOf = new int[257]; // by first byte: its first entry; the next one's is its end
 
     /// <param name="entries">In the order of their bytes, no two alike, none empty.</param>
     /// <param name="bytes">Theirs.</param>
-    public AddedTokenMatcher(FlatArray<AddedTokenEntry> entries, FlatArray<byte> bytes)
+    public AddedTokenMatcher(FlatArray<AddedTokenEntry> entries, FlatBytes bytes)
     {
         (_entries, _bytes) = (entries, bytes);
         foreach (ref readonly var entry in entries.Span) _startsOf[bytes[entry.Start] + 1]++;

@@ -6,7 +6,10 @@ namespace Stoker.Engine.Tokenization.Bpe;
 
 /// <summary>One slot: two ids, and rank and result of their merge. A left id of -1 marks a free one.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly record struct MergeEntry(int Left, int Right, long RankAndId);
+internal readonly record struct MergeEntry(int Left, int Right, long RankAndId)
+{
+    public const int SizeBytes = 16;
+}
 
 /// <summary>
 /// Which two neighbouring ids merge, at which rank, into which id. One open hash table of 16-byte entries, at most two

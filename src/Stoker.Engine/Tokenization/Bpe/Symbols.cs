@@ -14,7 +14,7 @@ internal abstract class Symbols
 /// Byte-level vocabularies: every byte has an id. A byte that has none becomes the unknown token, or nothing when there
 /// is no such token.
 /// </summary>
-internal sealed class ByteSymbols(FlatArray<int> byteIds, int unknownId, bool fuseUnknown) : Symbols
+internal sealed class ByteSymbols(FlatInts byteIds, int unknownId, bool fuseUnknown) : Symbols
 {
     public override int Fill(ReadOnlySpan<byte> piece, Span<int> ids)
     {
@@ -39,7 +39,7 @@ internal sealed class ByteSymbols(FlatArray<int> byteIds, int unknownId, bool fu
 /// <param name="fallbackIds">By byte; empty without byte fallback.</param>
 /// <param name="unknownId">The unknown token, or -1.</param>
 /// <param name="fuseUnknown">Neighbouring unknown characters are one token.</param>
-internal sealed class CharacterSymbols(TokenTable table, FlatArray<int> fallbackIds, int unknownId, bool fuseUnknown) : Symbols
+internal sealed class CharacterSymbols(TokenTable table, FlatInts fallbackIds, int unknownId, bool fuseUnknown) : Symbols
 {
     public override int Fill(ReadOnlySpan<byte> piece, Span<int> ids)
     {

@@ -5,7 +5,7 @@ namespace Stoker.Engine.Tokenization.Bpe;
 /// <summary>Byte strings by id: all bytes one after the other, and where each begins.</summary>
 /// <param name="Offsets">One more than there are ids: the last is where the last one ends.</param>
 /// <param name="Bytes">Of all.</param>
-internal sealed record TokenStrings(FlatArray<int> Offsets, FlatArray<byte> Bytes)
+internal sealed record TokenStrings(FlatInts Offsets, FlatBytes Bytes)
 {
     /// <summary>Highest id + 1.</summary>
     public int Size => Offsets.Length - 1;
@@ -23,12 +23,12 @@ internal sealed record TokenStrings(FlatArray<int> Offsets, FlatArray<byte> Byte
 
     /// <summary>The same, for who keeps it.</summary>
     public ReadOnlyMemory<byte> Memory(int id) =>
-        (uint)id >= (uint)Size ? default : Bytes.Bytes(Offsets[id], Offsets[id + 1] - Offsets[id]);
+        (uint)id >= (uint)Size ? default : Bytes.Memory(Offsets[id], Offsets[id + 1] - Offsets[id]);
 
     /// <summary>Takes strings in the order of their ids.</summary>
     internal sealed class Builder(int size)
     {
-        private readonly FlatArray<int> _offsets = FlatArray<int>.Allocate(size + 1);
+        private readonly FlatInts _offsets = FlatInts.Allocate(size + 1);
         private byte[] _bytes = new byte[Math.Max(64, size * 8)]; // real vocabularies have 6 to 8 bytes a token
         private int _next;
         private int _used;
@@ -56,7 +56,7 @@ internal sealed record TokenStrings(FlatArray<int> Offsets, FlatArray<byte> Byte
         }
 
         public TokenStrings Build() => _next == size
-            ? new(_offsets, FlatArray<byte>.CopyOf(_bytes.AsSpan(0, _used)))
+            ? new(_offsets, FlatBytes.CopyOf(_bytes.AsSpan(0, _used)))
             : throw new InvalidOperationException($"{_next} strings were added of {size}");
     }
 }

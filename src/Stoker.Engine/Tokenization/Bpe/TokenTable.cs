@@ -9,7 +9,7 @@ namespace Stoker.Engine.Tokenization.Bpe;
 /// <param name="slots">Id + 1; 0 is free.</param>
 /// <param name="flags">By id.</param>
 /// <param name="key">Of the hash.</param>
-internal sealed class TokenTable(TokenStrings strings, FlatArray<int> slots, FlatArray<TokenFlags> flags, ulong key)
+internal sealed class TokenTable(TokenStrings strings, FlatInts slots, FlatArray<TokenFlags> flags, ulong key)
 {
     /// <summary>Highest id + 1.</summary>
     public int Size => strings.Size;
@@ -18,7 +18,7 @@ internal sealed class TokenTable(TokenStrings strings, FlatArray<int> slots, Fla
 
     public TokenStrings Strings => strings;
 
-    public FlatArray<int> Slots => slots;
+    public FlatInts Slots => slots;
 
     public FlatArray<TokenFlags> Flags => flags;
 
@@ -61,7 +61,7 @@ internal sealed class TokenTable(TokenStrings strings, FlatArray<int> slots, Fla
     {
         var count = 0;
         foreach (var flag in flags.Span) count += (flag & indexed) != 0 ? 1 : 0;
-        var slots = FlatArray<int>.Allocate((int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, count * 2L)));
+        var slots = FlatInts.Allocate((int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, count * 2L)));
         var writable = slots.Writable();
         var mask = slots.Length - 1;
         twice = -1;

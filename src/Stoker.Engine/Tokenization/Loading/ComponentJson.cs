@@ -59,11 +59,17 @@ internal readonly record struct ComponentJson(JsonElement Json, string Path)
     public IEnumerable<ComponentJson> Items(string name) => Member(name).Elements();
 
     /// <summary>The items of this array.</summary>
+    /// <remarks>No LINQ: its code over a type of ours is not compiled ahead, and this runs at every start.</remarks>
     public IEnumerable<ComponentJson> Elements()
     {
         if (Json.ValueKind != JsonValueKind.Array) throw Error($"an array was expected, found {Found}");
-        var path = Path;
-        return Json.EnumerateArray().Select((item, index) => new ComponentJson(item, $"{path}[{index}]"));
+        return Walk();
+    }
+
+    private IEnumerable<ComponentJson> Walk()
+    {
+        var index = 0;
+        foreach (var item in Json.EnumerateArray()) yield return new ComponentJson(item, $"{Path}[{index++}]");
     }
 
     /// <summary>Refuses an option that is set to something this engine does not do.</summary>

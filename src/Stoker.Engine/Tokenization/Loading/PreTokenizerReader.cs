@@ -9,7 +9,7 @@ namespace Stoker.Engine.Tokenization.Loading;
 internal sealed class PreTokenizerReader
 {
     private const string Known = "Sequence, Split, ByteLevel, Metaspace, Digits, Punctuation";
-    private readonly List<ComponentJson> _flat = [];
+    private readonly List<Component> _flat = [];
 
     private PreTokenizerReader(ComponentJson preTokenizer) => Flatten(preTokenizer);
 
@@ -17,7 +17,7 @@ internal sealed class PreTokenizerReader
     /// Whether the model sees bytes: the last step is ByteLevel, which then changes no text but tells how the
     /// vocabulary is spelled.
     /// </summary>
-    public bool BytesLast => _flat.Count > 0 && _flat[^1].Type == "ByteLevel";
+    public bool BytesLast => _flat.Count > 0 && _flat[^1].Json.Type == "ByteLevel";
 
     /// <summary>Steps that keep a text of their own; counted while building.</summary>
     public int TransformingSteps { get; private set; }
@@ -28,7 +28,7 @@ internal sealed class PreTokenizerReader
     public PieceStep Build(PieceStep model)
     {
         var next = model;
-        for (var i = _flat.Count - 1; i >= 0; i--) next = BuildStep(_flat[i], next, isLast: i == _flat.Count - 1);
+        for (var i = _flat.Count - 1; i >= 0; i--) next = BuildStep(_flat[i].Json, next, isLast: i == _flat.Count - 1);
         return next;
     }
 
@@ -37,7 +37,7 @@ internal sealed class PreTokenizerReader
         if (component.IsNull) return;
         if (component.Type != "Sequence")
         {
-            _flat.Add(component);
+            _flat.Add(new Component(component));
             return;
         }
 
@@ -114,11 +114,18 @@ internal sealed class PreTokenizerReader
 
     private static SplitBehavior ReadBehavior(ComponentJson behavior)
     {
-        foreach (var known in Enum.GetValues<SplitBehavior>())
+        // No Enum.Parse: this runs at every start, and that one looks the names up by reflection.
+        return behavior.AsText() switch
         {
-            if (behavior.AsText() == known.ToString()) return known;
-        }
-
-        throw behavior.Error($"'{behavior.AsText()}' is not one of {string.Join(", ", Enum.GetNames<SplitBehavior>())}");
+            nameof(SplitBehavior.Removed) => SplitBehavior.Removed,
+            nameof(SplitBehavior.Isolated) => SplitBehavior.Isolated,
+            nameof(SplitBehavior.MergedWithPrevious) => SplitBehavior.MergedWithPrevious,
+            nameof(SplitBehavior.MergedWithNext) => SplitBehavior.MergedWithNext,
+            nameof(SplitBehavior.Contiguous) => SplitBehavior.Contiguous,
+            var other => throw behavior.Error($"'{other}' is not one of {string.Join(", ", Enum.GetNames<SplitBehavior>())}"),
+        };
     }
+
+    /// <summary>A class, because a list of those is compiled ahead.</summary>
+    private sealed record Component(ComponentJson Json);
 }

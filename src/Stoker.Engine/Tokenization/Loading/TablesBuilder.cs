@@ -36,14 +36,14 @@ internal sealed class TablesBuilder
     {
         MarkTokens();
         var model = ReadModel();
-        _tables.Set(TablePart.Model, FlatArray<ModelRecord>.CopyOf([model]));
-        _tables.Set(TablePart.Rules, FlatArray<byte>.CopyOf(TextRules.Write(_file)));
+        _tables.Set(TablePart.Model, FlatArray<ModelRecord>.CopyOf([model]).Bytes);
+        _tables.Set(TablePart.Rules, FlatBytes.CopyOf(TextRules.Write(_file)));
         Set(TablePart.TextOffsets, TablePart.TextBytes, _texts.Strings);
-        _tables.Set(TablePart.TextSlots, _texts.Slots);
+        _tables.Set(TablePart.TextSlots, _texts.Slots.Bytes);
         SetPieces(lookedUp: model.Options.HasFlag(ModelOptions.IgnoreMerges));
         Set(TablePart.ValueOffsets, TablePart.ValueBytes, TokenValue.OfAll(_texts, _rules.Decoder));
-        _tables.Set(TablePart.Flags, _texts.Flags);
-        _tables.Set(TablePart.Merges, BuildMerges());
+        _tables.Set(TablePart.Flags, _texts.Flags.Bytes);
+        _tables.Set(TablePart.Merges, BuildMerges().Bytes);
         SetAdded(TablePart.RawTokens, TablePart.RawTokenBytes, _added.Where(token => !token.Normalized).Select(token => (token, token.Content)));
         SetAdded(
             TablePart.NormalizedTokens,
@@ -91,12 +91,12 @@ internal sealed class TablesBuilder
         }
 
         if (!fallback) return;
-        var ids = FlatArray<int>.Allocate(256);
+        var ids = FlatInts.Allocate(256);
         for (var value = 0; value < 256; value++)
         {
             ids.Writable()[value] = Model.Table.Find(Encoding.UTF8.GetBytes($"<0x{value:X2}>"));
         }
-        _tables.Set(TablePart.ByteIds, ids);
+        _tables.Set(TablePart.ByteIds, ids.Bytes);
     }
 
     /// <summary>
@@ -105,7 +105,7 @@ internal sealed class TablesBuilder
     /// </summary>
     private void SetBytePieces(bool lookedUp)
     {
-        var ids = FlatArray<int>.Allocate(256);
+        var ids = FlatInts.Allocate(256);
         ids.Writable().Fill(-1);
         var pieces = new TokenStrings.Builder(_texts.Size);
         for (var id = 0; id < _texts.Size; id++)
@@ -123,11 +123,11 @@ internal sealed class TablesBuilder
             pieces.Add(length);
         }
 
-        _tables.Set(TablePart.ByteIds, ids);
+        _tables.Set(TablePart.ByteIds, ids.Bytes);
         if (!lookedUp) return;
         var table = TokenTable.Index(pieces.Build(), _texts.Flags, TokenFlags.Piece, _texts.Key, out _);
         Set(TablePart.PieceOffsets, TablePart.PieceBytes, table.Strings);
-        _tables.Set(TablePart.PieceSlots, table.Slots);
+        _tables.Set(TablePart.PieceSlots, table.Slots.Bytes);
     }
 
     private FlatArray<MergeEntry> BuildMerges()
@@ -151,20 +151,20 @@ internal sealed class TablesBuilder
             if (!_texts.Has(id)) throw processor.Error($"adds the id {id}, which no token has");
         }
 
-        _tables.Set(TablePart.Before, FlatArray<int>.CopyOf(before));
-        _tables.Set(TablePart.After, FlatArray<int>.CopyOf(after));
+        _tables.Set(TablePart.Before, FlatInts.CopyOf(before).Bytes);
+        _tables.Set(TablePart.After, FlatInts.CopyOf(after).Bytes);
     }
 
     private void SetAdded(TablePart entriesPart, TablePart bytesPart, IEnumerable<(AddedToken Token, string Text)> tokens)
     {
         var (entries, bytes) = AddedTokenEntry.Sort(tokens);
-        _tables.Set(entriesPart, entries);
+        _tables.Set(entriesPart, entries.Bytes);
         _tables.Set(bytesPart, bytes);
     }
 
     private void Set(TablePart offsets, TablePart bytes, TokenStrings strings)
     {
-        _tables.Set(offsets, strings.Offsets);
+        _tables.Set(offsets, strings.Offsets.Bytes);
         _tables.Set(bytes, strings.Bytes);
     }
 }

@@ -41,42 +41,42 @@ internal static class TokenizerBuilder
 
     private static TokenizerParts Build(TokenizerTables tables)
     {
-        var rules = TextRules.Read(tables.Get<byte>(TablePart.Rules).Span);
-        var (key, flags) = (tables.Model.HashKey, tables.Get<TokenFlags>(TablePart.Flags));
-        var texts = new TokenTable(Strings(tables, TablePart.TextOffsets, TablePart.TextBytes), tables.Get<int>(TablePart.TextSlots), flags, key);
+        var rules = TextRules.Read(tables.Bytes(TablePart.Rules).Span);
+        var (key, flags) = (tables.Model.HashKey, tables.Items<TokenFlags>(TablePart.Flags));
+        var texts = new TokenTable(Strings(tables, TablePart.TextOffsets, TablePart.TextBytes), tables.Ints(TablePart.TextSlots), flags, key);
         return new TokenizerParts
         {
             Tables = tables,
             Texts = texts,
             Values = Strings(tables, TablePart.ValueOffsets, TablePart.ValueBytes),
-            Raw = new AddedTokenMatcher(tables.Get<AddedTokenEntry>(TablePart.RawTokens), tables.Get<byte>(TablePart.RawTokenBytes)),
-            Normalized = new AddedTokenMatcher(tables.Get<AddedTokenEntry>(TablePart.NormalizedTokens), tables.Get<byte>(TablePart.NormalizedTokenBytes)),
+            Raw = new AddedTokenMatcher(tables.Items<AddedTokenEntry>(TablePart.RawTokens), tables.Bytes(TablePart.RawTokenBytes)),
+            Normalized = new AddedTokenMatcher(tables.Items<AddedTokenEntry>(TablePart.NormalizedTokens), tables.Bytes(TablePart.NormalizedTokenBytes)),
             Normalizers = rules.Normalizers,
             Steps = rules.Splitting.Build(new ModelStep(BuildModel(tables, texts))),
             States = new EncodeStatePool(rules.Splitting.TransformingSteps),
             Rules = rules.Decoder,
-            Before = tables.Get<int>(TablePart.Before).Span.ToArray(),
-            After = tables.Get<int>(TablePart.After).Span.ToArray(),
+            Before = tables.Ints(TablePart.Before).Span.ToArray(),
+            After = tables.Ints(TablePart.After).Span.ToArray(),
         };
     }
 
     private static BpeModel BuildModel(TokenizerTables tables, TokenTable texts)
     {
-        var (model, byteIds) = (tables.Model, tables.Get<int>(TablePart.ByteIds));
+        var (model, byteIds) = (tables.Model, tables.Ints(TablePart.ByteIds));
         var (bytes, fuse) = (model.Options.HasFlag(ModelOptions.Bytes), model.Options.HasFlag(ModelOptions.FuseUnknown));
         Symbols symbols = bytes
             ? new ByteSymbols(byteIds, model.UnknownId, fuse)
             : new CharacterSymbols(texts, byteIds, model.UnknownId, fuse);
         var pieces = bytes
-            ? new TokenTable(Strings(tables, TablePart.PieceOffsets, TablePart.PieceBytes), tables.Get<int>(TablePart.PieceSlots), texts.Flags, texts.Key)
+            ? new TokenTable(Strings(tables, TablePart.PieceOffsets, TablePart.PieceBytes), tables.Ints(TablePart.PieceSlots), texts.Flags, texts.Key)
             : texts;
         return new BpeModel(
             texts.Key,
             model.Options.HasFlag(ModelOptions.IgnoreMerges) ? pieces : null,
             symbols,
-            new MergeTable(tables.Get<MergeEntry>(TablePart.Merges), texts.Key));
+            new MergeTable(tables.Items<MergeEntry>(TablePart.Merges), texts.Key));
     }
 
     private static TokenStrings Strings(TokenizerTables tables, TablePart offsets, TablePart bytes) =>
-        new(tables.Get<int>(offsets), tables.Get<byte>(bytes));
+        new(tables.Ints(offsets), tables.Bytes(bytes));
 }

@@ -29,4 +29,7 @@ internal enum ModelOptions
 /// <param name="Options">Of the model.</param>
 /// <param name="Reserved">0.</param>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly record struct ModelRecord(ulong HashKey, int Size, int UnknownId, ModelOptions Options, int Reserved = 0);
+internal readonly record struct ModelRecord(ulong HashKey, int Size, int UnknownId, ModelOptions Options, int Reserved = 0)
+{
+    public const int SizeBytes = 24;
+}

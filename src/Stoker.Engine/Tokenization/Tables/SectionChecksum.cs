@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Stoker.Engine.Tokenization.Tables;
 
@@ -44,6 +45,8 @@ internal struct SectionChecksum
         return written.SequenceEqual(own);
     }
 
+    // Not compiled ahead: that code may not use the instruction and takes five times as long.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AddBlocks(ReadOnlySpan<byte> bytes)
     {
         var (a, b, c, d) = (_a, _b, _c, _d);

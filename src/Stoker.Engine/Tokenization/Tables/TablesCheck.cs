@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using Stoker.Engine.Tokenization.AddedTokens;
 using Stoker.Engine.Tokenization.Bpe;
 
@@ -15,25 +14,25 @@ internal static class TablesCheck
 
     public static void Check(TokenizerTables tables)
     {
-        Require(tables.SizeBytes(TablePart.Model) == Unsafe.SizeOf<ModelRecord>(), TablePart.Model, "has the wrong size");
+        Require(tables.Bytes(TablePart.Model).Length == ModelRecord.SizeBytes, TablePart.Model, "has the wrong size");
         var model = tables.Model;
         Require(model.Size > 0, TablePart.Model, "has no tokens");
         Require((model.Options & ~ModelOptions.All) == 0 && model.Reserved == 0, TablePart.Model, "has options that are not known");
         Require(model.UnknownId >= -1 && model.UnknownId < model.Size, TablePart.Model, "has an unknown token outside the vocabulary");
         var texts = (long)model.Size + 1;
-        RequireItems<int>(tables, TablePart.TextOffsets, texts);
-        RequireItems<int>(tables, TablePart.ValueOffsets, texts);
-        RequireItems<byte>(tables, TablePart.Flags, model.Size);
-        RequireSlots<int>(tables, TablePart.TextSlots);
-        RequireSlots<MergeEntry>(tables, TablePart.Merges);
-        if (tables.SizeBytes(TablePart.PieceOffsets) > 0)
+        RequireItems(tables, TablePart.TextOffsets, sizeof(int), texts);
+        RequireItems(tables, TablePart.ValueOffsets, sizeof(int), texts);
+        RequireItems(tables, TablePart.Flags, 1, model.Size);
+        RequireSlots(tables, TablePart.TextSlots, sizeof(int));
+        RequireSlots(tables, TablePart.Merges, MergeEntry.SizeBytes);
+        if (tables.Bytes(TablePart.PieceOffsets).Length > 0)
         {
-            RequireItems<int>(tables, TablePart.PieceOffsets, texts);
-            RequireSlots<int>(tables, TablePart.PieceSlots);
+            RequireItems(tables, TablePart.PieceOffsets, sizeof(int), texts);
+            RequireSlots(tables, TablePart.PieceSlots, sizeof(int));
         }
 
         RequireIds(tables, TablePart.ByteIds, least: -1);
-        var bytes = tables.Get<int>(TablePart.ByteIds).Length;
+        var bytes = tables.Ints(TablePart.ByteIds).Length;
         Require(bytes == 256 || (bytes == 0 && !model.Options.HasFlag(ModelOptions.Bytes)), TablePart.ByteIds, "must have 256 ids");
         RequireIds(tables, TablePart.Before, least: 0);
         RequireIds(tables, TablePart.After, least: 0);
@@ -44,9 +43,9 @@ internal static class TablesCheck
     /// <summary>Few even in large files, and the matcher reads the first byte of each as soon as it is made.</summary>
     private static void CheckAdded(TokenizerTables tables, TablePart part, TablePart bytesPart)
     {
-        RequireItems<AddedTokenEntry>(tables, part, tables.Get<AddedTokenEntry>(part).Length);
-        var (bytes, size) = (tables.SizeBytes(bytesPart), tables.Model.Size);
-        foreach (ref readonly var entry in tables.Get<AddedTokenEntry>(part).Span)
+        RequireItems(tables, part, AddedTokenEntry.SizeBytes, tables.Items<AddedTokenEntry>(part).Length);
+        var (bytes, size) = (tables.Bytes(bytesPart).Length, tables.Model.Size);
+        foreach (ref readonly var entry in tables.Items<AddedTokenEntry>(part).Span)
         {
             var inside = entry.Start >= 0 && entry.Length > 0 && entry.Start <= bytes - entry.Length;
             Require(inside && (uint)entry.Id < (uint)size, part, "has an entry outside its bytes or the vocabulary");
@@ -55,24 +54,22 @@ internal static class TablesCheck
 
     private static void RequireIds(TokenizerTables tables, TablePart part, int least)
     {
-        var ids = tables.Get<int>(part);
-        RequireItems<int>(tables, part, ids.Length);
+        var ids = tables.Ints(part);
+        RequireItems(tables, part, sizeof(int), ids.Length);
         foreach (var id in ids.Span)
         {
             Require(id >= least && id < tables.Model.Size, part, "has an id outside the vocabulary");
         }
     }
 
-    private static void RequireItems<T>(TokenizerTables tables, TablePart part, long count)
-        where T : unmanaged =>
-        Require(tables.SizeBytes(part) == count * Unsafe.SizeOf<T>(), part, $"must have {count} items");
+    private static void RequireItems(TokenizerTables tables, TablePart part, int itemBytes, long count) =>
+        Require(tables.Bytes(part).Length == count * itemBytes, part, $"must have {count} items");
 
-    private static void RequireSlots<T>(TokenizerTables tables, TablePart part)
-        where T : unmanaged
+    private static void RequireSlots(TokenizerTables tables, TablePart part, int itemBytes)
     {
-        var slots = tables.Get<T>(part).Length;
+        var slots = tables.Bytes(part).Length / itemBytes;
         Require(slots >= LeastSlots && BitOperations.IsPow2(slots), part, $"has {slots} slots, which is no power of two");
-        RequireItems<T>(tables, part, slots);
+        RequireItems(tables, part, itemBytes, slots);
     }
 
     private static void Require(bool holds, TablePart part, string reason)

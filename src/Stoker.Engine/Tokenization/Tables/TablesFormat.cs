@@ -32,14 +32,14 @@ internal static class TablesFormat
     private const int FirstPart = HeaderBytes + (((PartCount * EntryBytes) + Align - 1) & ~(Align - 1));
 
     /// <summary>Bytes of the whole.</summary>
-    public static int SizeOf(ReadOnlySpan<FlatArray<byte>> parts)
+    public static int SizeOf(ReadOnlySpan<FlatBytes> parts)
     {
         var size = FirstPart;
         foreach (var part in parts) size = checked(size + Aligned(part.Length));
         return size;
     }
 
-    public static void Write(ReadOnlySpan<FlatArray<byte>> parts, Stream target)
+    public static void Write(ReadOnlySpan<FlatBytes> parts, Stream target)
     {
         var directory = Directory(parts);
         var checksum = new SectionChecksum();
@@ -61,7 +61,7 @@ internal static class TablesFormat
 
     /// <summary>The parts of a section, each within it; reads all of it once, for the checksum.</summary>
     /// <exception cref="ModelLoadException">It is of another version, cut, or damaged.</exception>
-    public static FlatArray<byte>[] Read(FixedMemory section)
+    public static FlatBytes[] Read(FixedMemory section)
     {
         ReadOnlySpan<byte> bytes = section.GetSpan();
         if (bytes.Length < FirstPart || !bytes.StartsWith(Magic)) throw Error("are not what this program wrote");
@@ -73,7 +73,7 @@ internal static class TablesFormat
             throw Error("are damaged: the checksum does not match");
         }
 
-        var parts = new FlatArray<byte>[PartCount];
+        var parts = new FlatBytes[PartCount];
         for (var part = 0; part < PartCount; part++)
         {
             var entry = bytes.Slice(HeaderBytes + (part * EntryBytes), EntryBytes);
@@ -84,7 +84,7 @@ internal static class TablesFormat
                 throw Error($"hold {(TablePart)part} at {offset} with {length} bytes, which is not in their {bytes.Length} bytes");
             }
 
-            parts[part] = new FlatArray<byte>(section, (int)offset, (int)length);
+            parts[part] = new FlatBytes(section, (int)offset, (int)length);
         }
 
         return parts;
@@ -117,7 +117,7 @@ internal static class TablesFormat
         BinaryPrimitives.WriteInt64LittleEndian(header[16..], length);
     }
 
-    private static byte[] Directory(ReadOnlySpan<FlatArray<byte>> parts)
+    private static byte[] Directory(ReadOnlySpan<FlatBytes> parts)
     {
         var directory = new byte[FirstPart - HeaderBytes];
         var offset = FirstPart;

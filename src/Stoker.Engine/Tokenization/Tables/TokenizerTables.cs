@@ -8,11 +8,11 @@ namespace Stoker.Engine.Tokenization.Tables;
 /// </summary>
 internal sealed class TokenizerTables
 {
-    private readonly FlatArray<byte>[] _parts;
+    private readonly FlatBytes[] _parts;
 
-    private TokenizerTables(FlatArray<byte>[] parts) => _parts = parts;
+    private TokenizerTables(FlatBytes[] parts) => _parts = parts;
 
-    public ModelRecord Model => Get<ModelRecord>(TablePart.Model)[0];
+    public ModelRecord Model => Items<ModelRecord>(TablePart.Model)[0];
 
     /// <summary>Bytes that <see cref="Write"/> writes.</summary>
     public static int SizeOf(Tokenizer tokenizer) => TablesFormat.SizeOf(tokenizer.Tables._parts);
@@ -33,19 +33,19 @@ internal sealed class TokenizerTables
         return tables;
     }
 
-    public FlatArray<T> Get<T>(TablePart part)
-        where T : unmanaged => _parts[(int)part].As<T>();
+    public FlatBytes Bytes(TablePart part) => _parts[(int)part];
 
-    /// <summary>Bytes of a part; what is not a whole item at its end shows only here.</summary>
-    public int SizeBytes(TablePart part) => _parts[(int)part].Length;
+    public FlatInts Ints(TablePart part) => new(_parts[(int)part]);
+
+    public FlatArray<T> Items<T>(TablePart part)
+        where T : unmanaged => new(_parts[(int)part]);
 
     /// <summary>Puts tables together; parts that are not set are empty.</summary>
     internal sealed class Builder
     {
-        private readonly FlatArray<byte>[] _parts = new FlatArray<byte>[TablesFormat.PartCount];
+        private readonly FlatBytes[] _parts = new FlatBytes[TablesFormat.PartCount];
 
-        public void Set<T>(TablePart part, FlatArray<T> items)
-            where T : unmanaged => _parts[(int)part] = items.As<byte>();
+        public void Set(TablePart part, FlatBytes items) => _parts[(int)part] = items;
 
         public TokenizerTables Build() => new(_parts);
     }
