@@ -29,6 +29,8 @@ internal static class EngineOptionRules
         Require(options.MaxUnreadEvents >= 1, nameof(options.MaxUnreadEvents), options.MaxUnreadEvents, "at least 1");
         Require(options.WatchdogSteps >= 1, nameof(options.WatchdogSteps), options.WatchdogSteps, "at least 1");
         Require(options.MemoryBudgetBytes is null or > 0, nameof(options.MemoryBudgetBytes), options.MemoryBudgetBytes, "above 0");
+        Require(
+            Enum.IsDefined(options.KvPrecision), nameof(options.KvPrecision), options.KvPrecision, $"one of {string.Join(", ", Enum.GetNames<KvPrecision>())}");
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
     }
 

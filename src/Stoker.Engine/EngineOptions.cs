@@ -53,6 +53,10 @@ public sealed record EngineOptions
     /// any, hence the size.</summary>
     public int WatchdogSteps { get; init; } = 2000;
 
+    /// <summary>How keys and values are kept: half the bytes are twice the context in the same memory, and less to read for
+    /// each token.</summary>
+    public KvPrecision KvPrecision { get; init; }
+
     /// <summary>Forces a kernel set by name; null takes the best one the CPU has.</summary>
     public string? KernelSet { get; init; }
 

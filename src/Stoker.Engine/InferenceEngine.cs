@@ -36,7 +36,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
-        _kv = new(parts.Model.Shape, Memory.KvBlocks);
+        _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
         _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options), options.Time);
         _thread.Start();
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Stoker.Engine;
 using Stoker.Replica.Hosting;
 using Stoker.Replica.Simulated;
 
@@ -23,6 +24,7 @@ internal sealed class ReplicaArguments
           --cores LIST               binds the process to these cores, such as 0,1
           --context-length N         positions of prompt and answer together; default: the model's
           --memory-bytes N           bytes for weights, cache and buffers together
+          --kv-precision P           keys and values of the cache: auto (default: bf16), f32, bf16 or fp8
           --max-sequences N          sequences that run at once; default: the engine's
           --step-tokens N            tokens computed in one step, at least the sequences; default: the engine's
           --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
@@ -39,15 +41,16 @@ internal sealed class ReplicaArguments
     private const string DefaultListen = "http://127.0.0.1:7866";
     private const string ListenFlag = "--listen";
     private const string DetachFlag = "--detach";
+    private const string KvPrecisionFlag = "--kv-precision";
 
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
-        "--memory-bytes", "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
+        "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
-    private static readonly string[] EngineFlags = ["--step-tokens", "--step-milliseconds"];
+    private static readonly string[] EngineFlags = [KvPrecisionFlag, "--step-tokens", "--step-milliseconds"];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
@@ -141,6 +144,7 @@ internal sealed class ReplicaArguments
             Cores = Cores(),
             ContextLength = (int?)Integer("--context-length", 1, int.MaxValue),
             MemoryBytes = Integer("--memory-bytes", 1, long.MaxValue),
+            KvPrecision = KvPrecisionOf(_values.GetValueOrDefault(KvPrecisionFlag)),
             MaxSequences = (int?)Integer("--max-sequences", 1, 4096),
             StepTokens = (int?)Integer("--step-tokens", 1, 16_384),
             StepTime = Integer("--step-milliseconds", 0, 60_000) is { } step ? TimeSpan.FromMilliseconds(step) : null,
@@ -162,6 +166,15 @@ internal sealed class ReplicaArguments
         ReplicaModelOptions.TryParse(_values.GetValueOrDefault("--simulate") ?? "", out var options, out var error)
             ? options
             : throw new FormatException($"--simulate: {error}.");
+
+    private static KvPrecision KvPrecisionOf(string? text) => text switch
+    {
+        null or "auto" => KvPrecision.Auto,
+        "f32" => KvPrecision.F32,
+        "bf16" => KvPrecision.Bf16,
+        "fp8" => KvPrecision.Fp8,
+        _ => throw new FormatException($"{KvPrecisionFlag} must be auto, f32, bf16 or fp8, was '{text}'."),
+    };
 
     private LogLevel Level() => _values.GetValueOrDefault("--log-level") switch
     {

@@ -37,6 +37,8 @@ internal sealed record ReplicaOptions
 
     public long? MemoryBytes { get; init; }
 
+    public KvPrecision KvPrecision { get; init; }
+
     public int? MaxSequences { get; init; }
 
     /// <summary>Null: the engine's default, and at least a row of each sequence.</summary>
@@ -65,6 +67,7 @@ internal sealed record ReplicaOptions
             Threads = Threads,
             ContextLength = ContextLength,
             MemoryBudgetBytes = MemoryBytes,
+            KvPrecision = KvPrecision,
             MaxSequences = MaxSequences ?? defaults.MaxSequences,
             StepTokens = StepTokens ?? Math.Max(defaults.StepTokens, MaxSequences ?? 0),
             StepTime = StepTime ?? defaults.StepTime,

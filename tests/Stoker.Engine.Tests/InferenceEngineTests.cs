@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Stoker.Engine.Models;
+using Stoker.Engine.Scheduling;
 using Stoker.Engine.Templates;
 using Stoker.Testing;
 
@@ -8,6 +9,9 @@ namespace Stoker.Engine.Tests;
 /// <summary>The engine on a real model, through its public face.</summary>
 public sealed class InferenceEngineTests
 {
+    /// <summary>With keys and values as the reference has them.</summary>
+    private static readonly EngineOptions Exact = new() { Threads = 1, KvPrecision = KvPrecision.F32 };
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -17,7 +21,7 @@ public sealed class InferenceEngineTests
     [Fact]
     public async Task Greedy_answers_are_the_reference_answers()
     {
-        await using var engine = StoryEngine.Open();
+        await using var engine = StoryEngine.Open(Exact);
         var running = StoryEngine.Prompts.Select(prompt => (prompt, engine.CompleteAsync(Request(prompt)))).ToList();
         foreach (var (prompt, answer) in running)
         {
@@ -35,7 +39,7 @@ public sealed class InferenceEngineTests
     [Fact]
     public async Task Echoed_logprobs_are_the_reference_logprobs()
     {
-        await using var engine = StoryEngine.Open();
+        await using var engine = StoryEngine.Open(Exact);
         var golden = StoryEngine.Golden.GetProperty("logprob");
         var ids = StoryEngine.Ids(golden.GetProperty("input_ids"));
         var result = await engine.CompleteAsync(new() { PromptTokens = ids, MaxTokens = 0, Echo = true, Logprobs = 0 });
@@ -152,6 +156,7 @@ public sealed class InferenceEngineTests
         Refused(new() { WatchdogSteps = 0 }, "WatchdogSteps");
         Refused(new() { ContextLength = 0 }, "ContextLength");
         Refused(new() { MemoryBudgetBytes = 1 }, "MemoryBudgetBytes");
+        Refused(new() { KvPrecision = (KvPrecision)9 }, "KvPrecision must be one of Auto, F32, Bf16, Fp8, was 9");
         Refused(new() { KernelSet = "abacus" }, "abacus");
         Refused(new() { DefaultSampling = new() { TopP = 7 } }, "DefaultSampling");
 
@@ -162,8 +167,11 @@ public sealed class InferenceEngineTests
     [Fact]
     public async Task A_small_budget_gives_a_small_cache_and_long_requests_are_refused_at_the_door()
     {
-        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = 12_000_000 });
-        engine.Statistics.KvBlocksTotal.ShouldBeInRange(1, 31);
+        MemoryPlan ample;
+        await using (var first = StoryEngine.Open()) ample = first.Memory;
+        var small = ample.WeightBytes + ample.StepBytes + (5 * ample.KvBytes / ample.KvBlocks);
+        await using var engine = StoryEngine.Open(new() { Threads = 1, MemoryBudgetBytes = small });
+        engine.Statistics.KvBlocksTotal.ShouldBe(5);
         var refusal =
             Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 511 }));
         refusal.Kind.ShouldBe(RefusalKind.NeverFits);

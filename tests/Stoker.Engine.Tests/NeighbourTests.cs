@@ -1,3 +1,4 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Tests.Scheduling;
 
 namespace Stoker.Engine.Tests;
@@ -32,7 +33,7 @@ public sealed class NeighbourTests : IAsyncLifetime
     [InlineData(2, 11)]
     public Task Under_preemption(int threads, int stepTokens) =>
         // Weights, a step's buffers, and blocks for about two of the eight requests.
-        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 11, stepTokens) }, preempts: true);
+        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 6, stepTokens) }, preempts: true);
 
     private async Task Check(EngineOptions options, bool preempts)
     {
@@ -57,7 +58,7 @@ public sealed class NeighbourTests : IAsyncLifetime
         using var parts = EngineParts.Load(Stoker.Testing.TestData.Model("story-3m"), new() { Threads = 1 });
         var stepBytes = ((4L * (8 + 32)) + 20) * parts.Model.Shape.VocabularySize;
         stepBytes += stepTokens * parts.Model.Shape.WorkspaceBytesPerRow;
-        return parts.WeightBytes + stepBytes + (blocks * 16 * parts.Model.Shape.KvBytesPerToken);
+        return parts.WeightBytes + stepBytes + (blocks * KvStore.BlockSize * parts.Model.Shape.KvBytesPerToken(KvFormat.Bf16));
     }
 
     private static GenerationRequest Request(int index)

@@ -52,6 +52,15 @@ public sealed class ReplicaArgumentsTests
     }
 
     [Theory]
+    [InlineData("", KvPrecision.Auto)]
+    [InlineData(" --kv-precision auto", KvPrecision.Auto)]
+    [InlineData(" --kv-precision f32", KvPrecision.F32)]
+    [InlineData(" --kv-precision bf16", KvPrecision.Bf16)]
+    [InlineData(" --kv-precision=fp8", KvPrecision.Fp8)]
+    public void The_precision_of_keys_and_values_reaches_the_engine(string flag, KvPrecision expected) =>
+        Parse("--model m" + flag).ToEngineOptions(TimeProvider.System).KvPrecision.ShouldBe(expected);
+
+    [Theory]
     [InlineData("", "--model")]
     [InlineData("--model m --prefix-cache yes", "--prefix-cache must be on or off, was 'yes'")]
     [InlineData("--model", "--model")]
@@ -64,6 +73,8 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --cores 0,x", "--cores")]
     [InlineData("--model m --context-length 0", "--context-length")]
     [InlineData("--model m --memory-bytes 1.5", "--memory-bytes")]
+    [InlineData("--model m --kv-precision half", "--kv-precision must be auto, f32, bf16 or fp8, was 'half'")]
+    [InlineData("--engine simulated --kv-precision fp8", "--kv-precision needs --engine stoker")]
     [InlineData("--model m --lease-seconds NaN", "--lease-seconds")]
     [InlineData("--model m --lease-seconds -1", "--lease-seconds")]
     [InlineData("--model m --listen ftp://x", "--listen")]
@@ -86,7 +97,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

@@ -1,4 +1,3 @@
-using Stoker.Engine.KvCache;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
@@ -45,39 +44,13 @@ internal abstract unsafe partial class KernelSet
     public abstract void SoftCap(Span<float> x, float cap);
 
     /// <summary>
-    /// Attention of one token's query heads that share a kv head: softmax(scale · q·k, capped, masked) · v over the
-    /// positions that <paramref name="mask"/> lets it see.
+    /// In place: scores of one row become weights e^(s - peak), s = scale · score (capped), at positions first..end-1,
+    /// and 0 at the others of the panels of 32 that these lie in. What stands there does not matter.
     /// </summary>
-    /// <param name="queries">[group, head dim].</param>
-    /// <param name="output">[group, head dim], overwritten.</param>
-    public abstract void Attend(
-        KvPages pages, AttentionMask mask, AttentionScale scale, ReadOnlySpan<float> queries, Span<float> output);
+    public abstract SoftmaxPart Softmax(float* scores, int first, int end, AttentionScale scale);
+
+    /// <summary>In place: weighted values of some keys join those of the keys before them.</summary>
+    /// <param name="count">A multiple of 32.</param>
+    /// <returns>Peak and sum of all of them.</returns>
+    public abstract SoftmaxPart Merge(float* total, SoftmaxPart totalPart, float* values, SoftmaxPart part, int count);
 }
-
-/// <summary>Where the keys and values of one sequence, layer and kv head lie.</summary>
-internal readonly ref struct KvPages(KvStore store, int layer, int head, ReadOnlySpan<int> blockTable)
-{
-    private readonly ReadOnlySpan<int> _blockTable = blockTable;
-
-    public int HeadDim => store.Shape.HeadDim;
-
-    /// <summary>Keys of positions 16·tile.., [head dim][16].</summary>
-    public ReadOnlySpan<float> Keys(int tile) => store.KeyTile(layer, _blockTable[tile], head);
-
-    /// <summary>Values of positions 16·tile.., [16][head dim].</summary>
-    public ReadOnlySpan<float> Values(int tile) => store.ValueTile(layer, _blockTable[tile], head);
-}
-
-/// <summary>
-/// A token at <paramref name="Position"/> sees itself and what came before it, at most <paramref name="Window"/>
-/// positions in all.
-/// </summary>
-/// <param name="Window">0: no limit.</param>
-internal readonly record struct AttentionMask(int Position, int Window)
-{
-    public int First => Window > 0 ? Math.Max(0, Position - Window + 1) : 0;
-}
-
-/// <param name="Factor">Multiplies every score.</param>
-/// <param name="SoftCap">0: none; else s becomes cap · tanh(s / cap).</param>
-internal readonly record struct AttentionScale(float Factor, float SoftCap);

@@ -1,4 +1,3 @@
-using Stoker.Engine.KvCache;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
@@ -89,60 +88,6 @@ internal sealed unsafe partial class ReferenceKernels : KernelSet
         for (var i = 0; i < x.Length; i++)
         {
             x[i] = cap * MathF.Tanh(x[i] / cap);
-        }
-    }
-
-    public override void Attend(
-        KvPages pages, AttentionMask mask, AttentionScale scale, ReadOnlySpan<float> queries, Span<float> output)
-    {
-        var dim = pages.HeadDim;
-        var probabilities = new double[mask.Position + 1 - mask.First];
-        for (var head = 0; head < queries.Length / dim; head++)
-        {
-            Probabilities(pages, mask, scale, queries.Slice(head * dim, dim), probabilities);
-            for (var d = 0; d < dim; d++)
-            {
-                var sum = 0.0;
-                for (var position = mask.First; position <= mask.Position; position++)
-                {
-                    var values = pages.Values(position / KvStore.BlockSize);
-                    sum += probabilities[position - mask.First] * values[(position % KvStore.BlockSize * dim) + d];
-                }
-
-                output[(head * dim) + d] = (float)sum;
-            }
-        }
-    }
-
-    private static void Probabilities(
-        KvPages pages, AttentionMask mask, AttentionScale scale, ReadOnlySpan<float> query, Span<double> probabilities)
-    {
-        var highest = double.NegativeInfinity;
-        for (var i = 0; i < probabilities.Length; i++)
-        {
-            var position = mask.First + i;
-            var keys = pages.Keys(position / KvStore.BlockSize);
-            var score = 0.0;
-            for (var d = 0; d < query.Length; d++)
-            {
-                score += (double)query[d] * keys[(d * KvStore.BlockSize) + (position % KvStore.BlockSize)];
-            }
-
-            score *= scale.Factor;
-            probabilities[i] = scale.SoftCap > 0 ? scale.SoftCap * Math.Tanh(score / scale.SoftCap) : score;
-            highest = Math.Max(highest, probabilities[i]);
-        }
-
-        var total = 0.0;
-        foreach (ref var value in probabilities)
-        {
-            value = Math.Exp(value - highest);
-            total += value;
-        }
-
-        foreach (ref var value in probabilities)
-        {
-            value /= total;
         }
     }
 

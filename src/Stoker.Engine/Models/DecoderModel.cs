@@ -19,15 +19,17 @@ internal sealed partial class DecoderModel : ILanguageModel
     private readonly DecoderWeights _weights;
     private readonly Checkpoint _checkpoint;
     private readonly ParallelKernels _parallel;
+    private readonly ThreadTeam _team;
     private readonly RopeFrequencies[] _ropes;
     private readonly AttentionScale _attentionScale;
     private readonly float _embeddingFactor;
     private readonly Action<int, int> _prepareHeads;
-    private readonly Action<int, int> _attend;
     private readonly Action<int, int> _activate;
 
     // The step in progress; the team's jobs read them, so that a job needs no closure.
     private DecoderWorkspace? _workspace;
+    private PagedAttention? _attention;
+    private KvWriter? _kvWriter;
     private StepBatch? _batch;
     private KvStore? _kv;
     private int _layer;
@@ -40,11 +42,11 @@ internal sealed partial class DecoderModel : ILanguageModel
     {
         (_spec, _checkpoint) = (spec, checkpoint);
         _weights = new DecoderWeightsReader(spec, checkpoint).Read();
-        _parallel = new ParallelKernels(kernels, team);
+        (_parallel, _team) = (new ParallelKernels(kernels, team), team);
         _ropes = [.. spec.Ropes.Select(rope => RopeFrequencies.Create(rope, spec.RotatedDims, contextLength))];
         _attentionScale = new AttentionScale((float)spec.AttentionFactor, (float)spec.AttentionSoftCap);
         _embeddingFactor = spec.Gemma ? EmbeddingFactor(spec.HiddenSize, _weights.Embedding.Type) : 1;
-        (_prepareHeads, _attend, _activate) = (PrepareHeads, Attend, Activate);
+        (_prepareHeads, _activate) = (PrepareHeads, Activate);
         Shape = new ModelShape(
             spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
         {
@@ -62,6 +64,10 @@ internal sealed partial class DecoderModel : ILanguageModel
         if (_workspace is null || _workspace.Rows < batch.MaxRows)
         {
             _workspace = new DecoderWorkspace(_spec, batch.MaxRows); // the first step, or a caller with a larger batch
+            _attention?.Dispose();
+            _attention = new PagedAttention(
+                Kernels, _team, _spec.Heads, _spec.KvHeads, _spec.HeadDim, Shape.ContextLength, batch.MaxRows);
+            _kvWriter = new KvWriter(_team, batch.MaxRows);
         }
 
         (_batch, _kv) = (batch, kv);
@@ -78,7 +84,11 @@ internal sealed partial class DecoderModel : ILanguageModel
         (_batch, _kv) = (null, null);
     }
 
-    public void Dispose() => _checkpoint.Dispose();
+    public void Dispose()
+    {
+        _attention?.Dispose();
+        _checkpoint.Dispose();
+    }
 
     /// <summary>
     /// sqrt(hidden) as the reference computes it: rounded to the type of the weights first (55.5 for 3072 in bf16).
@@ -120,10 +130,10 @@ internal sealed partial class DecoderModel : ILanguageModel
         }
     }
 
-    [MemberNotNull(nameof(_workspace), nameof(_batch), nameof(_kv))]
+    [MemberNotNull(nameof(_workspace), nameof(_attention), nameof(_kvWriter), nameof(_batch), nameof(_kv))]
     private void RequireStep()
     {
-        if (_workspace is null || _batch is null || _kv is null)
+        if (_workspace is null || _attention is null || _kvWriter is null || _batch is null || _kv is null)
         {
             throw new InvalidOperationException("no step is in progress");
         }

@@ -1,3 +1,5 @@
+using Stoker.Engine.KvCache;
+
 namespace Stoker.Engine.Models;
 
 /// <summary>The sizes of a loaded model that its users need: scheduler, KV cache, sampling.</summary>
@@ -13,6 +15,7 @@ internal sealed record ModelShape(
     /// </summary>
     public long WorkspaceBytesPerRow { get; init; }
 
-    /// <summary>Keys and values of one position over all layers, float32.</summary>
-    public long KvBytesPerToken => 2L * Layers * KvHeads * HeadDim * sizeof(float);
+    /// <summary>Keys and values of one position over all layers, heads padded as the store pads them.</summary>
+    public long KvBytesPerToken(KvFormat format) =>
+        2L * Layers * KvHeads * KvStore.PadDim(HeadDim) * format.ElementBytes();
 }

@@ -30,6 +30,7 @@ internal sealed class StepBatch
     private readonly int[] _sequenceOfRow;
     private readonly int[] _logitRows;
     private readonly int[][] _blockTables;
+    private readonly int[] _firstRows; // of each sequence
 
     public StepBatch(int maxRows, int maxSequences)
     {
@@ -37,7 +38,7 @@ internal sealed class StepBatch
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxSequences);
         (_tokens, _positions) = (new int[maxRows], new int[maxRows]);
         (_sequenceOfRow, _logitRows) = (new int[maxRows], new int[maxRows]);
-        _blockTables = new int[maxSequences][];
+        (_blockTables, _firstRows) = (new int[maxSequences][], new int[maxSequences]);
     }
 
     public int MaxRows => _tokens.Length;
@@ -65,7 +66,7 @@ internal sealed class StepBatch
     }
 
     /// <summary>Adds the next rows of one sequence.</summary>
-    /// <param name="blockTable">Entry i is the block that holds positions 16i..16i+15. Read during the step: leave it
+    /// <param name="blockTable">Entry i is the block that holds positions 32i..32i+31. Read during the step: leave it
     /// alone until then.</param>
     /// <returns>
     /// Index of the first of its rows in the logits; meaningless when <paramref name="logits"/> is None.
@@ -80,6 +81,7 @@ internal sealed class StepBatch
         ArgumentOutOfRangeException.ThrowIfLessThan(blockTable.Length, blocksNeeded, nameof(blockTable));
 
         var firstLogitRow = LogitRowCount;
+        _firstRows[SequenceCount] = RowCount;
         for (var i = 0; i < tokens.Length; i++, RowCount++)
         {
             (_tokens[RowCount], _positions[RowCount], _sequenceOfRow[RowCount]) = (tokens[i], firstPosition + i, SequenceCount);
@@ -91,6 +93,14 @@ internal sealed class StepBatch
 
         _blockTables[SequenceCount++] = blockTable;
         return firstLogitRow;
+    }
+
+    /// <summary>The rows of one sequence, which stand together.</summary>
+    public (int First, int Count) RowsOf(int sequence)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)sequence, (uint)SequenceCount, nameof(sequence));
+        var end = sequence + 1 < SequenceCount ? _firstRows[sequence + 1] : RowCount;
+        return (_firstRows[sequence], end - _firstRows[sequence]);
     }
 
     /// <summary>The block table of the sequence that a row belongs to.</summary>

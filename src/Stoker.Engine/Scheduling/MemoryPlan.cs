@@ -1,3 +1,4 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
 using Stoker.Engine.Sampling;
 
@@ -21,7 +22,7 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
                 + $"would be more than one array holds ({Array.MaxLength}). State fewer sequences.", nameof(options));
         }
         var stepBytes = StepBytesOf(limits, shape);
-        var blockBytes = shape.KvBytesPerToken * limits.BlockSize;
+        var blockBytes = shape.KvBytesPerToken(KvFormats.Of(options.KvPrecision)) * limits.BlockSize;
         var useful = (long)limits.MaxSequences * limits.BlocksFor(contextLength); // more could never be held at once
         var kvBytes = options.MemoryBudgetBytes is { } budget
             ? budget - weightBytes - stepBytes

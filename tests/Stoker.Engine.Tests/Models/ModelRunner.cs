@@ -16,12 +16,13 @@ internal sealed class ModelRunner : IDisposable
     private readonly int _blocksPerSequence;
 
     public ModelRunner(
-        string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto)
+        string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto,
+        KvFormat kvFormat = KvFormat.F32)
     {
         _team = new ThreadTeam(threads) { MinimumWork = 0 }; // else small models would never be divided
         _model = LanguageModel.Load(folder, KernelSets.Choose(kernels), _team, placement: placement);
         _blocksPerSequence = (Shape.ContextLength + KvStore.BlockSize - 1) / KvStore.BlockSize;
-        _kv = new KvStore(Shape, _blocksPerSequence * sequences);
+        _kv = new KvStore(Shape, _blocksPerSequence * sequences, kvFormat);
     }
 
     public ModelShape Shape => _model.Shape;

@@ -40,7 +40,7 @@ public sealed class CancellationTests
         var rig = new LoopRig(stepTokens: 8);
         var state = rig.Submit(StepLoopTests.Ask(new string('x', 60)));
         rig.Loop.Step();
-        rig.Loop.Scheduler.Pool.UsedCount.ShouldBe(4);
+        rig.Loop.Scheduler.Pool.UsedCount.ShouldBe(2);
         rig.Loop.Cancel(state);
         rig.Loop.Scheduler.Pool.UsedCount.ShouldBe(0);
     }

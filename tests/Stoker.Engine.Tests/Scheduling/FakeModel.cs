@@ -7,6 +7,9 @@ namespace Stoker.Engine.Tests.Scheduling;
 /// a wrong block, a stale one or a missing position changes what comes out.</summary>
 internal sealed class FakeModel(int vocabularySize = FakeText.Size, int contextLength = 256) : ILanguageModel
 {
+    private readonly float[] _key = new float[1];
+    private readonly float[] _value = new float[1];
+
     public ModelShape Shape { get; } = new(
         Layers: 1, HiddenSize: 1, Heads: 1, KvHeads: 1, HeadDim: 1, VocabularySize: vocabularySize, ContextLength: contextLength);
 
@@ -47,8 +50,8 @@ internal sealed class FakeModel(int vocabularySize = FakeText.Size, int contextL
         var hash = 1469598103934665603UL;
         for (var position = 0; position <= batch.Positions[row]; position++)
         {
-            var tile = kv.KeyTile(0, batch.BlockTable(row)[position / KvStore.BlockSize], 0);
-            hash = Mix(hash ^ (uint)tile[position % KvStore.BlockSize]);
+            kv.Read(0, batch.BlockTable(row)[position / KvStore.BlockSize], position % KvStore.BlockSize, 0, _key, _value);
+            hash = Mix(hash ^ (uint)_key[0]);
         }
         for (var id = 0; id < logits.Length; id++) logits[id] = (Mix(hash + (uint)id) >> 40) / (float)(1 << 22);
         if (batch.Tokens[row] == PoisonToken) logits.Fill(float.NaN);

@@ -8,7 +8,7 @@ public sealed class MemoryPlanTests
     private const long Weights = 1_000_000;
     private static readonly StepLimits Limits = new(MaxSequences: 4, StepTokens: 32, BlockSize: 16, EchoRows: 4);
 
-    // 2 x 2 layers x 1 head x 4 x 4 bytes = 64 bytes a token, 1024 a block; a row of logits 400 bytes.
+    // 2 x 2 layers x 1 head x 32 (4, padded) x 2 bytes = 256 bytes a token, 4096 a block; a row of logits 400 bytes.
     private static readonly ModelShape Shape = new(
         Layers: 2, HiddenSize: 8, Heads: 2, KvHeads: 1, HeadDim: 4, VocabularySize: 100, ContextLength: 160);
 
@@ -17,8 +17,8 @@ public sealed class MemoryPlanTests
     [Fact]
     public void A_stated_budget_holds_weights_step_and_cache_together()
     {
-        var plan = Plan(Weights + Step + (7 * 1024) + 1023);
-        plan.ShouldBe(new(Weights, Step, 7, 7 * 1024));
+        var plan = Plan(Weights + Step + (7 * 4096) + 4095);
+        plan.ShouldBe(new(Weights, Step, 7, 7 * 4096));
     }
 
     [Fact]
@@ -29,9 +29,9 @@ public sealed class MemoryPlanTests
     public void Without_a_budget_it_takes_at_most_half_of_what_is_left()
     {
         Plan(null, available: 1L << 40).KvBlocks.ShouldBe(40);
-        Plan(null, available: Weights + Step + (2 * 30 * 1024)).KvBlocks.ShouldBe(30);
+        Plan(null, available: Weights + Step + (2 * 30 * 4096)).KvBlocks.ShouldBe(30);
         // less than a context: the door says so
-        Plan(null, available: Weights + Step + (2 * 1024)).KvBlocks.ShouldBe(1);
+        Plan(null, available: Weights + Step + (2 * 4096)).KvBlocks.ShouldBe(1);
         Should.Throw<ArgumentException>(() => Plan(null, available: Weights)).Message
             .ShouldContain($"MemoryBudgetBytes is not stated and half of what weights and buffers leave of {Weights} bytes is too little");
     }
@@ -40,8 +40,8 @@ public sealed class MemoryPlanTests
     public void The_intermediate_values_of_the_forward_pass_are_part_of_it()
     {
         var shape = Shape with { WorkspaceBytesPerRow = 1000 };
-        var options = new EngineOptions { MemoryBudgetBytes = Weights + Step + (32 * 1000) + (3 * 1024) };
-        MemoryPlan.For(options, Limits, shape, 160, Weights, 0).ShouldBe(new(Weights, Step + (32 * 1000), 3, 3 * 1024));
+        var options = new EngineOptions { MemoryBudgetBytes = Weights + Step + (32 * 1000) + (3 * 4096) };
+        MemoryPlan.For(options, Limits, shape, 160, Weights, 0).ShouldBe(new(Weights, Step + (32 * 1000), 3, 3 * 4096));
     }
 
     [Fact]
@@ -56,9 +56,20 @@ public sealed class MemoryPlanTests
     [Fact]
     public void A_budget_for_no_block_at_all_is_an_error_that_says_what_it_takes()
     {
-        var error = Should.Throw<ArgumentException>(() => Plan(Weights + Step + 1023));
-        error.Message.ShouldContain($"at least {Weights + Step + 1024}");
+        var error = Should.Throw<ArgumentException>(() => Plan(Weights + Step + 4095));
+        error.Message.ShouldContain($"at least {Weights + Step + 4096}");
         Should.Throw<ArgumentException>(() => Plan(1)).Message.ShouldContain("MemoryBudgetBytes is 1");
+    }
+
+    [Theory]
+    [InlineData(KvPrecision.Auto, 10)]
+    [InlineData(KvPrecision.F32, 5)]
+    [InlineData(KvPrecision.Bf16, 10)]
+    [InlineData(KvPrecision.Fp8, 20)]
+    public void The_precision_of_keys_and_values_decides_how_many_blocks_fit(KvPrecision precision, int blocks)
+    {
+        var options = new EngineOptions { KvPrecision = precision, MemoryBudgetBytes = Weights + Step + (10 * 4096) };
+        MemoryPlan.For(options, Limits, Shape, 160, Weights, 0).KvBlocks.ShouldBe(blocks);
     }
 
     private static MemoryPlan Plan(long? budget, long available = 0) =>

@@ -7,8 +7,8 @@ public sealed class NeighbourTests
     [InlineData(8, 8, 200)] // alone in chunks of 8 rows, batched
     [InlineData(2, 3, 200)] // hardly any room in a step
     [InlineData(8, 32, 200)]
-    [InlineData(8, 32, 12)] // blocks for two or three of them: preemption all the time
-    [InlineData(4, 5, 6)] // the longest of them just fits
+    [InlineData(8, 32, 6)] // blocks for two or three of them: preemption all the time
+    [InlineData(4, 5, 3)] // the longest of them just fits
     public void Every_answer_equals_the_one_given_alone(int maxSequences, int stepTokens, int blocks)
     {
         var requests = Enumerable.Range(0, 20).Select(Request).ToList();
