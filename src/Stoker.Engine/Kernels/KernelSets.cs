@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Stoker.Engine.Kernels.Emitted;
 
 namespace Stoker.Engine.Kernels;
 
@@ -7,6 +8,7 @@ internal static class KernelSets
 {
     private static readonly (string Name, Func<bool> Supported, Func<KernelSet> Create)[] Sets =
     [
+        ("emitted", () => TileCode.Shared is not null, () => new EmittedKernels(TileCode.Shared!)),
         ("vector512", () => Vector512.IsHardwareAccelerated, () => new VectorKernels<Lanes512, Vector512<float>>("vector512")),
         ("vector256", () => Vector256.IsHardwareAccelerated, () => new VectorKernels<Lanes256, Vector256<float>>("vector256")),
         ("portable", () => true, () => new VectorKernels<Lanes128, Vector128<float>>("portable")),

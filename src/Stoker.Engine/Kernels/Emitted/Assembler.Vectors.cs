@@ -1,0 +1,152 @@
+namespace Stoker.Engine.Kernels.Emitted;
+
+/// <remarks>The vector instructions, all in the EVEX form (AVX-512).</remarks>
+internal sealed partial class Assembler
+{
+    private const int FullVector = 64;
+
+    // Moves
+
+    public void Load(int target, Memory source) => Evex(Prefix.None, Map.Of0F, 0x10, target, 0, source, FullVector);
+
+    public void Store(Memory target, int source) => Evex(Prefix.None, Map.Of0F, 0x11, source, 0, target, FullVector);
+
+    public void Move(int target, int source) => Evex(Prefix.None, Map.Of0F, 0x28, target, 0, source);
+
+    public void Zero(int target) => Evex(Prefix.Of66, Map.Of0F, 0xEF, target, target, target);
+
+    /// <summary>One 32-bit element to all lanes.</summary>
+    public void LoadRepeated(int target, Memory source) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x58, target, 0, source, sizeof(int));
+
+    /// <summary>16 f16 to 16 f32.</summary>
+    public void LoadHalves(int target, Memory source) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x13, target, 0, source, FullVector / 2);
+
+    /// <summary>A constant of 64 bytes.</summary>
+    public void LoadConstant(int target, byte[] constant)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(constant.Length, FullVector);
+        var index = _constants.FindIndex(known => known.AsSpan().SequenceEqual(constant));
+        if (index < 0)
+        {
+            index = _constants.Count;
+            _constants.Add(constant);
+        }
+
+        EvexHead(Prefix.None, Map.Of0F, 0x10, target, 0, rmBit3: 0, rmBit4: 0, broadcast: false);
+        Emit((byte)(((target & 7) << 3) | 5)); // relative to the next instruction
+        _constantUses.Add((Position, index));
+        EmitInt32(0);
+    }
+
+    // Arithmetic
+
+    /// <summary>sum += pairs of bf16 of a times those of b, in float32.</summary>
+    public void DotBf16(int sum, int a, int b) => Evex(Prefix.OfF3, Map.Of0F38, 0x52, sum, a, b);
+
+    public void DotBf16(int sum, int a, Memory b) => Evex(Prefix.OfF3, Map.Of0F38, 0x52, sum, a, b, FullVector);
+
+    /// <summary>sum += quads of u8 times quads of i8, in 32-bit integers.</summary>
+    public void DotBytes(int sum, int unsigned, int signed) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x50, sum, unsigned, signed);
+
+    public void DotBytes(int sum, int unsigned, Memory signed) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x50, sum, unsigned, signed, FullVector);
+
+    public void ConvertToSingle(int target, int int32) => Evex(Prefix.None, Map.Of0F, 0x5B, target, 0, int32);
+
+    public void Multiply(int target, int a, int b) => Evex(Prefix.None, Map.Of0F, 0x59, target, a, b);
+
+    /// <summary>target = target · factor + addend.</summary>
+    public void MultiplyAdd213(int target, int factor, Memory addend) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0xA8, target, factor, addend, FullVector);
+
+    /// <summary>sum += a · b.</summary>
+    public void MultiplyAdd231(int sum, int a, int b) => Evex(Prefix.Of66, Map.Of0F38, 0xB8, sum, a, b);
+
+    public void MultiplyAdd231(int sum, int a, Memory b) => Evex(Prefix.Of66, Map.Of0F38, 0xB8, sum, a, b, FullVector);
+
+    // Bytes and bits
+
+    /// <summary>Bytes of two tables of 64 by the index that stands in the target.</summary>
+    public void PermuteTwoTables(int indexAndTarget, int lower, int upper) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x75, indexAndTarget, lower, upper);
+
+    /// <summary>In each 128 bits: bytes of the table by index.</summary>
+    public void ShuffleBytes(int target, int table, int index) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x00, target, table, index);
+
+    public void InterleaveLowBytes(int target, int a, int b) => Evex(Prefix.Of66, Map.Of0F, 0x60, target, a, b);
+
+    public void InterleaveHighBytes(int target, int a, int b) => Evex(Prefix.Of66, Map.Of0F, 0x68, target, a, b);
+
+    public void And(int target, int a, int b) => Evex(Prefix.Of66, Map.Of0F, 0xDB, target, a, b);
+
+    /// <summary>target |= a &amp; b.</summary>
+    public void OrAnd(int target, int a, int b)
+    {
+        Evex(Prefix.Of66, Map.Of0F3A, 0x25, target, a, b);
+        Emit(0xF8); // the truth table of A | (B & C)
+    }
+
+    public void ShiftWordsRight(int target, int source, int bits)
+    {
+        Evex(Prefix.Of66, Map.Of0F, 0x71, 2, target, source); // the first register field is part of the opcode
+        Emit((byte)bits);
+    }
+
+    // Encoding
+
+    private enum Prefix
+    {
+        None = 0,
+        Of66 = 1,
+        OfF3 = 2,
+    }
+
+    private enum Map
+    {
+        Of0F = 1,
+        Of0F38 = 2,
+        Of0F3A = 3,
+    }
+
+    private void Evex(Prefix prefix, Map map, byte opcode, int register, int second, int third)
+    {
+        EvexHead(prefix, map, opcode, register, second, third >> 3 & 1, third >> 4, broadcast: false);
+        Emit((byte)(0xC0 | ((register & 7) << 3) | (third & 7)));
+    }
+
+    /// <param name="unitBytes">A displacement of one byte counts in these; in elements when one is repeated.</param>
+    private void Evex(Prefix prefix, Map map, byte opcode, int register, int second, Memory memory, int unitBytes)
+    {
+        EvexHead(prefix, map, opcode, register, second, (int)memory.Base >> 3, 0, memory.Broadcast);
+        var unit = memory.Broadcast ? sizeof(int) : unitBytes;
+        var fields = ((register & 7) << 3) | ((int)memory.Base & 7);
+        var (steps, remainder) = Math.DivRem(memory.Displacement, unit);
+        if (memory.Displacement == 0)
+        {
+            Emit((byte)fields);
+        }
+        else if (remainder == 0 && steps is >= sbyte.MinValue and <= sbyte.MaxValue)
+        {
+            EmitBytes((byte)(0x40 | fields), (byte)steps);
+        }
+        else
+        {
+            Emit((byte)(0x80 | fields));
+            EmitInt32(memory.Displacement);
+        }
+    }
+
+    /// <summary>The four bytes of the prefix, in which register bits stand inverted, and the opcode.</summary>
+    private void EvexHead(
+        Prefix prefix, Map map, byte opcode, int register, int second, int rmBit3, int rmBit4, bool broadcast)
+    {
+        var first = ((~register >> 3 & 1) << 7) | ((~rmBit4 & 1) << 6) | ((~rmBit3 & 1) << 5) | ((~register >> 4 & 1) << 4) | (int)map;
+        var middle = ((~second & 15) << 3) | 4 | (int)prefix;
+        var last = 0x40 | (broadcast ? 0x10 : 0) | ((~second >> 4 & 1) << 3);
+        EmitBytes(0x62, (byte)first, (byte)middle, (byte)last, opcode);
+    }
+}

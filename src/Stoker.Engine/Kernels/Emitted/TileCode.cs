@@ -1,0 +1,84 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Stoker.Engine.Native;
+
+namespace Stoker.Engine.Kernels.Emitted;
+
+/// <summary>The emitted tiles of this process: made once, some 30 kernels in under 32 KiB.</summary>
+/// <remarks>
+/// .NET has no intrinsics for the dot products of AVX512-BF16 and AVX512-VNNI, which do two and four times the work of a
+/// float32 multiply-add in the same time.
+/// </remarks>
+internal sealed unsafe class TileCode
+{
+    private static readonly Lazy<TileCode?> Process = new(() => IsSupported ? TryCreate() : null);
+
+    private readonly byte* _code;
+    private readonly int[] _bf16 = new int[KernelSet.TileTokens];
+    private readonly int[] _int8 = new int[KernelSet.TileTokens];
+    private readonly int[] _fp8 = new int[KernelSet.TileTokens];
+    private readonly int[] _fp4 = new int[KernelSet.TileTokens];
+    private readonly int _bf16FourPanels;
+
+    private TileCode(ExecutableMemory.Protect? protect)
+    {
+        var assembler = new Assembler();
+        var emitter = new TileEmitter(assembler);
+        for (var mr = 1; mr <= KernelSet.TileTokens; mr++)
+        {
+            _bf16[mr - 1] = emitter.Bf16(mr);
+            _int8[mr - 1] = emitter.Int8(mr);
+            _fp8[mr - 1] = emitter.Fp8(mr);
+            _fp4[mr - 1] = emitter.Fp4(mr);
+        }
+
+        _bf16FourPanels = emitter.Bf16FourPanels();
+        _code = ExecutableMemory.TryCreate(assembler.Finish(), protect);
+    }
+
+    /// <summary>Null where the CPU lacks the instructions or the system refuses executable memory.</summary>
+    public static TileCode? Shared => Process.Value;
+
+    /// <summary>
+    /// The instructions, from CPUID; that the operating system keeps the registers is what the runtime has checked before
+    /// it calls AVX-512 supported (and what its switches turn off).
+    /// </summary>
+    public static bool IsSupported
+    {
+        get
+        {
+            if (!OperatingSystem.IsLinux() || !X86Base.X64.IsSupported || !Vector512.IsHardwareAccelerated || !Avx512BW.VL.IsSupported)
+            {
+                return false;
+            }
+
+            var (_, _, features, _) = X86Base.CpuId(7, 0);
+            var (more, _, _, _) = X86Base.CpuId(7, 1);
+            const int Vbmi = 1 << 1, Vnni = 1 << 11, BFloat16 = 1 << 5;
+            return (features & Vbmi) != 0 && (features & Vnni) != 0 && (more & BFloat16) != 0;
+        }
+    }
+
+    /// <summary>On a CPU that is supported; null when the system refuses.</summary>
+    internal static TileCode? TryCreate(ExecutableMemory.Protect? protect = null)
+    {
+        var code = new TileCode(protect);
+        return code._code is null ? null : code;
+    }
+
+    // weights, activations, outputs, steps, bytes from one token's outputs to the next, 0: start at zero
+
+    public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Bf16(int mr) => Kernel(_bf16[mr - 1]);
+
+    public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Int8(int mr) => Kernel(_int8[mr - 1]);
+
+    public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Fp8(int mr) => Kernel(_fp8[mr - 1]);
+
+    public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Fp4(int mr) => Kernel(_fp4[mr - 1]);
+
+    /// <summary>The fifth argument is the bytes from one panel to the next.</summary>
+    public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Bf16FourPanels() => Kernel(_bf16FourPanels);
+
+    private delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Kernel(int offset) =>
+        (delegate* unmanaged<byte*, byte*, float*, long, long, long, void>)(_code + offset);
+}

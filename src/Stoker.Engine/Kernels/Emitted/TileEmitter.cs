@@ -1,0 +1,246 @@
+using static Stoker.Engine.Kernels.Emitted.Memory;
+
+namespace Stoker.Engine.Kernels.Emitted;
+
+/// <summary>Writes the tiles: mr tokens by the 32 rows of a panel, two vectors of sums per token.</summary>
+/// <remarks>
+/// A kernel is called with (rdi weights, rsi activations, rdx outputs, rcx steps, r8 bytes from one token's outputs to the
+/// next, r9 zero: the sums start at nothing, else at the outputs). A step is a pair of columns in bf16 and a quad in the
+/// 8 and 4 bit formats. The sums of token i are registers 2i and 2i + 1. With one to seven tokens fewer registers are
+/// used and nothing else changes, so an output's bits do not depend on the number of tokens.
+/// </remarks>
+internal sealed partial class TileEmitter(Assembler code)
+{
+    private const int Rows = 32;
+    private const int VectorBytes = 64;
+
+    /// <summary>Bytes of a bf16 pair or a quad of bytes of 32 rows.</summary>
+    private const int StepBytes = Rows * 4;
+
+    /// <summary>Steps per round of the loop; one would spend a tenth of the slots on counting.</summary>
+    private const int Unroll = 4;
+
+    /// <summary>
+    /// From so many tokens on a bf16 product reads its activations itself, repeated to all lanes, instead of through a
+    /// register: 9 is never.
+    /// </summary>
+    private const int EmbeddedFrom = 9;
+
+    /// <summary>Weights [pairs][32][2] bf16, activations [pairs][mr][2] bf16.</summary>
+    public int Bf16(int mr)
+    {
+        var start = code.Align();
+        StartSums(mr, firstSum: 0);
+        RepeatSteps(unroll => Bf16Steps(mr, unroll));
+        StoreSums(mr, firstSum: 0);
+        code.Return();
+        return start;
+    }
+
+    /// <summary>
+    /// One token against four panels at a time, r8 being the bytes from one panel to the next, their outputs side by side:
+    /// with two sums a core waits for each product, which shows where the weights come from a cache.
+    /// </summary>
+    public int Bf16FourPanels()
+    {
+        const int Panels = 4;
+        var start = code.Align();
+        for (var panel = 1; panel < Panels; panel++)
+        {
+            code.Move(StreamOf(panel), StreamOf(panel - 1));
+            code.Add(StreamOf(panel), Register.R8);
+        }
+
+        var fresh = BranchIfFresh();
+        for (var sum = 0; sum < 2 * Panels; sum++) code.Load(sum, At(Register.Rdx, sum * VectorBytes));
+        Rejoin(fresh, () =>
+        {
+            for (var sum = 0; sum < 2 * Panels; sum++) code.Zero(sum);
+        });
+        RepeatSteps(unroll =>
+        {
+            for (var step = 0; step < unroll; step++)
+            {
+                code.LoadRepeated(31, At(Register.Rsi, step * sizeof(int)));
+                for (var panel = 0; panel < Panels; panel++)
+                {
+                    code.DotBf16(2 * panel, 31, At(StreamOf(panel), step * StepBytes));
+                    code.DotBf16((2 * panel) + 1, 31, At(StreamOf(panel), (step * StepBytes) + VectorBytes));
+                }
+            }
+
+            for (var panel = 1; panel < Panels; panel++) code.Add(StreamOf(panel), unroll * StepBytes);
+            code.Add(Register.Rsi, unroll * sizeof(int));
+        });
+        for (var sum = 0; sum < 2 * Panels; sum++) code.Store(At(Register.Rdx, sum * VectorBytes), sum);
+        code.Return();
+        return start;
+
+        static Register StreamOf(int panel) => panel switch
+        {
+            0 => Register.Rdi,
+            1 => Register.R10,
+            2 => Register.R11,
+            _ => Register.Rax,
+        };
+    }
+
+    /// <summary>Weights as Fp8 panels hold them, without the rows' scales; activations as for <see cref="Bf16"/>.</summary>
+    /// <remarks>
+    /// Two tables of 128 bytes give the lower and the upper byte of each number's bf16, exactly and with subnormals; the
+    /// sign joins the upper one.
+    /// </remarks>
+    public int Fp8(int mr)
+    {
+        const int Lower = 16, Upper = 18, Sign = 20, Packed = 21, LowBytes = 22, HighBytes = 23, Pair0 = 24, Pair1 = 26;
+        var start = code.Align();
+        for (var part = 0; part < 2; part++)
+        {
+            code.LoadConstant(Lower + part, Fp8Bytes(part, shift: 0));
+            code.LoadConstant(Upper + part, Fp8Bytes(part, shift: 8));
+        }
+
+        code.LoadConstant(Sign, Filled(0x80));
+        StartSums(mr, firstSum: 0);
+        var loop = code.Position;
+        for (var half = 0; half < 2; half++)
+        {
+            code.Load(Packed, At(Register.Rdi, half * VectorBytes));
+            code.Move(LowBytes, Packed);
+            code.Move(HighBytes, Packed);
+            code.PermuteTwoTables(LowBytes, Lower, Lower + 1);
+            code.PermuteTwoTables(HighBytes, Upper, Upper + 1);
+            code.OrAnd(HighBytes, Packed, Sign);
+            code.InterleaveLowBytes(Pair0 + half, LowBytes, HighBytes);
+            code.InterleaveHighBytes(Pair1 + half, LowBytes, HighBytes);
+        }
+
+        for (var pair = 0; pair < 2; pair++)
+        {
+            var (first, second) = pair == 0 ? (Pair0, Pair0 + 1) : (Pair1, Pair1 + 1);
+            for (var token = 0; token < mr; token++)
+            {
+                var x = 28 + (token % 4);
+                code.LoadRepeated(x, At(Register.Rsi, ((pair * mr) + token) * sizeof(int)));
+                code.DotBf16(2 * token, first, x);
+                code.DotBf16((2 * token) + 1, second, x);
+            }
+        }
+
+        code.Add(Register.Rdi, StepBytes);
+        code.Add(Register.Rsi, 2 * mr * sizeof(int));
+        code.Subtract(Register.Rcx, 1);
+        code.JumpIfNotZero(loop);
+        StoreSums(mr, firstSum: 0);
+        code.Return();
+        return start;
+    }
+
+    private void Bf16Steps(int mr, int steps)
+    {
+        for (var step = 0; step < steps; step++)
+        {
+            const int First = 28, Second = 29;
+            code.Load(First, At(Register.Rdi, step * StepBytes));
+            code.Load(Second, At(Register.Rdi, (step * StepBytes) + VectorBytes));
+            for (var token = 0; token < mr; token++)
+            {
+                var offset = ((step * mr) + token) * sizeof(int);
+                if (mr >= EmbeddedFrom)
+                {
+                    code.DotBf16(2 * token, First, Repeated(Register.Rsi, offset));
+                    code.DotBf16((2 * token) + 1, Second, Repeated(Register.Rsi, offset));
+                    continue;
+                }
+
+                var x = 16 + (((step * mr) + token) % 12);
+                code.LoadRepeated(x, At(Register.Rsi, offset));
+                code.DotBf16(2 * token, First, x);
+                code.DotBf16((2 * token) + 1, Second, x);
+            }
+        }
+
+        code.Add(Register.Rsi, steps * mr * sizeof(int));
+    }
+
+    /// <summary>Runs rcx steps: rounds of <see cref="Unroll"/>, then the rest one by one. Moves rdi on; the body moves rsi.</summary>
+    private void RepeatSteps(Action<int> steps)
+    {
+        // The number of rounds is kept in r9, whose flag has been read.
+        code.Move(Register.R9, Register.Rcx);
+        code.ShiftRight(Register.R9, 2);
+        var noRounds = code.JumpIfZero();
+        Loop(Register.R9, Unroll);
+        code.Land(noRounds);
+        code.And(Register.Rcx, Unroll - 1);
+        var noRest = code.JumpIfZero();
+        Loop(Register.Rcx, 1);
+        code.Land(noRest);
+
+        void Loop(Register count, int unroll)
+        {
+            var loop = code.Position;
+            steps(unroll);
+            code.Add(Register.Rdi, unroll * StepBytes);
+            code.Subtract(count, 1);
+            code.JumpIfNotZero(loop);
+        }
+    }
+
+    /// <summary>Sums start at the outputs or at zero.</summary>
+    private void StartSums(int mr, int firstSum)
+    {
+        var fresh = BranchIfFresh();
+        code.Move(Register.Rax, Register.Rdx);
+        for (var token = 0; token < mr; token++)
+        {
+            code.Load(firstSum + (2 * token), At(Register.Rax));
+            code.Load(firstSum + (2 * token) + 1, At(Register.Rax, VectorBytes));
+            if (token + 1 < mr) code.Add(Register.Rax, Register.R8);
+        }
+
+        Rejoin(fresh, () =>
+        {
+            for (var sum = 0; sum < 2 * mr; sum++) code.Zero(firstSum + sum);
+        });
+    }
+
+    private void StoreSums(int mr, int firstSum)
+    {
+        for (var token = 0; token < mr; token++)
+        {
+            code.Store(At(Register.Rdx), firstSum + (2 * token));
+            code.Store(At(Register.Rdx, VectorBytes), firstSum + (2 * token) + 1);
+            if (token + 1 < mr) code.Add(Register.Rdx, Register.R8);
+        }
+    }
+
+    private int BranchIfFresh()
+    {
+        code.Test(Register.R9);
+        return code.JumpIfZero();
+    }
+
+    /// <summary>Ends the branch of <see cref="BranchIfFresh"/>: what happens only when the sums start at zero.</summary>
+    private void Rejoin(int fresh, Action whenFresh)
+    {
+        code.Test(Register.R9); // not zero here: the jump is taken
+        var over = code.JumpIfNotZero();
+        code.Land(fresh);
+        whenFresh();
+        code.Land(over);
+    }
+
+    private static byte[] Filled(byte value) => [.. Enumerable.Repeat(value, VectorBytes)];
+
+    private static byte[] Fp8Bytes(int part, int shift)
+    {
+        var bytes = new byte[VectorBytes];
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            bytes[i] = (byte)(BitConverter.SingleToUInt32Bits(Weights.Fp8.ToSingle((byte)((part * VectorBytes) + i))) >> (16 + shift));
+        }
+
+        return bytes;
+    }
+}
