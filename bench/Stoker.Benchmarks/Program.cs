@@ -1,4 +1,5 @@
 using Stoker.Benchmarks;
+using Stoker.Benchmarks.Attending;
 using Stoker.Benchmarks.Comparing;
 using Stoker.Benchmarks.Encode;
 using Stoker.Benchmarks.Generate;
@@ -8,6 +9,7 @@ using Stoker.Benchmarks.RandomModels;
 // Each bench and tool by its name. A bench prints medians; it asserts nothing.
 (string Name, string About, Func<string[], Task> Run)[] benches =
 [
+    ("attention", "attention alone in the shape of Llama-3.2-1B: prefill and decode [--kv bf16,f32,fp8] [--cases ..] [--kernel-set S]", args => Done(() => AttentionBench.Run(args))),
     ("encode", "tokenizer: MB/s of encoding, with a small and with a 128k-entry vocabulary", args => Done(() => EncodeBench.Run(args))),
     ("generate", "engine: opening, time to first token, prefill and decode of story-3m", GenerateBench.RunAsync),
     ("random-model", "SHAPE DIR [--vocab N] [--seed S]: writes a model folder with random weights", args => Done(() => RandomModel.Run(args))),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stoker.Engine;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
@@ -30,7 +31,7 @@ internal sealed class ForwardModel : IDisposable
         _team = new ThreadTeam(threads);
         _model = LanguageModel.Load(folder, kernels, _team);
         var blocks = (context + KvStore.BlockSize - 1) / KvStore.BlockSize;
-        _kv = new(_model.Shape, sequences * blocks);
+        _kv = new(_model.Shape, sequences * blocks, KvFormats.Of(KvPrecision.Auto));
         _batch = new(maxRows, sequences);
         _tables = [.. Enumerable.Range(0, sequences).Select(sequence => Enumerable.Range(sequence * blocks, blocks).ToArray())];
         _lengths = new int[sequences];

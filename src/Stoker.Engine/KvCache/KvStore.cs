@@ -23,7 +23,7 @@ internal sealed unsafe partial class KvStore : IDisposable
     private readonly AlignedMemory _memory;
     private readonly long _blockBytes; // keys and values of one head
 
-    public KvStore(ModelShape shape, int blockCount, KvFormat format = KvFormat.F32)
+    public KvStore(ModelShape shape, int blockCount, KvFormat format)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         (Shape, BlockCount, Format) = (shape, blockCount, format);

@@ -101,7 +101,7 @@ public class KvStoreTests
     [InlineData(0, 0, 0, 32)]
     public void Places_outside_of_the_store_are_refused(int layer, int block, int head, int slot)
     {
-        using var kv = new KvStore(Shape, 5);
+        using var kv = new KvStore(Shape, 5, KvFormat.Bf16);
         var row = new float[Dim];
         Should.Throw<ArgumentOutOfRangeException>(() => kv.Write(layer, block, slot, head, row, row));
         Should.Throw<ArgumentOutOfRangeException>(() => kv.Read(layer, block, slot, head, row, row));
