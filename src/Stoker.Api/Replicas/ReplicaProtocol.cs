@@ -37,6 +37,21 @@ public static class ReplicaProtocol
     /// </summary>
     public const string RelaxedHeader = "x-stoker-relaxed";
 
+    /// <summary>
+    /// The name space of the request's prefixes in the replica's cache, at most <see cref="MostCacheSaltLength"/>
+    /// characters: made by the server of who asks and of what, never of what a client says.
+    /// </summary>
+    public const string CacheSaltHeader = "x-stoker-cache-salt";
+
+    public const int MostCacheSaltLength = 255;
+
+    /// <summary>The surface's own header, twin of the field <c>prompt_cache_isolation_key</c>: narrows the name space. A
+    /// gateway hands it on.</summary>
+    public const string IsolationKeyHeader = "x-prompt-cache-isolation-key";
+
+    /// <summary>Printable ASCII in the header; any characters in the field.</summary>
+    public const int MostIsolationKeyLength = 255;
+
     /// <summary>Files in a replica's directory.</summary>
     public const string SpecFile = "spec.json";
     public const string LogFile = "log.txt";

@@ -9,7 +9,10 @@ namespace Stoker.ControlPlane.Gateway;
 /// <summary>A request that is sound and has a deployment.</summary>
 /// <param name="Arrived">A timestamp of the clock: when its last byte was here.</param>
 internal sealed record Exchange(
-    HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, string RequestId, long Arrived);
+    HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, ReplicaHeaders Headers, long Arrived)
+{
+    public string RequestId => Headers.RequestId;
+}
 
 /// <summary>
 /// Sends a request to a replica and passes the answer on. Every place it takes there it gives back, however it ends.
@@ -58,7 +61,7 @@ internal sealed partial class Forwarder(
         try
         {
             var path = exchange.Surface == Surface.Chat ? "/v1/chat/completions" : "/v1/completions";
-            var answer = await replicas.SendAsync(replica, path, content, exchange.RequestId, phase.Token);
+            var answer = await replicas.SendAsync(replica, path, content, exchange.Headers, phase.Token);
             metrics.FirstByte(time.GetElapsedTime(exchange.Arrived));
             return (answer, null);
         }

@@ -66,6 +66,7 @@ internal sealed partial class InferenceHandler(
         if (await ReadAsync(context, body) is { } unread) return unread;
 
         // 3
+        if (IsolationKeys.Read(context.Request.Headers, out var isolationKey) is { } badHeader) return badHeader;
         if (RequestScan.Run(body.Bytes.Span, surface, options.Value, out var request) is { } unsound) return unsound;
 
         // 4
@@ -77,7 +78,8 @@ internal sealed partial class InferenceHandler(
 
         // 5
         var arrived = time.GetTimestamp();
-        return await forwarder.ForwardAsync(new(context, surface, body, request, route, requestId, arrived));
+        var headers = new ReplicaHeaders(requestId, $"{caller.Account} {route.Name}", isolationKey);
+        return await forwarder.ForwardAsync(new(context, surface, body, request, route, headers, arrived));
     }
 
     private async Task<InferenceError?> ReadAsync(HttpContext context, RequestBody body)

@@ -5,6 +5,12 @@ using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Gateway;
 
+/// <summary>What a replica is told beside the body.</summary>
+/// <param name="CacheSalt">Of who asks and of what: two accounts never share a prefix in a replica's cache, whatever they
+/// send.</param>
+/// <param name="IsolationKey">The client's own, which narrows it.</param>
+internal sealed record ReplicaHeaders(string RequestId, string CacheSalt, string? IsolationKey);
+
 /// <summary>Pooled connections to replicas, over unix sockets and TCP.</summary>
 /// <remarks>
 /// A general HTTP client's habits are wrong here and are off: proxies, redirects, cookies, decompression, trace
@@ -39,7 +45,7 @@ internal sealed class ReplicaClient : IDisposable
     /// <summary>Sends a request and answers when the head of the answer is there.</summary>
     /// <exception cref="HttpRequestException">The replica cannot be reached, or broke off.</exception>
     public async Task<HttpResponseMessage> SendAsync(
-        ReplicaTarget replica, string path, HttpContent content, string requestId, CancellationToken cancellation)
+        ReplicaTarget replica, string path, HttpContent content, ReplicaHeaders headers, CancellationToken cancellation)
     {
         // The message is not disposed: that would dispose the content, which is its maker's. The host tells the pool
         // replicas apart.
@@ -48,7 +54,9 @@ internal sealed class ReplicaClient : IDisposable
             Content = content,
         };
         request.Options.Set(Target, replica);
-        request.Headers.TryAddWithoutValidation(ReplicaProtocol.RequestIdHeader, requestId);
+        request.Headers.TryAddWithoutValidation(ReplicaProtocol.RequestIdHeader, headers.RequestId);
+        request.Headers.TryAddWithoutValidation(ReplicaProtocol.CacheSaltHeader, headers.CacheSalt);
+        if (headers.IsolationKey is { } key) request.Headers.TryAddWithoutValidation(ReplicaProtocol.IsolationKeyHeader, key);
         if (_relaxed) request.Headers.TryAddWithoutValidation(ReplicaProtocol.RelaxedHeader, "1");
         return await _http.SendAsync(request, cancellation);
     }

@@ -44,6 +44,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         http.Response.Headers["x-request-id"] = id;
         var (request, bodyBytes) = await ReadAsync(http.Request, kind, cancellation);
         using var released = request;
+        request.CacheSalt = CacheSalt.Of(http.Request.Headers, request.IsolationKey);
         if (request.Model != context.ServedModelName)
         {
             throw new ApiException(ApiError.NotFound(

@@ -65,6 +65,12 @@ internal sealed record InferenceRequest : IDisposable
 
     public bool SafeTokenization { get; set; }
 
+    /// <summary>The client's own word on who may share its prefixes.</summary>
+    public string? IsolationKey { get; set; }
+
+    /// <summary>Made of it and of the owner's salt; see <see cref="Requests.CacheSalt"/>.</summary>
+    public string? CacheSalt { get; set; }
+
     /// <summary>The engine's form of it for one of the prompts.</summary>
     public GenerationRequest ToGeneration(IReadOnlyList<int> promptTokens, string id) => new()
     {
@@ -80,6 +86,7 @@ internal sealed record InferenceRequest : IDisposable
         Echo = Echo,
         EchoLast = EchoLast,
         IgnoreEos = IgnoreEos,
+        CacheSalt = CacheSalt,
     };
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Unicode;
+using Stoker.Api.Replicas;
 
 namespace Stoker.Replica.Requests;
 
@@ -87,6 +88,7 @@ internal static partial class RequestParser
             case "safe_tokenization" when request.Kind == RequestKind.Chat:
                 request.SafeTokenization = Field.Flag(ref reader, name) ?? false;
                 return true;
+            case "prompt_cache_isolation_key": request.IsolationKey = ReadIsolationKey(ref reader, name); return true;
             case "response_format": RequireText(ref reader, name); return true;
             case "context_length_exceeded_behavior":
                 request.FailWhenTooLong = Choice(ref reader, name, "truncate", "error") == "error";
@@ -111,6 +113,13 @@ internal static partial class RequestParser
                 return true;
             default: return false;
         }
+    }
+
+    private static string? ReadIsolationKey(ref Utf8JsonReader reader, string name)
+    {
+        const int Most = ReplicaProtocol.MostIsolationKeyLength;
+        var key = Field.Text(ref reader, name);
+        return key is { Length: 0 or > Most } ? throw Field.Refused(name, $"must have 1 to {Most} characters") : key;
     }
 
     private static void ReadMetadata(ref Utf8JsonReader reader)

@@ -17,12 +17,13 @@ public sealed class PrefixCache(int capacityTokens)
 
     /// <summary>
     /// The keys of a prompt's full blocks; two prompts share a key exactly as far as they begin alike (up to a
-    /// collision of 64 bits).
+    /// collision of 64 bits) under the same salt.
     /// </summary>
-    public static ulong[] KeysOf(IReadOnlyList<int> tokens)
+    public static ulong[] KeysOf(IReadOnlyList<int> tokens, string? salt = null)
     {
         var keys = new ulong[tokens.Count / BlockTokens];
         var hash = 14695981039346656037UL;
+        foreach (var letter in salt ?? "") hash = SimulatedText.Mix(hash ^ letter);
         for (var index = 0; index < keys.Length * BlockTokens; index++)
         {
             hash = SimulatedText.Mix(hash ^ (uint)tokens[index]);

@@ -54,11 +54,12 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
     public TimeSpan? NextAt => !Hung && !_crashed && DropStale() ? Peek().At : null;
 
     /// <param name="tokens">Tokens it will generate, at least one.</param>
+    /// <param name="cacheSalt">Only prompts with the same one share prefixes.</param>
     /// <returns>The sequence's number.</returns>
-    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens)
+    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens, string? cacheSalt = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
-        var sequence = new Sequence(++_lastId, prompt.Count, PrefixCache.KeysOf(prompt), tokens);
+        var sequence = new Sequence(++_lastId, prompt.Count, PrefixCache.KeysOf(prompt, cacheSalt), tokens);
         _sequences.Add(sequence.Id, sequence);
         _waiting.AddLast(sequence);
         Fill(now);

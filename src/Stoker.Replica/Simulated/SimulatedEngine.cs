@@ -134,7 +134,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
         {
             var running = new Running(generation, choice, EndsItself: natural <= most);
             if (most == 0) End_NeedsLock(running, FinishReason.Length);
-            else _running.Add(_model.Submit(now, request.PromptTokens, Math.Min(natural, most)), running);
+            else _running.Add(_model.Submit(now, request.PromptTokens, Math.Min(natural, most), request.CacheSalt), running);
         }
 
         Arm_NeedsLock();

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Tests.Routing;
 using static Stoker.ControlPlane.Tests.Gateway.Inference;
@@ -53,6 +54,24 @@ public sealed class BadInputTests : IAsyncLifetime
         using var answer = await _client.CompleteAsync(body);
 
         await answer.ErrorAsync(400);
+        await StillWorksAsync(requests: 1);
+    }
+
+    [Theory]
+    [InlineData("tab\there", 1)]
+    [InlineData("k", 256)]
+    [InlineData("k", 0)]
+    public async Task An_isolation_key_that_cannot_be_handed_on_is_refused_by_name(string key, int times)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Completions)
+        {
+            Content = new StringContent("""{"model":"fireworks/story-3m","prompt":"x"}""", Encoding.UTF8, "application/json"),
+        };
+        request.Headers.TryAddWithoutValidation(ReplicaProtocol.IsolationKeyHeader, string.Concat(Enumerable.Repeat(key, times)));
+
+        using var answer = await _client.SendAsync(request, Cancellation);
+
+        (await answer.ErrorAsync(400)).GetProperty("param").GetString().ShouldBe(ReplicaProtocol.IsolationKeyHeader);
         await StillWorksAsync(requests: 1);
     }
 

@@ -197,11 +197,15 @@ public sealed class ForwardingTests : IAsyncLifetime
         _client.DefaultRequestHeaders.Add(ReplicaProtocol.RelaxedHeader, "1");
         _client.DefaultRequestHeaders.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         _client.DefaultRequestHeaders.Add("x-request-id", "mine-42");
+        _client.DefaultRequestHeaders.Add(ReplicaProtocol.IsolationKeyHeader, "a key of mine");
 
         using var answer = await _client.CompleteAsync();
 
         var headers = (await replica.Received).Headers;
-        headers.Keys.Where(name => name.StartsWith(ReplicaProtocol.HeaderPrefix, StringComparison.OrdinalIgnoreCase)).ShouldBe([ReplicaProtocol.RequestIdHeader], StringComparer.OrdinalIgnoreCase);
+        headers.Keys.Where(name => name.StartsWith(ReplicaProtocol.HeaderPrefix, StringComparison.OrdinalIgnoreCase)).Select(name => name.ToLowerInvariant())
+            .ShouldBe([ReplicaProtocol.CacheSaltHeader, ReplicaProtocol.RequestIdHeader], ignoreOrder: true);
+        headers[ReplicaProtocol.CacheSaltHeader].ShouldBe($"accounts/default {Deployment}");
+        headers[ReplicaProtocol.IsolationKeyHeader].ShouldBe("a key of mine");
         headers[ReplicaProtocol.RequestIdHeader].ShouldBe(answer.Header("x-fireworks-request-id"));
         headers.Keys.ShouldNotContain("Authorization", StringComparer.OrdinalIgnoreCase);
         headers.Keys.ShouldNotContain("traceparent", StringComparer.OrdinalIgnoreCase);

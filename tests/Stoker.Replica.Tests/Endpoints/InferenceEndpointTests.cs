@@ -37,6 +37,31 @@ public sealed class InferenceEndpointTests : IAsyncLifetime
         (await _replica.PostAsync(Text, Ask)).Status.ShouldBe(200);
     }
 
+    [Fact]
+    public async Task Prompts_are_shared_within_one_salt_and_key_only_and_usage_says_what_was_found()
+    {
+        await using var replica = await (await RunningReplica.StartAsync(RunningReplica.Fast with { PrefixCacheTokens = 10_000 })).LoadedAsync();
+        (await CachedAsync(null, null)).ShouldBe(0);
+        (await CachedAsync(null, null)).ShouldBe(32);
+        (await CachedAsync("accounts/a d", null)).ShouldBe(0);
+        (await CachedAsync("accounts/a d", null)).ShouldBe(32);
+        (await CachedAsync("accounts/b d", null)).ShouldBe(0);
+        (await CachedAsync("accounts/a d", "k")).ShouldBe(0);
+        (await CachedAsync("accounts/a d", "k")).ShouldBe(32);
+        (await CachedAsync("accounts/b d", "k")).ShouldBe(0);
+
+        async Task<int> CachedAsync(string? salt, string? key)
+        {
+            var headers = replica.Client.DefaultRequestHeaders;
+            headers.Remove(Stoker.Api.Replicas.ReplicaProtocol.CacheSaltHeader);
+            if (salt is not null) headers.Add(Stoker.Api.Replicas.ReplicaProtocol.CacheSaltHeader, salt);
+            var isolation = key is null ? "" : $",\"prompt_cache_isolation_key\":\"{key}\"";
+            var (status, body) = await replica.PostAsync(Text, $$"""{"model":"sim","prompt":"{{new string('x', 40)}}","max_tokens":1{{isolation}}}""");
+            status.ShouldBe(200);
+            return body["usage"]!["prompt_tokens_details"]!["cached_tokens"]!.GetValue<int>();
+        }
+    }
+
     [Theory]
     [InlineData("\"seed\":3")]
     [InlineData("\"seed\":3,\"max_tokens\":7")]

@@ -29,7 +29,6 @@ public sealed class RequestParserTests
     [InlineData("thinking", """{"type":"disabled"}""")]
     [InlineData("custom_chat_template", "\"x\"")]
     [InlineData("prompt_truncate_len", "100")]
-    [InlineData("prompt_cache_isolation_key", "\"k\"")]
     [InlineData("prompt_cache_max_len", "0")]
     [InlineData("include_routing_matrix", "true")]
     [InlineData("store", "true")]
@@ -111,6 +110,17 @@ public sealed class RequestParserTests
         var error = Refused(Chat($",\"{name}\":1"));
         error.Message.ShouldBe($"Extra inputs are not permitted, field: '{name}'");
         error.Parameter.ShouldBe(name);
+    }
+
+    [Fact]
+    public void An_isolation_key_is_text_of_bounded_length()
+    {
+        Parse(Chat(",\"prompt_cache_isolation_key\":\"k\"")).IsolationKey.ShouldBe("k");
+        Parse(Chat(",\"prompt_cache_isolation_key\":null")).IsolationKey.ShouldBeNull();
+        foreach (var bad in new[] { "\"\"", "7", $"\"{new string('k', 256)}\"" })
+        {
+            Refused(Chat($",\"prompt_cache_isolation_key\":{bad}")).Parameter.ShouldBe("prompt_cache_isolation_key");
+        }
     }
 
     [Theory]
