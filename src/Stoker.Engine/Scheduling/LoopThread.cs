@@ -5,6 +5,8 @@ namespace Stoker.Engine.Scheduling;
 /// </summary>
 internal sealed class LoopThread : IAsyncDisposable
 {
+    private static readonly List<RequestState> Nobody = [];
+
     private readonly StepLoop _loop;
     private readonly TimeProvider _time;
     private readonly Thread _thread;
@@ -95,14 +97,24 @@ internal sealed class LoopThread : IAsyncDisposable
         bool closing;
         lock (_lock)
         {
-            (added, cancelled, closing) = (_new, _cancelled, _closing);
-            if (added.Count > 0) _new = [];
-            if (cancelled.Count > 0) _cancelled = [];
+            (added, cancelled, closing) = (Taken(ref _new), Taken(ref _cancelled), _closing);
             _beatAt = _time.GetTimestamp();
         }
         foreach (var request in added) _loop.Add(request);
         foreach (var request in cancelled) _loop.Cancel(request);
         return !closing;
+    }
+
+    /// <summary>
+    /// The list, with an empty one in its place. A list that stays where callers add to it must not be walked outside of the
+    /// lock, not even an empty one.
+    /// </summary>
+    private static List<RequestState> Taken(ref List<RequestState> list)
+    {
+        if (list.Count == 0) return Nobody; // most steps: nothing is allocated
+        var taken = list;
+        list = [];
+        return taken;
     }
 
     private void WaitForWork()
