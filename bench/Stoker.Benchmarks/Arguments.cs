@@ -5,6 +5,9 @@ namespace Stoker.Benchmarks;
 /// <summary>The command line was wrong; the message says how.</summary>
 internal sealed class UsageException(string message) : Exception(message);
 
+/// <summary>A bench that checks something found it broken.</summary>
+internal sealed class BenchFailedException(string message) : Exception(message);
+
 /// <summary>What follows a bench's name: positions first, then <c>--flag VALUE</c>. Anything else is refused.</summary>
 internal sealed class Arguments
 {

@@ -1,10 +1,16 @@
 using Stoker.Benchmarks;
 using Stoker.Benchmarks.Attending;
+using Stoker.Benchmarks.Cold;
 using Stoker.Benchmarks.Comparing;
 using Stoker.Benchmarks.Encode;
 using Stoker.Benchmarks.Generate;
 using Stoker.Benchmarks.Gguf;
+using Stoker.Benchmarks.Prefix;
 using Stoker.Benchmarks.RandomModels;
+using Stoker.Benchmarks.Serving;
+using Stoker.Benchmarks.Small;
+using Stoker.Benchmarks.Soak;
+using Stoker.Benchmarks.Throughput;
 
 // Each bench and tool by its name. A bench prints medians; it asserts nothing.
 (string Name, string About, Func<string[], Task> Run)[] benches =
@@ -15,6 +21,12 @@ using Stoker.Benchmarks.RandomModels;
     ("random-model", "SHAPE DIR [--vocab N] [--seed S]: writes a model folder with random weights", args => Done(() => RandomModel.Run(args))),
     ("gguf", "FOLDER bf16|f32|q8_0|q4_0 FILE: converts a llama or qwen2 model folder to GGUF", args => Done(() => GgufConverter.Run(args))),
     ("compare", "our forward pass against llama.cpp's, in turns; see bench/compare/llamacpp/run.sh", args => Done(() => CompareBench.Run(args))),
+    ("small", "story-3m: our whole engine against llama.cpp, decode x1 and time to first token", args => Done(() => SmallBench.Run(args))),
+    ("engine", "forward pass in every precision with the machine's limits beside it: --models DIR", args => Done(() => ThroughputBench.Run(args))),
+    ("cold", "cold start of a replica process against llama.cpp's load: --models DIR --peer DIR", ColdBench.RunAsync),
+    ("serving", "clients over HTTP against one replica, lengths of a trace: --model DIR or --models DIR", ServingBench.RunAsync),
+    ("prefix", "time to first token with and without a shared prefix: --model DIR or --models DIR", PrefixBench.RunAsync),
+    ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
     ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 
@@ -35,6 +47,11 @@ catch (UsageException wrong)
 {
     await Console.Error.WriteLineAsync($"{wanted.Name}: {wrong.Message}");
     return 2;
+}
+catch (BenchFailedException failed)
+{
+    await Console.Error.WriteLineAsync($"{wanted.Name}: {failed.Message}");
+    return 1;
 }
 
 static Task Done(Action run)

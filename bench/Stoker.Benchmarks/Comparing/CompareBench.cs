@@ -69,7 +69,7 @@ internal sealed class CompareBench
         using var peer = new SideProcess(["llamacpp", gguf, "--peer", _peer, .. common]);
         Console.WriteLine($"  ours: {ours.Description}\n  peer: {peer.Description}");
         Console.WriteLine($"  load to first token, once: ours {ours.LoadToFirstToken:F0} ms (packing included), peer {peer.LoadToFirstToken:F0} ms");
-        CheckSameModel(ours, peer, weights);
+        SameModel.Check(ours, peer, weights.LeastCosine);
 
         var table = new Table(("tokens/s", 12), ("ours: median (min..max)", 24), ("peer: median (min..max)", 24), ("ratio", 22), ("GB/s", 6), ("GFLOP/s", 8));
         List<string> words = [];
@@ -103,25 +103,6 @@ internal sealed class CompareBench
         var ratio = Spread.Of(ratios);
         table.Row($"{name}", $"{Spread.Of(mine)}", $"{Spread.Of(theirs)}", $"{ratio}", Spread.Digits(Spread.Of(bandwidth).Median), Spread.Digits(Spread.Of(operations).Median));
         return ratio.Median.ToString("F2", CultureInfo.InvariantCulture);
-    }
-
-    /// <summary>Speed of a wrong model means nothing.</summary>
-    /// <exception cref="UsageException">The logits of both sides point elsewhere.</exception>
-    private static void CheckSameModel(SideProcess ours, SideProcess peer, WeightClass weights)
-    {
-        var (a, b) = (ours.CheckLogits(), peer.CheckLogits());
-        if (a.Length != b.Length) throw new UsageException($"Ours has {a.Length} logits, the peer {b.Length}: not the same model.");
-        var (product, first, second) = (0.0, 0.0, 0.0);
-        for (var index = 0; index < a.Length; index++)
-        {
-            product += (double)a[index] * b[index];
-            first += (double)a[index] * a[index];
-            second += (double)b[index] * b[index];
-        }
-
-        var cosine = product / Math.Sqrt(first * second);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  cosine of both sides' logits: {cosine:F5} (at least {weights.LeastCosine})"));
-        if (!(cosine >= weights.LeastCosine)) throw new UsageException("The two sides do not compute the same model; their speeds are not compared.");
     }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);

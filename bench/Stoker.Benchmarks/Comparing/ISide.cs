@@ -1,6 +1,6 @@
 namespace Stoker.Benchmarks.Comparing;
 
-/// <summary>One of two engines that do the same work in turn: steps without a scheduler, each ending in the largest logits.</summary>
+/// <summary>One of two engines that do the same work in turn: each step ends in the largest logits.</summary>
 internal interface ISide : IDisposable
 {
     /// <summary>Kernel set or build, and threads.</summary>
@@ -13,6 +13,9 @@ internal interface ISide : IDisposable
     /// Tokens a second, summed over the sequences, each after a prompt of <see cref="Workload.DecodePrompt"/> tokens.
     /// </summary>
     double Decode(int sequences, int steps);
+
+    /// <summary>Milliseconds until the first token of a prompt, nothing else running.</summary>
+    double FirstToken(int promptTokens);
 
     /// <summary>Logits after the last token of the fixed text <see cref="Workload.Check"/>: whether both compute one model.</summary>
     float[] CheckLogits();

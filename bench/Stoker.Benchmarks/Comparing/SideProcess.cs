@@ -27,6 +27,8 @@ internal sealed class SideProcess : IDisposable
 
     public double Decode(int sequences, int steps) => Ask($"decode {sequences} {steps}");
 
+    public double FirstToken(int promptTokens) => Ask($"first {promptTokens}");
+
     public float[] CheckLogits()
     {
         _process.StandardInput.WriteLine("logits");

@@ -18,9 +18,10 @@ internal static class SideServer
         var sequences = arguments.Integer("--sequences", 16, 1, 64);
         using ISide side = arguments[0] switch
         {
-            "stoker" => new StokerSide(arguments[1], arguments.Text("--precision") ?? "auto", threads, arguments.Text("--kernel-set"), prefill, sequences),
+            "stoker" => new StokerSide(arguments[1], EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set"), prefill, sequences, prefill),
+            "engine" => new EngineSide(arguments[1], EngineSetup.Options(EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set"))),
             "llamacpp" => new LlamaSide(PeerPackage.Find(arguments.Required("--peer")), arguments[1], threads, prefill),
-            var other => throw new UsageException($"SIDE must be stoker or llamacpp, was '{other}'."),
+            var other => throw new UsageException($"SIDE must be stoker, engine or llamacpp, was '{other}'."),
         };
         Say(side.Description);
         Say(side.LoadToFirstToken);
@@ -29,6 +30,7 @@ internal static class SideServer
             var words = line.Split(' ');
             if (words[0] == "prefill") Say(side.Prefill(Number(words[1])));
             else if (words[0] == "decode") Say(side.Decode(Number(words[1]), Number(words[2])));
+            else if (words[0] == "first") Say(side.FirstToken(Number(words[1])));
             else if (words[0] == "logits") Say(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(side.CheckLogits())));
             else throw new UsageException($"'{line}' is no request.");
         }

@@ -7,12 +7,15 @@ internal sealed class StokerSide : ISide
 {
     private readonly ForwardModel _model;
     private readonly Workload _work;
+    private readonly int _chunk;
 
-    public StokerSide(string folder, string precision, int threads, string? kernelSet, int maxPrefill, int sequences)
+    /// <param name="chunk">Rows of a prefill step at most.</param>
+    public StokerSide(string folder, string precision, int threads, string? kernelSet, int maxPrefill, int sequences, int chunk)
     {
         var start = Stopwatch.GetTimestamp();
+        _chunk = chunk;
         _model = new(
-            folder, precision, threads, kernelSet, Math.Max(maxPrefill, sequences * Workload.DecodePrompt), sequences, Math.Max(maxPrefill, Workload.DecodeContext));
+            folder, precision, threads, kernelSet, Math.Max(chunk, sequences * Workload.DecodePrompt), sequences, Math.Max(maxPrefill, Workload.DecodeContext));
         _work = new(_model.VocabularySize);
         Prompt(1, Workload.FirstPrompt);
         LoadToFirstToken = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
@@ -26,9 +29,9 @@ internal sealed class StokerSide : ISide
     {
         Prompt(1, Workload.DecodePrompt); // wakes the threads
         _model.Clear();
-        int[][] prompt = [_work.Tokens(tokens)];
+        int[][][] chunks = [.. _work.Tokens(tokens).Chunk(_chunk).Select(chunk => new[] { chunk })];
         var start = Stopwatch.GetTimestamp();
-        Workload.ArgMax(_model.Step(prompt));
+        foreach (var chunk in chunks) Workload.ArgMax(_model.Step(chunk));
         return tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
@@ -40,6 +43,15 @@ internal sealed class StokerSide : ISide
         var start = Stopwatch.GetTimestamp();
         for (var step = 0; step < steps; step++) One(tokens);
         return sequences * steps / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    public double FirstToken(int promptTokens)
+    {
+        _model.Clear();
+        int[][] prompt = [_work.Tokens(promptTokens)];
+        var start = Stopwatch.GetTimestamp();
+        Workload.ArgMax(_model.Step(prompt));
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
     public float[] CheckLogits()

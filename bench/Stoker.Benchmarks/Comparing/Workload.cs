@@ -15,7 +15,10 @@ internal sealed class Workload(int vocabulary)
     /// <summary>Tokens of the prompt that ends a load.</summary>
     public const int FirstPrompt = 8;
 
-    private uint _state = 12345;
+    /// <summary>Ids that every model of the benches has.</summary>
+    public const int SmallestVocabulary = 1000;
+
+    private uint _state = 12345 + (uint)vocabulary;
 
     /// <summary>The tokens whose logits are compared.</summary>
     public int[] Check => [.. Enumerable.Range(0, DecodePrompt).Select(index => (17 + (index * 7919)) % vocabulary)];

@@ -69,6 +69,19 @@ internal sealed unsafe class LlamaSide : ISide
         return rate;
     }
 
+    public double FirstToken(int promptTokens)
+    {
+        var milliseconds = 0.0;
+        InTurn(Context(1, promptTokens), context =>
+        {
+            Prompt(context, 1, promptTokens); // wakes the threads
+            var start = Stopwatch.GetTimestamp();
+            Prompt(context, 1, promptTokens);
+            milliseconds = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        });
+        return milliseconds;
+    }
+
     public float[] CheckLogits()
     {
         float[] logits = [];

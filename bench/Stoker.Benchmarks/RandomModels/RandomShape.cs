@@ -17,11 +17,11 @@ internal sealed record RandomShape(
 
     /// <summary>For tests: hidden 256, so that Q6_K has a whole block in a row.</summary>
     public static readonly RandomShape TinyLlama = new(
-        "tiny-llama", "llama", 256, 2, 4, 2, 64, 512, 1024, Specials: 8, Padding: 0, 512, 10_000, 1e-5);
+        "tiny-llama", "llama", 256, 2, 4, 2, 64, 512, 1024, Specials: 8, Padding: 0, 4096, 10_000, 1e-5);
 
     /// <summary>For tests: biases, and sizes that Q6_K does not divide.</summary>
     public static readonly RandomShape TinyQwen = new(
-        "tiny-qwen2", "qwen2", 96, 2, 3, 1, 32, 160, 1024, Specials: 8, Padding: 24, 512, 10_000, 1e-6);
+        "tiny-qwen2", "qwen2", 96, 2, 3, 1, 32, 160, 1024, Specials: 8, Padding: 24, 4096, 10_000, 1e-6);
 
     public static readonly RandomShape[] All = [Llama1B, Qwen05B, TinyLlama, TinyQwen];
 

@@ -1,0 +1,24 @@
+using Stoker.Engine;
+
+namespace Stoker.Benchmarks.Comparing;
+
+/// <summary>Engine options from a bench's flags; the one place of the benches that knows how a precision is asked for.</summary>
+internal static class EngineSetup
+{
+    public static readonly string[] Precisions = ["auto", "bf16", "int8", "fp8", "fp4"];
+
+    /// <exception cref="UsageException">A precision that the engine does not have.</exception>
+    public static EngineOptions Options(string precision, int threads, string? kernelSet)
+    {
+        if (precision is not ("auto" or "bf16")) throw new UsageException($"The engine has no precision {precision} yet.");
+        return new() { Threads = threads, KernelSet = kernelSet };
+    }
+
+    /// <summary>One of the known spellings, from <c>--precision</c>.</summary>
+    public static string Precision(Arguments arguments) => arguments.Words("--precision", Precisions) switch
+    {
+        [var one] => one,
+        var all when all.Length == Precisions.Length => "auto",
+        _ => throw new UsageException("--precision takes one value here."),
+    };
+}
