@@ -1,3 +1,5 @@
+using Stoker.Engine.Scheduling;
+
 namespace Stoker.Engine;
 
 /// <summary>
@@ -62,6 +64,9 @@ public sealed record EngineOptions
 
     /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
     public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
+
+    /// <summary>For measurements and tests.</summary>
+    internal DeliveryMode Delivery { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

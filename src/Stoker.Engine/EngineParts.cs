@@ -24,7 +24,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     public int Threads { get; init; } = 1;
 
     /// <summary>The model's threads; they go after it.</summary>
-    public IDisposable? Team { get; init; }
+    public ThreadTeam? Team { get; init; }
 
     /// <summary>Small files first: what is wrong with them shows before the weights are touched.</summary>
     /// <exception cref="ModelLoadException">The folder cannot be used.</exception>

@@ -96,6 +96,6 @@ public sealed class Generation : IAsyncEnumerable<GenerationEvent>, IAsyncDispos
             if (item.Finish is not null) _last = item;
         }
 
-        public GeneratedChoice Build() => new(_text.ToString(), _prompt, _tokens, _last!.Finish!.Value, _last.Error);
+        public GeneratedChoice Build() => new(_text.ToString(), _prompt, _tokens, _last!.Value.Finish!.Value, _last.Value.Error);
     }
 }

@@ -15,9 +15,10 @@ public enum FinishReason { Stop, Length, Cancelled, Error }
 /// Texts concatenated are the answer; tokens concatenated are all that were generated, end token included. An event
 /// that ends nothing has text: tokens whose text is held back (half a code point, the possible beginning of a stop
 /// string) come with the next one. Of a choice, one event has <see cref="Finish"/> and it is the choice's last.
+/// Events and tokens are values: an event of one token costs no memory but its text's, and that is shared.
 /// </remarks>
 /// <param name="Choice">0 up to the number of choices.</param>
-public sealed record GenerationEvent(int Choice, string Text, IReadOnlyList<GeneratedToken> Tokens, FinishReason? Finish = null)
+public readonly record struct GenerationEvent(int Choice, string Text, GeneratedTokens Tokens, FinishReason? Finish = null)
 {
     /// <summary>The echo of the prompt, which comes before anything else of the choice.</summary>
     public bool IsPrompt { get; init; }
@@ -40,7 +41,7 @@ public sealed record GenerationEvent(int Choice, string Text, IReadOnlyList<Gene
 /// below -9999.</param>
 /// <param name="TopLogprobs">The most likely tokens in falling order, lower id first on ties; empty when not asked
 /// for.</param>
-public sealed record GeneratedToken(
+public readonly record struct GeneratedToken(
     int Id, ReadOnlyMemory<byte> Bytes, int TextOffset, double? Logprob, IReadOnlyList<TokenLogprob> TopLogprobs)
 {
     /// <summary>The end token that ended the choice: part of the usage, not of the text.</summary>

@@ -30,6 +30,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize)
         {
             StepMicroseconds = options.StepTime.TotalMicroseconds,
+            Samplers = SamplingPhase.ThreadCount(options.MaxSequences, parts.Model.Shape.VocabularySize, parts.Team?.Count ?? 1),
         };
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes; // the cgroup's limit where there is one
         Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, available);
@@ -37,7 +38,8 @@ public sealed class InferenceEngine : IAsyncDisposable
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
         _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
-        _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options), options.Time);
+        var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, Environment.ProcessorCount);
+        _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery);
         _thread.Start();
     }
 

@@ -82,7 +82,7 @@ internal sealed class EngineCounters
         }
     }
 
-    public void RequestEnded(TimeSpan duration) { lock (_lock) _endToEndLatency.Record(duration); }
+    public void RequestEnded(GenerationUsage usage) { lock (_lock) _endToEndLatency.Record(usage.Duration); }
 
     public EngineStatistics Snapshot(int kvBlocksTotal, TimeSpan heartbeatAge, string kernelSet, int threads)
     {

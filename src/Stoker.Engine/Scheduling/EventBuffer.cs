@@ -3,8 +3,7 @@ using System.Threading.Channels;
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>
-/// Events on their way from the loop to one reader. Bounded: the loop never waits, it learns that the reader is too
-/// slow.
+/// Events on their way to one reader. Bounded: nobody waits for the reader, it shows that it is too slow.
 /// </summary>
 internal sealed class EventBuffer
 {
@@ -34,9 +33,9 @@ internal sealed class EventBuffer
         if (!_channel.Writer.TryWrite(item)) throw new InvalidOperationException("A choice ended twice.");
     }
 
-    public void Close()
-    {
-        _channel.Writer.TryComplete();
-        _ended.TrySetResult();
-    }
+    /// <summary>Nothing more comes.</summary>
+    public void Complete() => _channel.Writer.TryComplete();
+
+    /// <summary>The request holds nothing any more; doing it again changes nothing.</summary>
+    public void End() => _ended.TrySetResult();
 }

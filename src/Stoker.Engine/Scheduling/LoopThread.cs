@@ -1,12 +1,11 @@
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>
-/// The thread that turns the <see cref="StepLoop"/>, and the mailbox through which everyone else reaches it.
+/// The thread that turns the <see cref="StepLoop"/>, and the mailbox through which everyone else reaches it: callers, and
+/// the delivery's thread where there is one.
 /// </summary>
 internal sealed class LoopThread : IAsyncDisposable
 {
-    private static readonly List<RequestState> Nobody = [];
-
     private readonly StepLoop _loop;
     private readonly TimeProvider _time;
     private readonly Thread _thread;
@@ -14,12 +13,20 @@ internal sealed class LoopThread : IAsyncDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private List<RequestState> _new = [], _cancelled = []; // under the lock
+    private List<(RequestState Request, FinishReason Reason)> _abandoned = []; // under the lock
+    private List<Sequence> _stopped = []; // under the lock
     private bool _idle = true, _closing; // under the lock
     private long _beatAt; // under the lock
 
-    public LoopThread(StepLoop loop, TimeProvider time)
+    /// <param name="ownDelivery">Text and events are made on a thread of their own, beside the steps.</param>
+    public LoopThread(StepLoop loop, TimeProvider time, bool ownDelivery = false)
     {
         (_loop, _time, _beatAt) = (loop, time, time.GetTimestamp());
+        if (ownDelivery)
+        {
+            (loop.Desk.Stopped, loop.Desk.Abandoned) = (PostStopped, PostAbandoned);
+            loop.Delivery = new(loop.Desk);
+        }
         _thread = new(Run) { IsBackground = true, Name = "stoker-engine" };
     }
 
@@ -72,6 +79,7 @@ internal sealed class LoopThread : IAsyncDisposable
             if (!TryStep() && !_loop.Calibrate()) WaitForWork();
         }
         _loop.EndAll(FinishReason.Cancelled, new EngineFaultException("The engine closes."));
+        _loop.Delivery?.Dispose();
         _ended.SetResult();
     }
 
@@ -94,14 +102,20 @@ internal sealed class LoopThread : IAsyncDisposable
     private bool TakeIn()
     {
         List<RequestState> added, cancelled;
+        List<(RequestState Request, FinishReason Reason)> abandoned;
+        List<Sequence> stopped;
         bool closing;
         lock (_lock)
         {
             (added, cancelled, closing) = (Taken(ref _new), Taken(ref _cancelled), _closing);
+            (abandoned, stopped) = (Taken(ref _abandoned), Taken(ref _stopped));
             _beatAt = _time.GetTimestamp();
         }
         foreach (var request in added) _loop.Add(request);
+        foreach (var sequence in stopped) _loop.Release(sequence);
+        foreach (var (request, reason) in abandoned) _loop.Abandon(request, reason);
         foreach (var request in cancelled) _loop.Cancel(request);
+        _loop.Delivery?.Flush();
         return !closing;
     }
 
@@ -109,9 +123,9 @@ internal sealed class LoopThread : IAsyncDisposable
     /// The list, with an empty one in its place. A list that stays where callers add to it must not be walked outside of the
     /// lock, not even an empty one.
     /// </summary>
-    private static List<RequestState> Taken(ref List<RequestState> list)
+    private static List<T> Taken<T>(ref List<T> list)
     {
-        if (list.Count == 0) return Nobody; // most steps: nothing is allocated
+        if (list.Count == 0) return Nothing<T>.List; // most steps: nothing is allocated
         var taken = list;
         list = [];
         return taken;
@@ -121,15 +135,38 @@ internal sealed class LoopThread : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (_new.Count > 0 || _cancelled.Count > 0 || _closing) return;
+            if (_new.Count + _cancelled.Count + _abandoned.Count + _stopped.Count > 0 || _closing) return;
             _idle = true;
         }
         _wake.WaitOne();
+    }
+
+    private void PostStopped(Sequence sequence)
+    {
+        lock (_lock)
+        {
+            _stopped.Add(sequence);
+            NoteWork_NeedsLock();
+        }
+    }
+
+    private void PostAbandoned(RequestState request, FinishReason reason)
+    {
+        lock (_lock)
+        {
+            _abandoned.Add((request, reason));
+            NoteWork_NeedsLock();
+        }
     }
 
     private void NoteWork_NeedsLock()
     {
         if (_idle) (_idle, _beatAt) = (false, _time.GetTimestamp());
         _wake.Set();
+    }
+
+    private static class Nothing<T>
+    {
+        public static readonly List<T> List = [];
     }
 }

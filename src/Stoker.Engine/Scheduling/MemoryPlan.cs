@@ -34,7 +34,7 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
 
     private static long StepBytesOf(StepLimits limits, ModelShape shape)
     {
-        var logitBytes = ((sizeof(float) * (long)limits.LogitRows) + SamplingScratch.BytesPerToken) * shape.VocabularySize;
+        var logitBytes = ((sizeof(float) * (long)limits.LogitRows) + (limits.Samplers * SamplingScratch.BytesPerToken)) * shape.VocabularySize;
         return logitBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
     }
 

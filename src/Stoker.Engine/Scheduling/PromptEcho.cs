@@ -6,6 +6,7 @@ namespace Stoker.Engine.Scheduling;
 /// <remarks>
 /// The row of a position tells the token after it, so the first token of a prompt has no value. The tokens are made
 /// when they are first used: a request that waits holds none.
+/// The loop sets the values until it hands the echo over (<see cref="IsClosed"/>); from then on all is the delivery's.
 /// </remarks>
 internal sealed class PromptEcho
 {
@@ -25,13 +26,16 @@ internal sealed class PromptEcho
     /// <summary>The first row whose logits are wanted; <see cref="int.MaxValue"/> when none are.</summary>
     public int LogitsFrom { get; }
 
+    /// <summary>A choice was told to send it: the loop sets no more values.</summary>
+    public bool IsClosed { get; set; }
+
     /// <summary>The text of all tokens, once a choice has decoded it.</summary>
     public string? Text { get; private set; }
 
     /// <summary>An event has the tokens: they change no more.</summary>
     public bool IsSent => Text is not null;
 
-    public IReadOnlyList<GeneratedToken> Tokens => _tokens ??= MakeTokens();
+    public GeneratedTokens Tokens => new(_tokens ??= MakeTokens());
 
     /// <summary>Whether the row's logits say something about an echoed token.</summary>
     public bool Wants(int row) => row + 1 - _start is >= 0 and var index && index < _prompt.Length - _start;
@@ -53,5 +57,5 @@ internal sealed class PromptEcho
     }
 
     private GeneratedToken[] MakeTokens() =>
-        Array.ConvertAll(_prompt[_start..], id => ChoiceText.Token(id, _decoder.TokenBytes(id), null, null));
+        Array.ConvertAll(_prompt[_start..], id => ChoiceOutput.Token(id, _decoder.TokenBytes(id), null, null));
 }

@@ -4,8 +4,12 @@ using Stoker.Engine.Sampling;
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>
-/// A request that was taken: its choices, its events and its times. After submission only the loop touches it.
+/// A request that was taken: its choices, its events and its times.
 /// </summary>
+/// <remarks>
+/// After submission two write to it, each its own part: the loop (choices, echo, when it started, what it still holds) and
+/// the delivery (events, usage, times of tokens). What the loop writes is settled before it tells the delivery of it.
+/// </remarks>
 internal sealed class RequestState
 {
     private Action? _leaveQueue;
@@ -21,7 +25,7 @@ internal sealed class RequestState
         (Prompt, Stops, MaxTokens) = (admitted.Prompt, new(admitted.Stops), admitted.MaxTokens);
         Space = new(source.CacheSalt, source.AdapterVersion);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
-        (Events, Unfinished) = (new(maxUnreadEvents, source.Choices), source.Choices);
+        (Events, Unfinished, Held, Live) = (new(maxUnreadEvents, source.Choices), source.Choices, source.Choices, source.Choices);
     }
 
     public GenerationRequest Source { get; }
@@ -49,20 +53,29 @@ internal sealed class RequestState
     /// <summary>Made when the loop takes the request in; empty before.</summary>
     public Sequence[] Choices { get; private set; } = [];
 
-    /// <summary>Choices without an end.</summary>
+    /// <summary>Choices that the scheduler has; the loop's.</summary>
+    public int Live { get; set; }
+
+    /// <summary>Choices whose readers wait for an end; the delivery's.</summary>
     public int Unfinished { get; set; }
 
     public bool IsEnded => Unfinished == 0;
 
+    /// <summary>Choices that the loop may still hold, as far as the delivery has heard; the delivery's.</summary>
+    public int Held { get; set; }
+
+    /// <summary>The delivery's.</summary>
     public int CompletionTokens { get; set; }
 
-    /// <summary>Prompt tokens that the prefix cache had when the request began.</summary>
+    /// <summary>Prompt tokens that the prefix cache had when the request began; the loop's.</summary>
     public int CachedTokens { get; set; }
 
     public long SubmittedAt { get; }
 
+    /// <summary>The loop's.</summary>
     public long? StartedAt { get; set; }
 
+    /// <summary>The delivery's.</summary>
     public long? FirstTokenAt { get; set; }
 
     public void LeaveQueue()

@@ -4,7 +4,7 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-/// <summary>One choice of a request while it is generated.</summary>
+/// <summary>One choice of a request while it is generated. The loop's, but for <see cref="Output"/>.</summary>
 internal sealed class Sequence : SequenceState
 {
     // Made when it first runs and let go with its end: hundreds of choices may wait on one long prompt.
@@ -15,7 +15,7 @@ internal sealed class Sequence : SequenceState
         : base(arrival, request.Group, request.Prompt.Length, request.Prompt.Length + request.MaxTokens, table)
     {
         (Request, Choice, Space) = (request, choice, request.Space);
-        Text = new(choice, text, new(request.Stops, request.Source.IncludeStopText));
+        Output = new(choice, text, new(request.Stops, request.Source.IncludeStopText));
         if (request.Echo is { } echo) PromptLogitsFrom = echo.LogitsFrom;
     }
 
@@ -25,22 +25,20 @@ internal sealed class Sequence : SequenceState
 
     public TokenSampler Sampler => _sampler ??= new(Request.Settings, Choice, Request.Prompt);
 
-    public ChoiceText Text { get; }
+    /// <summary>The delivery's.</summary>
+    public ChoiceOutput Output { get; }
 
     public int Generated => TokenCount - PromptLength;
 
-    /// <summary>The echo, if there is one, was sent.</summary>
+    /// <summary>The delivery was told to send the echo, if there is one.</summary>
     public bool PromptSent { get; set; }
 
-    public long FirstTokenAt { get; set; }
-
-    public long LastTokenAt { get; set; }
-
-    public FinishReason? Finish { get; private set; }
+    /// <summary>The scheduler has let go of it.</summary>
+    public bool IsGone { get; private set; }
 
     public override ReadOnlySpan<int> Tokens => _tokens is null ? Request.Prompt : CollectionsMarshal.AsSpan(_tokens);
 
-    private List<int> TokenList => _tokens ??= [.. Request.Prompt];
+    private List<int> TokenList => _tokens ??= FirstTokens();
 
     public void Append(int token)
     {
@@ -48,9 +46,13 @@ internal sealed class Sequence : SequenceState
         TokenCount++;
     }
 
-    public void End(FinishReason reason)
+    public void Leave() => (IsGone, _tokens, _sampler) = (true, null, null);
+
+    // With room for the whole answer, so that no token ever waits for a larger list; the block table is sized likewise.
+    private List<int> FirstTokens()
     {
-        Finish = reason;
-        (_tokens, _sampler) = (null, null);
+        var tokens = new List<int>(MaxTokenCount);
+        tokens.AddRange(Request.Prompt);
+        return tokens;
     }
 }

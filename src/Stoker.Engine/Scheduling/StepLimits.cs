@@ -22,6 +22,9 @@ internal sealed record StepLimits(int MaxSequences, int StepTokens, int BlockSiz
     /// <summary>What a step with decodes in it is to take at most, microseconds; 0: rows alone limit it.</summary>
     public double StepMicroseconds { get; init; }
 
+    /// <summary>Threads that sample; each has its own scratch memory.</summary>
+    public int Samplers { get; init; } = 1;
+
     public int BlocksFor(int tokenCount) => (tokenCount + BlockSize - 1) / BlockSize;
 
     /// <summary>Rows of logits in a step: one of each sequence that catches up, and the echoes.</summary>

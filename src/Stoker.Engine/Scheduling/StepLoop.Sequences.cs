@@ -2,38 +2,41 @@ using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
-// What a step means for one sequence: echo, token, text, end.
+// What a step means for one sequence: echo, token, end.
 internal sealed partial class StepLoop
 {
-    /// <summary>Uses the logits of a sequence's rows. True when there was something new.</summary>
+    /// <summary>Uses the logits of a sequence's rows. True when there is something new.</summary>
     private bool Advance(Sequence sequence, PlannedRows rows, int firstLogitRow)
     {
-        if (rows.Logits == WantedLogits.All) TakeEcho(sequence.Request, rows, firstLogitRow);
+        var request = sequence.Request;
+        if (rows.Logits == WantedLogits.All) TakeEcho(request, rows, firstLogitRow);
         if (sequence.Gap > 0) return false;
         SendEcho(sequence);
-        if (sequence.Finish is not null) return true; // the echo was too much for a slow reader
-        if (sequence.Request.MaxTokens == 0)
+        if (sequence.IsGone) return true; // the echo was too much for a slow reader
+        if (request.MaxTokens == 0)
         {
-            Complete(sequence, FinishReason.Length);
+            Leave(sequence);
+            Post(new(DeliveryKind.Finish, request, sequence) { Finish = FinishReason.Length });
             return true;
         }
 
         var lastRow = rows.Logits == WantedLogits.All ? firstLogitRow + rows.Count - 1 : firstLogitRow;
-        AdvanceByToken(sequence, Draw(sequence, LogitRow(lastRow)));
+        _sampling.Add(sequence, lastRow);
         return true;
     }
 
     private void TakeEcho(RequestState request, PlannedRows rows, int firstLogitRow)
     {
         var echo = request.Echo!;
-        if (echo.IsSent) return; // a sibling that began beside the first choice computes the same values
+        if (echo.IsClosed) return; // a sibling that began beside the first choice computes the same values
         for (var index = 0; index < rows.Count; index++)
         {
-            if (!echo.Wants(rows.FirstPosition + index)) continue;
-            var logits = LogitRow(firstLogitRow + index);
+            var position = rows.FirstPosition + index;
+            if (!echo.Wants(position)) continue;
+            var logits = _sampling.Row(_logits, _model.Shape.VocabularySize, firstLogitRow + index);
             var sum = Logprobs.LogSumExp(logits);
-            var top = Top(logits, sum, request.Source.Logprobs!.Value);
-            echo.Set(rows.FirstPosition + index, Logprobs.Of(logits[echo.TokenAfter(rows.FirstPosition + index)], sum), top);
+            var top = Logprobs.Top(logits, sum, request.Source.Logprobs!.Value, _sampling.Scratch);
+            echo.Set(position, Logprobs.Of(logits[echo.TokenAfter(position)], sum), ChoiceOutput.Named(top, _decoder));
         }
     }
 
@@ -42,60 +45,27 @@ internal sealed partial class StepLoop
         if (sequence.PromptSent) return;
         sequence.PromptSent = true;
         if (sequence.Request.Echo is not { } echo) return;
+        echo.IsClosed = true;
         // the values are there
         foreach (var sibling in sequence.Request.Choices) sibling.PromptLogitsFrom = int.MaxValue;
-        Send(sequence.Request, sequence.Text.Echo(echo));
+        Post(new(DeliveryKind.Echo, sequence.Request, sequence));
     }
 
-    private GeneratedToken Draw(Sequence sequence, ReadOnlySpan<float> logits)
+    /// <summary>A drawn token joins its sequence; an end token or the last that was asked for ends it.</summary>
+    private void Take(in Draw draw)
     {
-        var request = sequence.Request;
-        var sum = request.Source.Logprobs is null ? 0 : Logprobs.LogSumExp(logits);
-        var top = request.Source.Logprobs is { } count ? Top(logits, sum, count) : null;
-        var masked = sequence.Generated < request.Source.MinTokens ? request.EndTokens : [];
-        var id = sequence.Sampler.Choose(logits, sequence.TokenCount, masked, _scratch);
-        sequence.Sampler.Observe(id);
-        double? logprob = request.Source.Logprobs is null ? null : Logprobs.Of(logits[id], sum);
-        return ChoiceText.Token(id, _decoder.TokenBytes(id), logprob, top);
-    }
-
-    private void AdvanceByToken(Sequence sequence, GeneratedToken token)
-    {
-        var request = sequence.Request;
-        sequence.Append(token.Id);
-        request.CompletionTokens++;
-        NoteToken(sequence);
-        if (Array.IndexOf(request.EndTokens, token.Id) >= 0)
+        var (sequence, request) = (draw.Sequence, draw.Sequence.Request);
+        if (sequence.IsGone) return; // ended with a sibling
+        if (draw.Error is { } error)
         {
-            sequence.Text.AppendEnd(token);
-            Complete(sequence, FinishReason.Stop);
+            End(request, FinishReason.Error, Fault(error));
+            return;
         }
-        else if (sequence.Text.Append(token, LooksForStops(sequence), out var released))
-        {
-            Finish(sequence, sequence.Text.Take(released, FinishReason.Stop)!);
-        }
-        else if (sequence.Generated == request.MaxTokens)
-        {
-            Complete(sequence, FinishReason.Length, released);
-        }
-        else if (sequence.Text.Take(released, null) is { } item)
-        {
-            Send(request, item);
-        }
-    }
-
-    private static bool LooksForStops(Sequence sequence) => sequence.Generated >= sequence.Request.Source.MinTokens;
-
-    private void Send(RequestState request, GenerationEvent item)
-    {
-        if (request.Events.TryWrite(item)) return;
-        Cancel(request, new EngineFaultException("The reader left too many events unread; the request was cancelled so that nothing waits for it."));
-    }
-
-    private List<TokenLogprob> Top(ReadOnlySpan<float> logits, double logSumExp, int count)
-    {
-        var top = new List<TokenLogprob>(count);
-        foreach (var (id, logprob) in Logprobs.Top(logits, logSumExp, count, _scratch)) top.Add(new(id, _decoder.TokenBytes(id), logprob));
-        return top;
+        sequence.Append(draw.Token);
+        sequence.Sampler.Observe(draw.Token);
+        var isEnd = Array.IndexOf(request.EndTokens, draw.Token) >= 0;
+        FinishReason? finish = isEnd ? FinishReason.Stop : sequence.Generated == request.MaxTokens ? FinishReason.Length : null;
+        if (finish is not null) Leave(sequence);
+        Post(new(DeliveryKind.Token, request, sequence) { Token = draw.Token, At = _now, Values = draw.Values, Finish = finish });
     }
 }

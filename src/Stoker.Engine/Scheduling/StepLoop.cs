@@ -1,6 +1,6 @@
+using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
-using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -10,8 +10,10 @@ namespace Stoker.Engine.Scheduling;
 /// </summary>
 /// <remarks>
 /// A step: 1. plan, preempt, admit; 2. one forward pass over the rows of all; 3. for each sequence that has caught up,
-/// draw a token, make text of it and tell the reader; 4. look whether it got on. What goes wrong in 3 ends that request
-/// alone; what goes wrong in 2 cannot be told apart and ends the requests of the step. The loop itself lives.
+/// draw a token, see whether it is the last one, and hand it to the delivery; 4. look whether it got on. What goes wrong in
+/// 3 ends that request alone; what goes wrong in 2 cannot be told apart and ends the requests of the step. The loop itself lives.
+/// Text, stop strings and events are the <see cref="DeliveryDesk"/>'s. Handed over directly, they come before the next step;
+/// through a <see cref="DeliveryThread"/> beside it.
 /// </remarks>
 internal sealed partial class StepLoop
 {
@@ -25,15 +27,17 @@ internal sealed partial class StepLoop
     private readonly StepCost _cost = new();
     private readonly StepCalibration _calibration;
     private readonly StepBatch _batch;
-    private readonly List<int> _firstLogitRows = [];
+    private readonly List<int> _firstLogitRows;
     private readonly float[] _logits;
-    private readonly SamplingScratch _scratch;
-    private readonly int _drawable; // ids below are tokens, those above padding of the output matrix
+    private readonly SamplingPhase _sampling;
     private long _nextArrival;
+    private long _now; // of the step's tokens
 
+    /// <param name="team">Threads that share the sampling of many rows; none: the caller's alone.</param>
     /// <param name="hash">Of the prefix cache; null, but for a test of collisions.</param>
     public StepLoop(
-        ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options, BlockHash? hash = null)
+        ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options,
+        ThreadTeam? team = null, BlockHash? hash = null)
     {
         (_model, _kv, _decoder, _counters, _time) = (model, kv, decoder, counters, options.Time);
         var prefixes = options.PrefixCache ? new PrefixCache(kv.BlockCount, limits.BlockSize, hash) : null;
@@ -41,10 +45,17 @@ internal sealed partial class StepLoop
         _calibration = new(_scheduler, _cost, model);
         _watchdog = new(options.WatchdogSteps);
         _batch = new(limits.StepTokens, limits.MaxSequences);
+        _firstLogitRows = new(limits.MaxSequences);
         _logits = new float[checked(limits.LogitRows * model.Shape.VocabularySize)];
-        _drawable = Math.Min(decoder.VocabularySize, model.Shape.VocabularySize);
-        _scratch = new(_drawable);
+        _sampling = new(limits, Math.Min(decoder.VocabularySize, model.Shape.VocabularySize), team);
+        Desk = new(decoder, counters, _time) { Stopped = Release, Abandoned = Abandon };
     }
+
+    /// <summary>Where text and events are made; the loop calls it itself unless <see cref="Delivery"/> is set.</summary>
+    public DeliveryDesk Desk { get; }
+
+    /// <summary>The thread that uses the desk instead of the loop.</summary>
+    public DeliveryThread? Delivery { get; set; }
 
     public Scheduler Scheduler => _scheduler;
 
@@ -66,6 +77,17 @@ internal sealed partial class StepLoop
     /// <summary>Ends what is left of a request; nothing if it has ended.</summary>
     public void Cancel(RequestState request, Exception? reason = null) => End(request, FinishReason.Cancelled, reason);
 
+    /// <summary>The delivery found a stop string: lets go of the choice, unless it has gone meanwhile.</summary>
+    public void Release(Sequence sequence)
+    {
+        if (sequence.IsGone) return;
+        Leave(sequence);
+        Post(new(DeliveryKind.Release, sequence.Request, sequence) { Finish = FinishReason.Stop });
+    }
+
+    /// <summary>The delivery has ended a request: lets go of what is left of it.</summary>
+    public void Abandon(RequestState request, FinishReason reason) => End(request, reason, null);
+
     /// <summary>Ends everything, because the engine closes or has found a bug of its own.</summary>
     public void EndAll(FinishReason reason, Exception? error)
     {
@@ -84,11 +106,13 @@ internal sealed partial class StepLoop
         var progress = plan.RowCount > 0;
         if (progress && Forward(plan)) // where it failed requests ended: that is getting on too
         {
+            _now = _time.GetTimestamp();
             progress = AdvanceAll(plan);
             _cost.Observe(plan.Work, _time.GetElapsedTime(start).TotalMicroseconds);
         }
         if (_watchdog.Observe(progress)) FailOldest();
-        _counters.State(_scheduler.Running.Count, _scheduler.Waiting.Count, _scheduler.Pool.UsedCount);
+        NoteState();
+        Delivery?.Flush();
         return true;
     }
 
@@ -121,12 +145,13 @@ internal sealed partial class StepLoop
 
     private bool AdvanceAll(StepPlan plan)
     {
-        var progress = Scheduler.Complete(plan);
+        var progress = _scheduler.Complete(plan);
+        _sampling.Clear();
         for (var index = 0; index < plan.Rows.Count; index++)
         {
             var rows = plan.Rows[index];
             var sequence = (Sequence)rows.Sequence;
-            if (sequence.Finish is not null) continue; // ended with a sibling, or in the forward pass
+            if (sequence.IsGone) continue; // ended with a sibling
             try
             {
                 progress |= Advance(sequence, rows, _firstLogitRows[index]);
@@ -137,6 +162,8 @@ internal sealed partial class StepLoop
                 progress = true;
             }
         }
+        _sampling.Run(_logits, _model.Shape.VocabularySize);
+        foreach (ref readonly var draw in _sampling.Draws) Take(draw);
         return progress;
     }
 
@@ -160,8 +187,14 @@ internal sealed partial class StepLoop
         return requests;
     }
 
-    private static EngineFaultException Fault(Exception error) => error as EngineFaultException
+    public static EngineFaultException Fault(Exception error) => error as EngineFaultException
         ?? new($"The engine failed while it worked on this request ({error.GetType().Name}); other requests went on.", error);
 
-    private Span<float> LogitRow(int row) => _logits.AsSpan(row * _model.Shape.VocabularySize, _drawable);
+    private void Post(in Delivery item)
+    {
+        if (Delivery is { } thread) thread.Post(item);
+        else Desk.Handle(item);
+    }
+
+    private void NoteState() => _counters.State(_scheduler.Running.Count, _scheduler.Waiting.Count, _scheduler.Pool.UsedCount);
 }

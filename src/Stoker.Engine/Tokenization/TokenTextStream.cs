@@ -40,7 +40,10 @@ public sealed class TokenTextStream
         AppendBytes(_started || !_rules.FirstDiffers ? _tokenizer.TokenBytes(id).Span : _tokenizer.FirstTokenBytes(id));
         _started = true;
         GC.KeepAlive(_tokenizer); // whose bytes were just read
-        return Take();
+        if (_text.Length == 0) return "";
+        var text = _tokenizer.Piece(id, _text);
+        _text.Clear();
+        return text;
     }
 
     /// <summary>What was held back: an unfinished code point becomes U+FFFD.</summary>
@@ -106,7 +109,7 @@ public sealed class TokenTextStream
 
     private void Emit(Rune rune)
     {
-        if (_strip is null) _text.Append(rune);
+        if (_strip is null) _text.AppendRune(rune);
         else _strip.Append(rune, _text);
     }
 

@@ -12,6 +12,7 @@ namespace Stoker.Engine.Tokenization;
 public sealed class Tokenizer
 {
     private readonly TokenizerParts _parts;
+    private string?[]? _pieces;
 
     private Tokenizer(TokenizerParts parts) => _parts = parts;
 
@@ -100,6 +101,17 @@ public sealed class Tokenizer
         var text = Encoding.UTF8.GetString(_parts.Texts[id]);
         GC.KeepAlive(this);
         return text;
+    }
+
+    /// <summary>
+    /// The text that a token has just given, as the string it was the last time where it is the same: nearly every token
+    /// always gives the same text, so a running stream allocates nothing.
+    /// </summary>
+    /// <remarks>A reference for each entry, and the texts of those that were generated: some MB at 128k entries.</remarks>
+    internal string Piece(int id, StringBuilder text)
+    {
+        var pieces = _pieces ??= new string?[VocabularySize]; // two threads may both make one; then one of them is lost
+        return pieces[id] is { } known && text.Equals(known) ? known : pieces[id] = text.ToString();
     }
 
     internal bool Has(int id) => Has(id, TokenFlags.Present);

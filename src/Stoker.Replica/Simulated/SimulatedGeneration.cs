@@ -72,7 +72,7 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
                 tokens.Add(Token(choice, shown[index], predicted ? index : null));
             }
 
-            Write(new(choice, SimulatedText.Decode(shown), tokens) { IsPrompt = true });
+            Write(new(choice, SimulatedText.Decode(shown), [.. tokens]) { IsPrompt = true });
         }
     }
 
@@ -106,7 +106,7 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
     private void Send(int choice, string text, FinishReason? finish, TimeSpan now, Exception? error)
     {
         var state = _choices[choice];
-        GeneratedToken[] tokens = [.. state.Unsent];
+        GeneratedTokens tokens = [.. state.Unsent];
         state.Unsent.Clear();
         state.Ended = finish is not null;
         if (state.Ended) _left--;

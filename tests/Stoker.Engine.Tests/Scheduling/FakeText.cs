@@ -14,17 +14,22 @@ internal sealed class FakeText : ITextDecoder
     public const int Broken = 32;
     public const int Size = 33;
     private static readonly byte[] EmojiBytes = Encoding.UTF8.GetBytes("😀");
+    private static readonly byte[][] Letters = [.. Enumerable.Range('a', 26).Select(letter => new[] { (byte)letter })];
+    private static readonly string[] LetterTexts = [.. Letters.Select(Encoding.UTF8.GetString)];
 
     public int VocabularySize => Size;
 
     /// <summary>Not even a stream can be had.</summary>
     public bool FailsAtOnce { get; set; }
 
+    /// <summary>Looks at each token that a text takes; may hold its thread.</summary>
+    public Action<int>? OnAppend { get; set; }
+
     public static int[] Ids(string text) => [.. text.Select(letter => letter - 'a')];
 
     public ReadOnlyMemory<byte> TokenBytes(int id) => id switch
     {
-        < Emoji => new[] { (byte)('a' + id) },
+        < Emoji => Letters[id],
         < End => EmojiBytes.AsMemory(id - Emoji, 1),
         _ => default,
     };
@@ -38,6 +43,7 @@ internal sealed class FakeText : ITextDecoder
 
         public string Append(int id)
         {
+            text.OnAppend?.Invoke(id);
             if (id == Broken) throw new FormatException("a detokeniser's bug");
             return Decode(text.TokenBytes(id).Span, flush: false);
         }
@@ -46,8 +52,9 @@ internal sealed class FakeText : ITextDecoder
 
         private string Decode(ReadOnlySpan<byte> bytes, bool flush)
         {
-            var buffer = new char[8];
-            return new(buffer, 0, _decoder.GetChars(bytes, buffer, flush));
+            Span<char> buffer = stackalloc char[8];
+            var text = buffer[.._decoder.GetChars(bytes, buffer, flush)];
+            return text is [>= 'a' and <= 'z' and var letter] ? LetterTexts[letter - 'a'] : new(text); // the usual ones cost nothing
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class LoopRig
         {
             StepMicroseconds = _options.StepTime.TotalMicroseconds,
         };
-        Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash);
+        Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash);
     }
 
     public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));

@@ -128,4 +128,20 @@ public sealed class TokenTextStreamTests
     private static Tokenizer Fallback(string decoder) => new TokenizerJson()
         .Vocabulary([.. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>")]).Vocabulary("a", "▁", "é", "▁a")
         .Option("byte_fallback", true).Part("decoder", decoder).Load();
+
+    [Fact]
+    public void Text_that_a_token_gives_again_is_the_same_string_and_costs_nothing()
+    {
+        var tokenizer = Tokenizer.Load(Stoker.Testing.TestData.Model("story-3m"));
+        var ids = tokenizer.Encode("Once upon a time there was a little girl named Lily. She lived in a house.", addSpecialTokens: false);
+        var stream = tokenizer.NewStream(skipSpecialTokens: true);
+        foreach (var id in ids) stream.Append(id);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var id in ids)
+        {
+            stream.Append(id);
+            tokenizer.TokenBytes(id);
+        }
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+    }
 }

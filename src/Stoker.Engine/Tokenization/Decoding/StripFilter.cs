@@ -28,7 +28,7 @@ internal sealed class StripFilter(StripRule rule)
 
         if (rune != rule.Content) Release(_held, text);
 
-        text.Append(rune); // one more than may be cut means that the earliest of them is safe
+        text.AppendRune(rune); // one more than may be cut means that the earliest of them is safe
     }
 
     /// <summary>At the end of the text, what is held is what is cut.</summary>
@@ -36,7 +36,7 @@ internal sealed class StripFilter(StripRule rule)
 
     private void Release(int count, StringBuilder text)
     {
-        for (; count > 0; count--) text.Append(rule.Content);
+        for (; count > 0; count--) text.AppendRune(rule.Content);
         _held = 0;
     }
 }

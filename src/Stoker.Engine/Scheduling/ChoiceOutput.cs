@@ -1,17 +1,28 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Stoker.Engine.Sampling;
 
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>
-/// The text of one choice in the making: detokenises, looks for stop strings, and keeps tokens until their text is
-/// certain.
+/// What one choice has given so far: detokenises, looks for stop strings, keeps tokens until their text is certain, and
+/// counts. The delivery owns it; the loop never looks in.
 /// </summary>
-internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner stops)
+internal sealed class ChoiceOutput(int choice, ITextStream stream, StopScanner stops)
 {
     private static readonly IReadOnlyList<TokenLogprob> NoTop = [];
     private readonly List<GeneratedToken> _kept = [];
     private int _offset; // of the next token's text, in code points
+
+    /// <summary>Tokens told or kept: those that count. The loop may be a few ahead when a stop string ends the text.</summary>
+    public int Generated { get; private set; }
+
+    public long FirstTokenAt { get; set; }
+
+    public long LastTokenAt { get; set; }
+
+    /// <summary>The reader was told why it ended: nothing more comes, whatever the loop still sends.</summary>
+    public FinishReason? Finish { get; set; }
 
     /// <summary>The echoed end of the prompt; stop strings in it do not count.</summary>
     /// <remarks>
@@ -30,6 +41,9 @@ internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner sto
         return new(choice, echo.Text!, echo.Tokens) { IsPrompt = true };
     }
 
+    /// <summary>A token counts from here on, whether it leaves text or not.</summary>
+    public void Count() => Generated++;
+
     /// <summary>Takes the next token. True: a stop string ended the text.</summary>
     /// <param name="lookForStops">False before min_tokens: such text is certain at once.</param>
     /// <param name="released">Text that became certain; empty when all of it is held back.</param>
@@ -44,7 +58,7 @@ internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner sto
     public void AppendEnd(GeneratedToken token) => _kept.Add(token with { TextOffset = _offset, IsEnd = true });
 
     /// <summary>No token comes any more: gives back what was held. True: its end completes a stop string.</summary>
-    public bool Finish(bool lookForStops, out string released)
+    public bool Flush(bool lookForStops, out string released)
     {
         released = stream.Flush();
         if (lookForStops && stops.Push(released, out released)) return true;
@@ -52,17 +66,19 @@ internal sealed class ChoiceText(int choice, ITextStream stream, StopScanner sto
         return false;
     }
 
-    /// <summary>An event of the text and all tokens kept until now; null when there is nothing to tell yet.</summary>
-    public GenerationEvent? Take(string released, FinishReason? finish)
+    /// <summary>An event of the text and all tokens kept until now.</summary>
+    public GenerationEvent Take(string released, FinishReason? finish)
     {
-        if (released.Length == 0 && finish is null) return null;
-        GeneratedToken[] tokens = [.. _kept];
+        var tokens = GeneratedTokens.Create(CollectionsMarshal.AsSpan(_kept));
         _kept.Clear();
         return new(choice, released, tokens, finish);
     }
 
     public static GeneratedToken Token(int id, ReadOnlyMemory<byte> bytes, double? logprob, IReadOnlyList<TokenLogprob>? top) =>
         new(id, bytes, 0, logprob, top ?? NoTop);
+
+    public static IReadOnlyList<TokenLogprob> Named((int Id, double Logprob)[] top, ITextDecoder decoder) =>
+        Array.ConvertAll(top, entry => new TokenLogprob(entry.Id, decoder.TokenBytes(entry.Id), entry.Logprob));
 
     private string Decode(int id)
     {
