@@ -15,13 +15,14 @@ internal sealed unsafe class AttentionScratch : IDisposable
     public AttentionScratch(int paddedDim)
     {
         long queries = (long)Pairs * paddedDim * sizeof(float), tile = (long)Tile * paddedDim * sizeof(float);
-        long scores = (long)Tile * Chunk * sizeof(float), weights = (long)Tile * KvStore.BlockSize * sizeof(float);
-        _memory = new AlignedMemory((2 * queries) + (2 * tile) + scores + weights + (2L * Chunk * paddedDim * sizeof(ushort)));
+        long scores = (long)Tile * Chunk * sizeof(float), block = (long)Tile * KvStore.BlockSize * sizeof(float);
+        _memory = new AlignedMemory((2 * queries) + (2 * tile) + (2 * scores) + block + (2L * Chunk * paddedDim * sizeof(ushort)));
         Queries = _memory.Start; // every size is a multiple of a cache line
         QueryRows = (float*)(Queries + queries);
         Scores = (float*)((byte*)QueryRows + tile);
         Weights = (byte*)Scores + scores;
-        Values = (float*)(Weights + weights);
+        SomeWeights = Weights + scores;
+        Values = (float*)(SomeWeights + block);
         Totals = (float*)((byte*)Values + tile);
         Decoded = (ushort*)((byte*)Totals + queries);
     }
@@ -37,8 +38,11 @@ internal sealed unsafe class AttentionScratch : IDisposable
     /// <summary>[8][chunk positions]: scores, then weights.</summary>
     public float* Scores { get; }
 
-    /// <summary>Packed weights of one tile and block.</summary>
+    /// <summary>Packed weights of one tile, of the blocks that all its pairs see.</summary>
     public byte* Weights { get; }
+
+    /// <summary>Packed weights of one block that only some pairs see.</summary>
+    public byte* SomeWeights { get; }
 
     /// <summary>Weighted values of one tile and chunk, [8][padded dim].</summary>
     public float* Values { get; }

@@ -57,6 +57,9 @@ internal unsafe interface ILanes<TVector> where TVector : struct
     /// <summary>value · 2^n, n being the low bits of <paramref name="shifter"/>, a float near 1.5 · 2^23.</summary>
     static abstract TVector ScaleByPowerOfTwo(TVector value, TVector shifter);
 
+    /// <summary>The highest value; a NaN may be passed over.</summary>
+    static abstract float Highest(TVector value);
+
     /// <summary>Halves are added to each other down to one value.</summary>
     static abstract float Sum(TVector value);
 }

@@ -49,8 +49,9 @@ internal abstract unsafe partial class KernelSet
     /// </summary>
     public abstract SoftmaxPart Softmax(float* scores, int first, int end, AttentionScale scale);
 
-    /// <summary>In place: weighted values of some keys join those of the keys before them.</summary>
-    /// <param name="count">A multiple of 32.</param>
-    /// <returns>Peak and sum of all of them.</returns>
-    public abstract SoftmaxPart Merge(float* total, SoftmaxPart totalPart, float* values, SoftmaxPart part, int count);
+    /// <summary>In place: each row's weighted values of some keys join those of the keys before them.</summary>
+    /// <param name="totals">[rows][count], rows being the parts' number, at most 8, and count a multiple of 32.</param>
+    /// <param name="values">Of the same shape.</param>
+    public abstract void Merge(
+        float* totals, Span<SoftmaxPart> totalParts, float* values, ReadOnlySpan<SoftmaxPart> parts, int count);
 }

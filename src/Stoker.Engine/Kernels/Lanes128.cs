@@ -77,6 +77,15 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
         (value.AsInt32() + (shifter.AsInt32() << 23)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Highest(Vector128<float> value)
+    {
+        var others = Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1));
+        value = SelectLess(value, others, others, value);
+        others = Vector128.Shuffle(value, Vector128.Create(1, 0, 3, 2));
+        return SelectLess(value, others, others, value).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector128<float> value)
     {
         var pairs = value + Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1));

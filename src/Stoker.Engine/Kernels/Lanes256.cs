@@ -77,6 +77,10 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
         (value.AsInt32() + (shifter.AsInt32() << 23)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Highest(Vector256<float> value) =>
+        Lanes128.Highest(Lanes128.SelectLess(value.GetLower(), value.GetUpper(), value.GetUpper(), value.GetLower()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector256<float> value) => Lanes128.Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

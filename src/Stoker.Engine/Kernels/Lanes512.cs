@@ -77,6 +77,10 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
         (value.AsInt32() + (shifter.AsInt32() << 23)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Highest(Vector512<float> value) =>
+        Lanes256.Highest(Lanes256.SelectLess(value.GetLower(), value.GetUpper(), value.GetUpper(), value.GetLower()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> value) => Lanes256.Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

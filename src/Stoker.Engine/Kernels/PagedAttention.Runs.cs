@@ -148,20 +148,32 @@ internal sealed unsafe partial class PagedAttention
         for (var chunk = run.FirstChunk; chunk < run.EndChunk; chunk++, slot += run.Pairs)
         {
             var values = (float*)_partialValues.Start + ((long)slot * _paddedDim);
-            MergeChunk(scratch, 0, run.Pairs, chunk, values, _partials.AsSpan(slot, run.Pairs));
+            for (var pair = 0; pair < run.Pairs; pair += TilePairs)
+            {
+                var pairs = Math.Min(TilePairs, run.Pairs - pair);
+                MergeChunk(scratch, pair, pairs, chunk, values + ((long)pair * _paddedDim), _partials.AsSpan(slot + pair, pairs));
+            }
         }
     }
 
     private void MergeChunk(AttentionScratch scratch, int pair, int pairs, int chunk, float* values, ReadOnlySpan<SoftmaxPart> parts)
     {
-        for (var i = 0; i < pairs; i++)
+        var (from, end) = SeeingPairs(scratch, pair, pairs, chunk * ChunkPositions, ChunkPositions);
+        if (from < end)
         {
-            if (Sees(scratch, pair + i, chunk * ChunkPositions, ChunkPositions))
-            {
-                var total = scratch.Totals + ((pair + i) * _paddedDim);
-                scratch.Parts[pair + i] = _kernels.Merge(total, scratch.Parts[pair + i], values + (i * _paddedDim), parts[i], _paddedDim);
-            }
+            var totals = scratch.Totals + ((pair + from) * _paddedDim);
+            var totalParts = scratch.Parts.AsSpan(pair + from, end - from);
+            _kernels.Merge(totals, totalParts, values + (from * _paddedDim), parts[from..end], _paddedDim);
         }
+    }
+
+    /// <summary>The pairs of a tile that see any of these positions: rows ascend, so they stand together.</summary>
+    private static (int First, int End) SeeingPairs(AttentionScratch scratch, int pair, int pairs, int start, int count)
+    {
+        var (from, end) = (0, pairs);
+        while (from < end && !Sees(scratch, pair + from, start, count)) from++;
+        while (end > from && !Sees(scratch, pair + end - 1, start, count)) end--;
+        return (from, end);
     }
 
     private static bool Sees(AttentionScratch scratch, int pair, int start, int count) =>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Stoker.Engine.KvCache;
+using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
 
@@ -45,33 +46,60 @@ internal sealed unsafe partial class PagedAttention
         }
 
         NativeMemory.Clear(values, (nuint)(pairs * _paddedDim * sizeof(float)));
-        for (var block = first; block <= last; block++)
-        {
-            AddValues(scratch, pair, pairs, start, block, values);
-        }
+        AddValues(scratch, pair, pairs, start, first, last, values);
     }
 
-    /// <summary>values += weights · values of one block, for those pairs of the tile that see it.</summary>
-    private void AddValues(AttentionScratch scratch, int pair, int pairs, int start, int block, float* values)
+    /// <summary>values += weights · values, block by block; blocks that all pairs see, which are nearly all, are packed in one go.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AddValues(AttentionScratch scratch, int pair, int pairs, int start, int first, int last, float* values)
     {
         RequireStep();
         var format = _kv.Format.PanelFormat();
-        var (blockStart, from, to) = (start + (block * KvStore.BlockSize), 0, pairs);
-        while (from < to && !Sees(scratch, pair + from, blockStart, KvStore.BlockSize)) from++;
-        while (to > from && !Sees(scratch, pair + to - 1, blockStart, KvStore.BlockSize)) to--;
-        if (from == to)
+        var firstShared = Math.Max(0, scratch.First[pair + pairs - 1] - start) / KvStore.BlockSize;
+        var endShared = scratch.Last[pair] < start ? 0 : Math.Min(last, (scratch.Last[pair] - start) / KvStore.BlockSize) + 1;
+        if (firstShared < endShared)
         {
-            return;
+            var scores = scratch.Scores + (firstShared * KvStore.BlockSize);
+            _kernels.PackTile(format, scores, ChunkPositions, (endShared - firstShared) * KvStore.BlockSize, pairs, scratch.Weights);
         }
 
-        var weights = scratch.Scores + (from * ChunkPositions) + (block * KvStore.BlockSize);
-        _kernels.PackTile(format, weights, ChunkPositions, KvStore.BlockSize, to - from, scratch.Weights);
-        var panelBytes = _kv.Format == KvFormat.F32 ? 32 * KvStore.BlockSize * sizeof(float) : 32 * KvStore.BlockSize * sizeof(ushort);
-        for (var dim = 0; dim < _paddedDim; dim += 32)
+        var blockBytes = (long)_kernels.FormOf(format).TokenBytes(KvStore.BlockSize) * pairs;
+        for (var block = first; block <= last; block++)
         {
-            _kernels.Tile(
-                format, (byte*)scratch.ValuePanels[block] + (dim / 32 * panelBytes), KvStore.BlockSize, scratch.Weights, to - from,
-                values + (from * _paddedDim) + dim, _paddedDim, accumulate: true);
+            if (block >= firstShared && block < endShared)
+            {
+                AddBlock(scratch, block, scratch.Weights + ((block - firstShared) * blockBytes), pairs, values);
+            }
+            else
+            {
+                AddValuesForSome(scratch, pair, pairs, start, block, values);
+            }
+        }
+    }
+
+    /// <summary>The same for a block that some pairs of the tile do not see: they are left out.</summary>
+    private void AddValuesForSome(AttentionScratch scratch, int pair, int pairs, int start, int block, float* values)
+    {
+        RequireStep();
+        var (from, end) = SeeingPairs(scratch, pair, pairs, start + (block * KvStore.BlockSize), KvStore.BlockSize);
+        if (from < end)
+        {
+            var weights = scratch.Scores + (from * ChunkPositions) + (block * KvStore.BlockSize);
+            _kernels.PackTile(_kv.Format.PanelFormat(), weights, ChunkPositions, KvStore.BlockSize, end - from, scratch.SomeWeights);
+            AddBlock(scratch, block, scratch.SomeWeights, end - from, values + (from * _paddedDim));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AddBlock(AttentionScratch scratch, int block, byte* weights, int pairs, float* values)
+    {
+        RequireStep();
+        var format = _kv.Format.PanelFormat();
+        var panelBytes = PanelLayout.PanelBytes(format, KvStore.BlockSize);
+        var panel = (byte*)scratch.ValuePanels[block];
+        for (var dim = 0; dim < _paddedDim; dim += PanelLayout.Rows, panel += panelBytes)
+        {
+            _kernels.Tile(format, panel, KvStore.BlockSize, weights, pairs, values + dim, _paddedDim, accumulate: true);
         }
     }
 }

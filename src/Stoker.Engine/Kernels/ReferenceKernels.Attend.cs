@@ -25,15 +25,20 @@ internal sealed unsafe partial class ReferenceKernels
         return new SoftmaxPart(peak, (float)sum);
     }
 
-    public override SoftmaxPart Merge(float* total, SoftmaxPart totalPart, float* values, SoftmaxPart part, int count)
+    public override void Merge(
+        float* totals, Span<SoftmaxPart> totalParts, float* values, ReadOnlySpan<SoftmaxPart> parts, int count)
     {
-        var peak = MathF.Max(totalPart.Peak, part.Peak);
-        var (old, added) = (Math.Exp((double)totalPart.Peak - peak), Math.Exp((double)part.Peak - peak));
-        for (var i = 0; i < count; i++)
+        for (var row = 0; row < parts.Length; row++)
         {
-            total[i] = (float)((total[i] * old) + (values[i] * added));
-        }
+            var (total, part) = (totalParts[row], parts[row]);
+            var peak = MathF.Max(total.Peak, part.Peak);
+            var (old, added) = (Math.Exp((double)total.Peak - peak), Math.Exp((double)part.Peak - peak));
+            for (var i = row * count; i < (row + 1) * count; i++)
+            {
+                totals[i] = (float)((totals[i] * old) + (values[i] * added));
+            }
 
-        return new SoftmaxPart(peak, (float)((totalPart.Sum * old) + (part.Sum * added)));
+            totalParts[row] = new SoftmaxPart(peak, (float)((total.Sum * old) + (part.Sum * added)));
+        }
     }
 }

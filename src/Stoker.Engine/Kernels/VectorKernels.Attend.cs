@@ -9,6 +9,7 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
     private const int ScoreStep = 32;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     public override SoftmaxPart Softmax(float* scores, int first, int end, AttentionScale scale)
     {
         var (start, stop) = (first / ScoreStep * ScoreStep, (end + ScoreStep - 1) / ScoreStep * ScoreStep);
@@ -24,64 +25,73 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         }
 
         // Masked places may hold anything, NaN too: overwritten by position, whatever their bits are.
-        new Span<float>(scores + start, first - start).Fill(float.NegativeInfinity);
-        new Span<float>(scores + end, stop - end).Fill(float.NegativeInfinity);
-        var peak = Peak(scores, start, stop, factor);
-        return new SoftmaxPart(peak, Exponentials(scores, start, stop, peak));
+        for (var i = start; i < first; i++) scores[i] = float.NegativeInfinity;
+        for (var i = end; i < stop; i++) scores[i] = float.NegativeInfinity;
+        var peak = Highest(scores, start, stop);
+        var sum = Exponentials(scores, start, stop, factor, TLanes.Multiply(TLanes.Broadcast(peak), factor));
+        return new SoftmaxPart(peak * (scale.SoftCap > 0 ? 1 : scale.Factor), sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override SoftmaxPart Merge(float* total, SoftmaxPart totalPart, float* values, SoftmaxPart part, int count)
+    [SkipLocalsInit]
+    public override void Merge(
+        float* totals, Span<SoftmaxPart> totalParts, float* values, ReadOnlySpan<SoftmaxPart> parts, int count)
     {
-        var peak = MathF.Max(totalPart.Peak, part.Peak);
-        var (old, added) = (ExpOfOne(totalPart.Peak - peak), ExpOfOne(part.Peak - peak));
-        var (first, second) = (TLanes.Broadcast(old), TLanes.Broadcast(added));
-        for (var i = 0; i < count; i += TLanes.Count)
+        var factors = stackalloc float[2 * TileTokens]; // of the totals, then of the values
+        for (var row = 0; row < parts.Length; row++)
         {
-            var scaled = TLanes.Multiply(TLanes.Load(values + i), second);
-            TLanes.Store(total + i, TLanes.FusedMultiplyAdd(TLanes.Load(total + i), first, scaled));
+            var peak = MathF.Max(totalParts[row].Peak, parts[row].Peak);
+            (factors[row], factors[TileTokens + row]) = (totalParts[row].Peak - peak, parts[row].Peak - peak);
+            totalParts[row] = totalParts[row] with { Peak = peak };
         }
 
-        return new SoftmaxPart(peak, MathF.FusedMultiplyAdd(totalPart.Sum, old, part.Sum * added));
+        for (var i = 0; i < 2 * TileTokens; i += TLanes.Count)
+        {
+            TLanes.Store(factors + i, Weight(TLanes.Load(factors + i)));
+        }
+
+        for (var row = 0; row < parts.Length; row++, totals += count, values += count)
+        {
+            var (old, added) = (factors[row], factors[TileTokens + row]);
+            totalParts[row] = totalParts[row] with { Sum = MathF.FusedMultiplyAdd(totalParts[row].Sum, old, parts[row].Sum * added) };
+            Blend(totals, TLanes.Broadcast(old), values, TLanes.Broadcast(added), count);
+        }
     }
 
-    /// <summary>Multiplies by the factor and returns the highest; a NaN is passed over here and shows in the sum.</summary>
+    /// <summary>In place: x = x · a + y · b.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Peak(float* scores, int start, int stop, TVector factor)
+    private static void Blend(float* x, TVector a, float* y, TVector b, int count)
+    {
+        for (var i = 0; i < count; i += TLanes.Count)
+        {
+            TLanes.Store(x + i, TLanes.FusedMultiplyAdd(TLanes.Load(x + i), a, TLanes.Multiply(TLanes.Load(y + i), b)));
+        }
+    }
+
+    /// <summary>A NaN is passed over here and shows in the sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Highest(float* scores, int start, int stop)
     {
         TVector even, odd;
         even = odd = TLanes.Broadcast(float.NegativeInfinity);
         for (var i = start; i < stop; i += 2 * TLanes.Count) // two chains
         {
-            var (a, b) = (TLanes.Multiply(TLanes.Load(scores + i), factor), TLanes.Multiply(TLanes.Load(scores + i + TLanes.Count), factor));
-            TLanes.Store(scores + i, a);
-            TLanes.Store(scores + i + TLanes.Count, b);
+            var (a, b) = (TLanes.Load(scores + i), TLanes.Load(scores + i + TLanes.Count));
             even = TLanes.SelectLess(even, a, a, even);
             odd = TLanes.SelectLess(odd, b, b, odd);
         }
 
-        var lanes = stackalloc float[TLanes.Count];
-        TLanes.Store(lanes, TLanes.SelectLess(even, odd, odd, even));
-        var peak = lanes[0];
-        for (var i = 1; i < TLanes.Count; i++)
-        {
-            peak = lanes[i] > peak ? lanes[i] : peak;
-        }
-
-        return peak;
+        return TLanes.Highest(TLanes.SelectLess(even, odd, odd, even));
     }
 
-    /// <summary>
-    /// Scores become e^(score - peak), and exactly 0 where that is below e^-86: the masked ones. Returns their sum.
-    /// </summary>
+    /// <summary>Scores become e^(factor · score - peak), and 0 where they are masked. Returns their sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Exponentials(float* scores, int start, int stop, float peak)
+    private static float Exponentials(float* scores, int start, int stop, TVector factor, TVector peak)
     {
-        var (highest, lowest, sum) = (TLanes.Broadcast(peak), TLanes.Broadcast(-86), TLanes.Broadcast(0));
+        var sum = TLanes.Broadcast(0);
         for (var i = start; i < stop; i += TLanes.Count)
         {
-            var below = TLanes.Subtract(TLanes.Load(scores + i), highest);
-            var weight = TLanes.SelectLess(below, lowest, TLanes.Broadcast(0), Exp(below));
+            var weight = Weight(TLanes.Subtract(TLanes.Multiply(TLanes.Load(scores + i), factor), peak));
             TLanes.Store(scores + i, weight);
             sum = TLanes.Add(sum, weight);
         }
@@ -89,10 +99,8 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         return TLanes.Sum(sum);
     }
 
-    private static float ExpOfOne(float x)
-    {
-        var lanes = stackalloc float[TLanes.Count];
-        TLanes.Store(lanes, Exp(TLanes.Broadcast(x)));
-        return lanes[0];
-    }
+    /// <summary>e^below, and exactly 0 under e^-86; of nothing above 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Weight(TVector below) =>
+        TLanes.SelectLess(below, TLanes.Broadcast(-86), TLanes.Broadcast(0), ExpInRange(below));
 }

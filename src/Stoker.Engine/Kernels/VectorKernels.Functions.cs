@@ -20,9 +20,16 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Exp(TVector x)
     {
-        var (lowest, highest, magic) = (TLanes.Broadcast(-86), TLanes.Broadcast(88), TLanes.Broadcast(12582912f));
+        var (lowest, highest) = (TLanes.Broadcast(-86), TLanes.Broadcast(88));
         x = TLanes.SelectLess(x, lowest, lowest, x);
-        x = TLanes.SelectLess(highest, x, highest, x);
+        return ExpInRange(TLanes.SelectLess(highest, x, highest, x));
+    }
+
+    /// <summary>The same for x in [-86, 88] or NaN; of other numbers it makes anything.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector ExpInRange(TVector x)
+    {
+        var magic = TLanes.Broadcast(12582912f);
         var shifter = TLanes.FusedMultiplyAdd(x, TLanes.Broadcast(1.44269504f), magic);
         var n = TLanes.Subtract(shifter, magic);
         var r = TLanes.FusedMultiplyAdd(n, TLanes.Broadcast(-0.693359375f), x);

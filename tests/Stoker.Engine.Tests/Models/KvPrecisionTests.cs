@@ -13,12 +13,15 @@ public class KvPrecisionTests
 
     public static TheoryData<string> Sets() => [.. KernelSets.SupportedNames];
 
-    /// <summary>Against the float32 reference, whose tests hold exact keys and values to 2e-4.</summary>
+    /// <summary>
+    /// Against the float32 reference, whose tests hold exact keys and values to 2e-4. With bf16 the emitted set also rounds
+    /// queries and weights.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Sets))]
     public void Logits_of_every_architecture_stay_near_the_reference(string set)
     {
-        foreach (var (format, tolerance) in new[] { (KvFormat.Bf16, 0.06), (KvFormat.Fp8, 0.8) })
+        foreach (var (format, tolerance) in new[] { (KvFormat.Bf16, 0.12), (KvFormat.Fp8, 0.8) })
         {
             foreach (var model in Architectures)
             {
@@ -36,7 +39,7 @@ public class KvPrecisionTests
     }
 
     [Theory]
-    [InlineData("Bf16", 2e-5)]
+    [InlineData("Bf16", 5e-5)]
     [InlineData("Fp8", 8e-3)] // 3 bits of mantissa: 5.8e-3
     public void Next_token_distributions_of_the_held_out_texts_hardly_move(string format, double most)
     {
