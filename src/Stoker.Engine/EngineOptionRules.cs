@@ -31,6 +31,9 @@ internal static class EngineOptionRules
         Require(options.MemoryBudgetBytes is null or > 0, nameof(options.MemoryBudgetBytes), options.MemoryBudgetBytes, "above 0");
         Require(
             Enum.IsDefined(options.KvPrecision), nameof(options.KvPrecision), options.KvPrecision, $"one of {string.Join(", ", Enum.GetNames<KvPrecision>())}");
+        Require(
+            Enum.IsDefined(options.Precision), nameof(options.Precision), options.Precision,
+            $"one of {string.Join(", ", Enum.GetNames<Precision>())}");
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
     }
 

@@ -62,6 +62,9 @@ public sealed record EngineOptions
     /// <summary>Forces a kernel set by name; null takes the best one the CPU has.</summary>
     public string? KernelSet { get; init; }
 
+    /// <summary>Of the model's matrices in memory. Below 16 bit the output head is packed too.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
     public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
 

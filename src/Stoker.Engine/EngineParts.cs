@@ -16,42 +16,46 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
 
     public ChatTemplate? ChatTemplate { get; init; }
 
-    /// <summary>Memory that the weights take: they are used as they are stored.</summary>
+    /// <summary>Memory that the weights take, packed.</summary>
     public long WeightBytes { get; init; }
 
     public string KernelSet { get; init; } = "none";
+
+    public string Precision { get; init; } = "none";
 
     public int Threads { get; init; } = 1;
 
     /// <summary>The model's threads; they go after it.</summary>
     public ThreadTeam? Team { get; init; }
 
-    /// <summary>Small files first: what is wrong with them shows before the weights are touched.</summary>
-    /// <exception cref="ModelLoadException">The folder cannot be used.</exception>
+    /// <summary>Small files and weights side by side: reading a large vocabulary takes as long as many weights.</summary>
+    /// <exception cref="ModelLoadException">The folder cannot be used. What is wrong with the small files counts first.</exception>
     public static EngineParts Load(string modelFolder, EngineOptions options)
     {
         if (!Directory.Exists(modelFolder)) throw new ModelLoadException(modelFolder, null, "there is no such folder");
         var kernels = KernelSets.Choose(options.KernelSet);
-        var tokenizer = Tokenizer.Load(modelFolder);
-        var template = ChatTemplate.Load(modelFolder);
-        var defaults = GenerationDefaults.Load(modelFolder);
-        var description = ModelFolder.Describe(modelFolder, template, defaults);
         var team = new ThreadTeam(options.Threads);
+        DecoderModel? model = null;
         try
         {
-            return new(LanguageModel.Load(modelFolder, kernels, team, options.ContextLength), new TokenizerText(tokenizer), defaults)
+            var small = team.Count > 1 ? Task.Run(() => SmallFiles.Load(modelFolder)) : Task.FromResult(SmallFiles.Load(modelFolder));
+            model = LoadWeights(modelFolder, options, kernels, team, small);
+            var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
+            return new(model, new TokenizerText(tokenizer), defaults)
             {
-                Description = description,
+                Description = ModelFolder.Describe(modelFolder, template, defaults),
                 Tokenizer = tokenizer,
                 ChatTemplate = template,
-                WeightBytes = description.WeightBytes,
+                WeightBytes = model.WeightBytes,
                 KernelSet = kernels.Name,
+                Precision = model.Precision,
                 Threads = team.Count,
                 Team = team,
             };
         }
         catch
         {
+            model?.Dispose();
             team.Dispose();
             throw;
         }
@@ -61,5 +65,26 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     {
         Model.Dispose();
         Team?.Dispose();
+    }
+
+    private static DecoderModel LoadWeights(
+        string modelFolder, EngineOptions options, KernelSet kernels, ThreadTeam team, Task<SmallFiles> small)
+    {
+        try
+        {
+            return LanguageModel.Load(
+                modelFolder, kernels, team, new() { ContextLength = options.ContextLength, Precision = options.Precision });
+        }
+        catch
+        {
+            _ = small.GetAwaiter().GetResult(); // its error counts first, and nothing goes on reading the folder
+            throw;
+        }
+    }
+
+    private sealed record SmallFiles(Tokenizer Tokenizer, ChatTemplate? Template, GenerationDefaults Defaults)
+    {
+        public static SmallFiles Load(string folder) =>
+            new(Tokenizer.Load(folder), ChatTemplate.Load(folder), GenerationDefaults.Load(folder));
     }
 }

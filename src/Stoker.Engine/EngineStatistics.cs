@@ -62,6 +62,9 @@ public sealed record EngineStatistics
 
     public required string KernelSet { get; init; }
 
+    /// <summary>Format of the projections in memory, such as <c>bf16</c>; <c>none</c> without a model's weights.</summary>
+    public string Precision { get; init; } = "none";
+
     public required int Threads { get; init; }
 }
 

@@ -79,7 +79,7 @@ public sealed class InferenceEngine : IAsyncDisposable
 
     /// <summary>Taken at any time, from any thread; costs a short lock.</summary>
     public EngineStatistics Statistics =>
-        _counters.Snapshot(_kv.BlockCount, _thread.HeartbeatAge, _parts.KernelSet, _parts.Threads);
+        _counters.Snapshot(_kv.BlockCount, _thread.HeartbeatAge, _parts.KernelSet, _parts.Threads) with { Precision = _parts.Precision };
 
     internal MemoryPlan Memory { get; }
 

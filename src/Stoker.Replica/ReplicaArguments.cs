@@ -20,6 +20,7 @@ internal sealed class ReplicaArguments
           --served-model-name NAME   the name requests use; default: the folder's name
           --listen ADDRESS           unix:PATH or http://IP:PORT, port 0 for a free one; may be repeated; default: http://127.0.0.1:7866
           --engine ENGINE            stoker (default) or simulated
+          --precision P              of the weights in memory: auto (default: as stored, in 16 bit), f32, bf16, int8, fp8 or fp4
           --threads N                worker threads; 0 (default): all that the process may use
           --cores LIST               binds the process to these cores, such as 0,1
           --context-length N         positions of prompt and answer together; default: the model's
@@ -41,16 +42,18 @@ internal sealed class ReplicaArguments
     private const string DefaultListen = "http://127.0.0.1:7866";
     private const string ListenFlag = "--listen";
     private const string DetachFlag = "--detach";
+    private const string PrecisionFlag = "--precision";
     private const string KvPrecisionFlag = "--kv-precision";
 
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
         "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
+        PrecisionFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
-    private static readonly string[] EngineFlags = [KvPrecisionFlag, "--step-tokens", "--step-milliseconds"];
+    private static readonly string[] EngineFlags = [PrecisionFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds"];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
@@ -140,6 +143,7 @@ internal sealed class ReplicaArguments
             Model = model,
             ServedModelName = _values.GetValueOrDefault("--served-model-name") ?? FolderName(model) ?? "simulated",
             Listen = [.. (_listen.Count > 0 ? _listen : [DefaultListen]).Select(Address)],
+            Precision = Precision(),
             Threads = (int)(Integer("--threads", 0, 4096) ?? 0),
             Cores = Cores(),
             ContextLength = (int?)Integer("--context-length", 1, int.MaxValue),
@@ -174,6 +178,17 @@ internal sealed class ReplicaArguments
         "bf16" => KvPrecision.Bf16,
         "fp8" => KvPrecision.Fp8,
         _ => throw new FormatException($"{KvPrecisionFlag} must be auto, f32, bf16 or fp8, was '{text}'."),
+    };
+
+    private Precision Precision() => _values.GetValueOrDefault(PrecisionFlag) switch
+    {
+        null or "auto" => Engine.Precision.Auto,
+        "f32" => Engine.Precision.F32,
+        "bf16" => Engine.Precision.Bf16,
+        "int8" => Engine.Precision.Int8,
+        "fp8" => Engine.Precision.Fp8,
+        "fp4" => Engine.Precision.Fp4,
+        var other => throw new FormatException($"{PrecisionFlag} must be auto, f32, bf16, int8, fp8 or fp4, was '{other}'."),
     };
 
     private LogLevel Level() => _values.GetValueOrDefault("--log-level") switch

@@ -27,6 +27,9 @@ internal sealed record ReplicaOptions
 
     public required IReadOnlyList<ListenAddress> Listen { get; init; }
 
+    /// <summary>Of the weights in memory.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>0: what affinity mask and cgroup allow.</summary>
     public int Threads { get; init; }
 
@@ -65,6 +68,7 @@ internal sealed record ReplicaOptions
         return defaults with
         {
             Threads = Threads,
+            Precision = Precision,
             ContextLength = ContextLength,
             MemoryBudgetBytes = MemoryBytes,
             KvPrecision = KvPrecision,

@@ -29,6 +29,17 @@ public sealed class ReplicaArgumentsTests
         Parse("--engine simulated --max-sequences 2 --context-length 64").ToSimulatedOptions().ShouldBe(new() { Slots = 2, ContextLength = 64 });
     }
 
+    [Theory]
+    [InlineData("", Precision.Auto)]
+    [InlineData("--precision auto", Precision.Auto)]
+    [InlineData("--precision f32", Precision.F32)]
+    [InlineData("--precision bf16", Precision.Bf16)]
+    [InlineData("--precision int8", Precision.Int8)]
+    [InlineData("--precision fp8", Precision.Fp8)]
+    [InlineData("--precision fp4", Precision.Fp4)]
+    public void Precision_reaches_the_engine(string flags, Precision expected) =>
+        Parse($"--model m {flags}".TrimEnd()).ToEngineOptions(TimeProvider.System).Precision.ShouldBe(expected);
+
     [Fact]
     public void A_steps_limits_reach_the_engine()
     {
@@ -83,6 +94,8 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --simulate slots=1", "--engine simulated")]
     [InlineData("--model m --step-tokens 0", "--step-tokens")]
     [InlineData("--model m --step-milliseconds 60001", "--step-milliseconds")]
+    [InlineData("--model m --precision int7", "--precision must be auto, f32, bf16, int8, fp8 or fp4, was 'int7'")]
+    [InlineData("--engine simulated --precision int8", "--precision needs --engine stoker")]
     [InlineData("--engine simulated --step-milliseconds 50", "--step-milliseconds needs --engine stoker")]
     [InlineData("--engine simulated --step-tokens 50", "--step-tokens needs --engine stoker")]
     [InlineData("--engine simulated --simulate slots=0", "slots=0")]
@@ -97,7 +110,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

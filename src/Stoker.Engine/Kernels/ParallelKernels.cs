@@ -1,27 +1,80 @@
+using System.Runtime.CompilerServices;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
 
-/// <summary>
-/// Matrix products on the whole team: each thread takes one contiguous share of a weight's rows, so that it reads one
-/// stream.
-/// </summary>
-internal sealed unsafe class ParallelKernels
-{
-    private readonly ThreadTeam _team;
-    private readonly Action<int, int> _multiplyPart;
-    private readonly WeightMatrix?[] _matrices = new WeightMatrix?[3];
-    private readonly nint[] _outputs = new nint[3];
-    private float* _x;
-    private int _tokens;
+/// <summary>Fills one row of a projection's input.</summary>
+/// <param name="target">[columns], of this thread alone.</param>
+/// <param name="publish">True on one thread for each row: what the row leaves behind for later phases is written there.</param>
+internal delegate void RowSource(int row, Span<float> target, bool publish);
 
-    public ParallelKernels(KernelSet kernels, ThreadTeam team)
+/// <summary>
+/// Matrix products on the whole team. What comes before a product (norm, activation, gathering, packing) runs in the same phase.
+/// </summary>
+/// <remarks>
+/// Few rows: every thread makes and packs all input rows for itself, which costs less than waiting for the others, and
+/// goes on with its share of the panels. Many rows: the rows are made and packed in tiles spread over the team, and the
+/// panels follow in a second phase. A thread's panels lie together, so that it reads one stream; who is done first takes
+/// chunks of the others' shares. None of this shows in the bits: an output is one sum in one order.
+/// </remarks>
+internal sealed unsafe class ParallelKernels : IDisposable
+{
+    /// <summary>
+    /// Values up to which each thread makes the input for itself: some 4 us of work of a norm, of which half is wasted
+    /// with two threads, against 1 to 2 us for a barrier.
+    /// </summary>
+    private const int MostOwnValues = 16_384;
+
+    /// <summary>Parts of a thread's share: small enough that the others can even out a thread that lost its CPU.</summary>
+    private const int ChunksPerShare = 8;
+
+    /// <summary>Kernels take up to four panels at once to hide latency where there is one token.</summary>
+    private const int PanelsAtOnce = 4;
+
+    private const int CursorStride = 16; // longs: two cache lines, which is what neighbours prefetch together
+
+    private readonly ThreadTeam _team;
+    private readonly Action<int, int> _projectOwn;
+    private readonly Action<int, int> _packTiles;
+    private readonly Action<int, int> _multiplyPacked;
+    private readonly long[] _cursors;
+    private readonly InputBuffer[] _own;
+    private InputBuffer? _shared;
+
+    // The phase in progress.
+    private PanelMatrix? _w;
+    private RowSource? _source;
+    private int _rows;
+    private float* _y;
+    private int _stride;
+    private float _softCap;
+
+    /// <param name="maxColumns">Of the widest matrix.</param>
+    public ParallelKernels(KernelSet kernels, ThreadTeam team, int maxColumns)
     {
-        (Kernels, _team) = (kernels, team);
-        _multiplyPart = MultiplyPart; // made once: a step allocates nothing
+        (Kernels, _team, MaxColumns) = (kernels, team, maxColumns);
+        (_projectOwn, _packTiles, _multiplyPacked) = (ProjectOwn, PackTiles, MultiplyPacked); // made once: a step allocates nothing
+        _cursors = new long[team.Count * CursorStride];
+        _own = new InputBuffer[team.Count];
+        for (var part = 0; part < _own.Length; part++)
+        {
+            _own[part] = new InputBuffer(KernelSet.TileTokens, maxColumns);
+        }
     }
 
     public KernelSet Kernels { get; }
+
+    public int MaxColumns { get; }
+
+    /// <summary>Makes room for steps of so many rows; nothing when it is there.</summary>
+    public void Reserve(int rows)
+    {
+        if (_shared is null || _shared.Rows < rows)
+        {
+            _shared?.Dispose();
+            _shared = new InputBuffer(rows, MaxColumns);
+        }
+    }
 
     /// <summary>Runs a cached job on the team, or on this thread alone when it is small.</summary>
     /// <param name="work">Multiply-adds or their like in all.</param>
@@ -37,52 +90,120 @@ internal sealed unsafe class ParallelKernels
         }
     }
 
-    /// <summary>y = x · wᵀ for all tokens. x: [tokens, w.Columns], y: [tokens, w.Rows].</summary>
-    public void Multiply(WeightMatrix w, ReadOnlySpan<float> x, int tokens, Span<float> y) =>
-        Multiply(w, y, null, default, null, default, x, tokens);
-
-    /// <summary>Up to three products of the same x in one hand-off: q, k and v, or gate and up.</summary>
-    public void Multiply(
-        WeightMatrix w0, Span<float> y0, WeightMatrix? w1, Span<float> y1, WeightMatrix? w2, Span<float> y2,
-        ReadOnlySpan<float> x, int tokens)
+    /// <summary>y[r, o] = sum over k of w[o, k] · source(r)[k].</summary>
+    /// <param name="y">[rows, stride]; only the first w.Rows of each row are written.</param>
+    /// <param name="softCap">Above 0: caps every output, as <see cref="KernelSet.SoftCap"/>.</param>
+    /// <param name="valueCost">Of making one input value, in multiples of a norm's.</param>
+    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, int valueCost = 1, float softCap = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(x.Length, (long)tokens * w0.Columns, nameof(x));
-        ArgumentOutOfRangeException.ThrowIfLessThan(y0.Length, (long)tokens * w0.Rows, nameof(y0));
-        ArgumentOutOfRangeException.ThrowIfLessThan(y1.Length, (long)tokens * (w1?.Rows ?? 0), nameof(y1));
-        ArgumentOutOfRangeException.ThrowIfLessThan(y2.Length, (long)tokens * (w2?.Rows ?? 0), nameof(y2));
-        // Pinned until the team is done: the parts see the same buffers through plain pointers.
-        fixed (float* input = x, output0 = y0, output1 = y1, output2 = y2)
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(w.Columns, MaxColumns, nameof(w));
+        ArgumentOutOfRangeException.ThrowIfLessThan(stride, w.Rows);
+        ArgumentOutOfRangeException.ThrowIfLessThan(y.Length, ((rows - 1L) * stride) + w.Rows, nameof(y));
+        var work = (long)rows * w.Rows * w.Columns;
+        // Pinned until the team is done: the parts see the same buffer through a plain pointer.
+        fixed (float* output = y)
         {
-            _x = input;
-            _tokens = tokens;
-            (_matrices[0], _matrices[1], _matrices[2]) = (w0, w1, w2);
-            (_outputs[0], _outputs[1], _outputs[2]) = ((nint)output0, (nint)output1, (nint)output2);
-            var rows = (long)w0.Rows + (w1?.Rows ?? 0) + (w2?.Rows ?? 0);
-            Run(_multiplyPart, rows * w0.Columns * tokens);
-        }
-    }
-
-    private void MultiplyPart(int part, int parts)
-    {
-        for (var i = 0; i < _matrices.Length; i++)
-        {
-            if (_matrices[i] is { } w)
+            _y = output;
+            (_w, _source, _rows, _stride, _softCap) = (w, source, rows, stride, softCap);
+            if (rows <= KernelSet.TileTokens && (long)rows * w.Columns * valueCost <= MostOwnValues)
             {
-                var (first, end) = Share(w.Rows, part, parts);
-                var x = new ReadOnlySpan<float>(_x, checked(_tokens * w.Columns));
-                var y = new Span<float>((float*)_outputs[i], checked(_tokens * w.Rows));
-                Kernels.Multiply(w, first, end, x, _tokens, y);
+                DealPanels(work);
+                Run(_projectOwn, work);
+            }
+            else
+            {
+                Reserve(rows);
+                Run(_packTiles, work);
+                DealPanels(work);
+                Run(_multiplyPacked, work);
             }
         }
     }
 
-    /// <summary>
-    /// One of <paramref name="parts"/> contiguous, nearly equal ranges of 0..count-1, cut at multiples of 4 (the height
-    /// of a tile).
-    /// </summary>
-    private static (int First, int End) Share(int count, int part, int parts)
+    public void Dispose()
     {
-        var tiles = (count + 3L) / 4;
-        return ((int)Math.Min(count, tiles * part / parts * 4), (int)Math.Min(count, tiles * (part + 1) / parts * 4));
+        _shared?.Dispose();
+        foreach (var own in _own)
+        {
+            own.Dispose();
+        }
+    }
+
+    /// <summary>Each part's cursor to the start of its share of the panels.</summary>
+    private void DealPanels(long work)
+    {
+        var parts = work < _team.MinimumWork ? 1 : _team.Count;
+        for (var part = 0; part < parts; part++)
+        {
+            _cursors[part * CursorStride] = ShareStart(part, parts);
+        }
+    }
+
+    private int ShareStart(int part, int parts) => (int)((long)_w!.PanelCount * part / parts);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ProjectOwn(int part, int parts)
+    {
+        var (own, w) = (_own[part], _w!);
+        for (var row = 0; row < _rows; row++)
+        {
+            _source!(row, own.Row(row, w.Columns), row % parts == part);
+        }
+
+        Kernels.Pack(own.All(_rows, w.Columns), _rows, 0, 1, w, own.Packed);
+        MultiplyShares(part, parts, own.Packed);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void PackTiles(int part, int parts)
+    {
+        var (shared, w) = (_shared!, _w!);
+        var tiles = (_rows + KernelSet.TileTokens - 1) / KernelSet.TileTokens;
+        for (var tile = part; tile < tiles; tile += parts)
+        {
+            var end = Math.Min((tile + 1) * KernelSet.TileTokens, _rows);
+            for (var row = tile * KernelSet.TileTokens; row < end; row++)
+            {
+                _source!(row, shared.Row(row, w.Columns), true);
+            }
+
+            Kernels.Pack(shared.All(_rows, w.Columns), _rows, tile, tile + 1, w, shared.Packed);
+        }
+    }
+
+    private void MultiplyPacked(int part, int parts) => MultiplyShares(part, parts, _shared!.Packed);
+
+    /// <summary>The part's own share first, then what is left of its neighbours'.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void MultiplyShares(int part, int parts, ActivationBuffer input)
+    {
+        for (var i = 0; i < parts; i++)
+        {
+            var owner = (part + i) % parts;
+            var (start, end) = (ShareStart(owner, parts), ShareStart(owner + 1, parts));
+            var chunk = parts == 1 ? end : Math.Max(PanelsAtOnce, (end - start) / ChunksPerShare / PanelsAtOnce * PanelsAtOnce);
+            ref var cursor = ref _cursors[owner * CursorStride];
+            for (var first = Take(ref cursor, chunk); first < end; first = Take(ref cursor, chunk))
+            {
+                Multiply(first, Math.Min(first + chunk, end), input);
+            }
+        }
+    }
+
+    private static int Take(ref long cursor, int chunk) => (int)(Interlocked.Add(ref cursor, chunk) - chunk);
+
+    private void Multiply(int firstPanel, int endPanel, ActivationBuffer input)
+    {
+        var length = checked(((_rows - 1) * _stride) + _w!.Rows);
+        Kernels.Multiply(_w, firstPanel, endPanel, input, _rows, new Span<float>(_y, length), _stride);
+        if (_softCap > 0)
+        {
+            var first = firstPanel * PanelLayout.Rows; // a multiple of every vector: cuts do not show
+            var count = Math.Min(endPanel * PanelLayout.Rows, _w.Rows) - first;
+            for (var row = 0; row < _rows; row++)
+            {
+                Kernels.SoftCap(new Span<float>(_y + ((long)row * _stride) + first, count), _softCap);
+            }
+        }
     }
 }

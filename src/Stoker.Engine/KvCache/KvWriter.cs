@@ -55,14 +55,17 @@ internal sealed unsafe class KvWriter
     }
 
     /// <summary>The same from managed buffers.</summary>
-    public void Write(StepBatch batch, KvStore kv, int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    /// <param name="apart">Null: rows follow each other without a gap.</param>
+    public void Write(StepBatch batch, KvStore kv, int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int? apart = null)
     {
         var width = kv.Shape.KvHeads * kv.Shape.HeadDim;
-        ArgumentOutOfRangeException.ThrowIfLessThan(keys.Length, (long)batch.RowCount * width, nameof(keys));
-        ArgumentOutOfRangeException.ThrowIfLessThan(values.Length, (long)batch.RowCount * width, nameof(values));
+        var stride = apart ?? width;
+        ArgumentOutOfRangeException.ThrowIfLessThan(stride, width, nameof(apart));
+        ArgumentOutOfRangeException.ThrowIfLessThan(keys.Length, ((batch.RowCount - 1L) * stride) + width, nameof(keys));
+        ArgumentOutOfRangeException.ThrowIfLessThan(values.Length, ((batch.RowCount - 1L) * stride) + width, nameof(values));
         fixed (float* firstKey = keys, firstValue = values)
         {
-            Write(batch, kv, layer, firstKey, firstValue, width);
+            Write(batch, kv, layer, firstKey, firstValue, stride);
         }
     }
 

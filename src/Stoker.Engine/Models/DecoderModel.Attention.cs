@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Stoker.Engine.Models;
 
 /// <remarks>
@@ -7,49 +9,65 @@ internal sealed partial class DecoderModel
 {
     private void AddAttention(LayerWeights layer)
     {
-        RequireStep();
-        NormStream(layer.AttentionNorm);
-        var rows = _batch.RowCount;
-        _parallel.Multiply(
-            layer.Query.Weight, _workspace.Queries, layer.Key.Weight, _workspace.Keys, layer.Value.Weight, _workspace.Values,
-            _workspace.Normed, rows);
-        _parallel.Run(_prepareHeads, (long)rows * (_spec.Heads + _spec.KvHeads) * _spec.HeadDim * 4);
+        ProjectStream(layer.Qkv.Weight, layer.AttentionNorm, Workspace.Qkv.First(_rows), _widths.Qkv);
+        _parallel.Run(_prepareHeads, (long)_rows * _widths.Qkv * ValueWork);
         // All keys of the step are in the store before any row looks: rows of one chunk see each other there.
-        _kvWriter.Write(_batch, _kv, _layer, _workspace.Keys, _workspace.Values);
-        _attention.Run(
-            _batch, _kv, _layer, _spec.Layers[_layer].Window, _attentionScale, _workspace.Queries, _spec.Heads * _spec.HeadDim,
-            _workspace.Attended);
-        _parallel.Multiply(layer.Output.Weight, _workspace.Attended, rows, _workspace.Branch);
-        AddBranch(layer.AttentionOutputNorm, layer.Output.Bias);
+        WriteKeysAndValues();
+        if (_layer == _weights.Layers.Length - 1)
+        {
+            (_rows, _gather) = (Batch.LogitRowCount, true);
+        }
+
+        if (_rows > 0)
+        {
+            Attention.Run(
+                Batch, Kv, _layer, _spec.Layers[_layer].Window, _attentionScale, Workspace.Qkv.First(Batch.RowCount), _widths.Qkv,
+                Workspace.Attended.First(Batch.RowCount));
+            _parallel.Project(layer.Output.Weight, _attendedRow, _rows, Workspace.Branch.First(_rows), _spec.HiddenSize);
+            _branch = new PendingBranch(true, layer.Output.Bias, layer.AttentionOutputNorm);
+        }
     }
 
-    /// <summary>Job: bias, norm and rope of the rows of one part.</summary>
+    private void WriteKeysAndValues()
+    {
+        var qkv = Workspace.Qkv.First(_rows);
+        KvWriter.Write(Batch, Kv, _layer, qkv[_widths.Queries..], qkv[(_widths.Queries + _widths.Keys)..], _widths.Qkv);
+    }
+
+    /// <summary>Job: bias, norm and rope of q and k; by rows and kv heads.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PrepareHeads(int part, int parts)
     {
-        RequireStep();
-        var layer = _weights.Layers[_layer];
-        var (queries, keys) = (_spec.Heads * _spec.HeadDim, _spec.KvHeads * _spec.HeadDim);
-        for (var row = part; row < _batch.RowCount; row += parts)
+        var (layer, dim) = (_weights.Layers[_layer], _spec.HeadDim);
+        var group = _spec.Heads / _spec.KvHeads * dim; // values of the query heads that share a kv head
+        for (var item = part; item < _rows * _spec.KvHeads; item += parts)
         {
-            Prepare(row, _workspace.Queries.AsSpan(row * queries, queries), layer.Query.Bias, layer.QueryNorm);
-            Prepare(row, _workspace.Keys.AsSpan(row * keys, keys), layer.Key.Bias, layer.KeyNorm);
-            if (layer.Value.Bias is not null)
-            {
-                Kernels.Add(_workspace.Values.AsSpan(row * keys, keys), layer.Value.Bias);
-            }
+            var (row, head) = (item / _spec.KvHeads, item % _spec.KvHeads);
+            var qkv = Workspace.Qkv[row];
+            var (query, key, value) = (head * group, _widths.Queries + (head * dim), _widths.Queries + _widths.Keys + (head * dim));
+            AddBias(qkv.Slice(query, group), layer.Qkv.Bias, query);
+            AddBias(qkv.Slice(key, dim), layer.Qkv.Bias, key);
+            AddBias(qkv.Slice(value, dim), layer.Qkv.Bias, value);
+            Turn(row, qkv.Slice(query, group), layer.QueryNorm);
+            Turn(row, qkv.Slice(key, dim), layer.KeyNorm);
         }
     }
 
-    private void Prepare(int row, Span<float> heads, float[]? bias, float[]? norm)
+    private void AddBias(Span<float> values, float[]? bias, int first)
     {
-        RequireStep();
         if (bias is not null)
         {
-            Kernels.Add(heads, bias);
+            Kernels.Add(values, bias.AsSpan(first, values.Length));
         }
+    }
 
+    /// <summary>Norm and rope, head by head.</summary>
+    private void Turn(int row, Span<float> heads, float[]? norm)
+    {
         var pairs = _spec.RotatedDims / 2;
-        var angles = ((_spec.Layers[_layer].Rope * _workspace.Rows) + row) * pairs;
+        var first = _spec.Layers[_layer].Rope * pairs;
+        var cos = Workspace.Cos[row].Slice(first, pairs);
+        var sin = Workspace.Sin[row].Slice(first, pairs);
         for (var start = 0; start < heads.Length; start += _spec.HeadDim)
         {
             var head = heads.Slice(start, _spec.HeadDim);
@@ -58,7 +76,10 @@ internal sealed partial class DecoderModel
                 Kernels.RmsNorm(head, norm, _spec.NormEpsilon, head);
             }
 
-            Kernels.Rotate(head, _workspace.Cos.AsSpan(angles, pairs), _workspace.Sin.AsSpan(angles, pairs));
+            Kernels.Rotate(head, cos, sin);
         }
     }
+
+    /// <summary>Row source: what attention gave.</summary>
+    private void AttendedRow(int row, Span<float> target, bool publish) => Workspace.Attended[StreamRow(row)].CopyTo(target);
 }

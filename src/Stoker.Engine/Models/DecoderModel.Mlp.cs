@@ -3,60 +3,63 @@ namespace Stoker.Engine.Models;
 /// <remarks>The MLP: dense, or a mixture in which each expert runs once over all rows that chose it.</remarks>
 internal sealed partial class DecoderModel
 {
+    /// <summary>An exponential and its product cost some four times a norm's value.</summary>
+    private const int ActivationCost = 4;
+
+    // The gate and up of the MLP in progress.
+    private MlpWeights? _mlp;
+    private int _mlpRows;
+
     private void AddMlp(LayerWeights layer)
     {
-        RequireStep();
-        NormStream(layer.MlpNorm);
         if (layer.Router is null)
         {
-            RunMlp(layer.Mlps[0], _workspace.Normed, _batch.RowCount, _workspace.Branch);
-            AddBranch(layer.MlpOutputNorm, layer.Mlps[0].Down.Bias);
+            var mlp = layer.Mlps[0];
+            ProjectStream(mlp.GateUp.Weight, layer.MlpNorm, Workspace.GateUp.First(_rows), _widths.GateUp);
+            ProjectDown(mlp, _rows, Workspace.Branch.First(_rows));
+            _branch = new PendingBranch(true, mlp.Down.Bias, layer.MlpOutputNorm);
         }
         else
         {
             RunExperts(layer);
-            AddBranch(layer.MlpOutputNorm, null);
+            _branch = new PendingBranch(true, null, layer.MlpOutputNorm);
         }
     }
 
-    /// <summary>output = down( act(gate x) · (up x) ), the bias of down not yet added.</summary>
-    private void RunMlp(MlpWeights mlp, ReadOnlySpan<float> input, int rows, Span<float> output)
+    /// <summary>down( act(gate) · up ), the bias of down not yet added.</summary>
+    private void ProjectDown(MlpWeights mlp, int rows, Span<float> output)
     {
-        RequireStep();
-        _parallel.Multiply(
-            mlp.Gate.Weight, _workspace.Gate, mlp.Up.Weight, _workspace.Up, null, default, input, rows);
-        AddRowBias(_workspace.Gate, mlp.Gate.Bias, rows);
-        AddRowBias(_workspace.Up, mlp.Up.Bias, rows);
-        _mlpRows = rows;
-        _parallel.Run(_activate, (long)rows * _spec.IntermediateSize * 8); // an exponential costs some 8 multiply-adds
-        _parallel.Multiply(mlp.Down.Weight, _workspace.Gate, rows, output);
+        (_mlp, _mlpRows) = (mlp, rows);
+        if (mlp.GateUp.Bias is not null)
+        {
+            _parallel.Run(_addGateUpBias, (long)rows * _widths.GateUp);
+        }
+
+        _parallel.Project(mlp.Down.Weight, _activatedRow, rows, output, _spec.HiddenSize, ActivationCost);
     }
 
-    /// <summary>Job: act(gate) · up for the rows of one part.</summary>
-    private void Activate(int part, int parts)
+    /// <summary>Job: a phase of its own, since every thread reads gate and up afterwards.</summary>
+    private void AddGateUpBias(int part, int parts)
     {
-        RequireStep();
-        var inner = _spec.IntermediateSize;
         for (var row = part; row < _mlpRows; row += parts)
         {
-            var gate = _workspace.Gate.AsSpan(row * inner, inner);
-            var up = _workspace.Up.AsSpan(row * inner, inner);
-            if (_spec.Activation == Activation.Silu)
-            {
-                Kernels.SiluMultiply(gate, up);
-            }
-            else
-            {
-                Kernels.GeluMultiply(gate, up);
-            }
+            Kernels.Add(Workspace.GateUp[row], _mlp!.GateUp.Bias);
         }
     }
 
-    private void AddRowBias(float[] values, float[]? bias, int rows)
+    /// <summary>Row source: act(gate) · up.</summary>
+    private void ActivatedRow(int row, Span<float> target, bool publish)
     {
-        for (var row = 0; bias is not null && row < rows; row++)
+        var inner = _spec.IntermediateSize;
+        var up = Workspace.GateUp[row][inner..];
+        Workspace.GateUp[row][..inner].CopyTo(target);
+        if (_spec.Activation == Activation.Silu)
         {
-            Kernels.Add(values.AsSpan(row * bias.Length, bias.Length), bias);
+            Kernels.SiluMultiply(target, up);
+        }
+        else
+        {
+            Kernels.GeluMultiply(target, up);
         }
     }
 
@@ -65,38 +68,53 @@ internal sealed partial class DecoderModel
     /// </summary>
     private void RunExperts(LayerWeights layer)
     {
-        RequireStep();
-        var (rows, hidden, experts) = (_batch.RowCount, _spec.HiddenSize, _spec.Experts!);
-        _parallel.Multiply(layer.Router!, _workspace.Normed, rows, _workspace.RouterLogits);
-        for (var row = 0; row < rows; row++)
+        var experts = _spec.Experts!;
+        _norm = layer.MlpNorm;
+        _parallel.Run(_normRows, (long)_rows * _spec.HiddenSize * ValueWork);
+        FinishStream();
+        _parallel.Project(layer.Router!, _routedRow, _rows, Workspace.RouterLogits.First(_rows), experts.Count);
+        for (var row = 0; row < _rows; row++)
         {
-            ExpertRouter.Choose(
-                _workspace.RouterLogits.AsSpan(row * experts.Count, experts.Count), experts.PerToken,
-                _workspace.ExpertShares.AsSpan(row * experts.Count, experts.Count));
+            ExpertRouter.Choose(Workspace.RouterLogits[row], experts.PerToken, Workspace.ExpertShares[row]);
         }
 
-        _workspace.Branch.AsSpan(0, rows * hidden).Clear();
+        Workspace.Branch.First(_rows).Clear();
         for (var expert = 0; expert < experts.Count; expert++)
         {
             var chosen = GatherRows(expert);
             if (chosen > 0)
             {
-                RunMlp(layer.Mlps[expert], _workspace.ExpertInput, chosen, _workspace.ExpertOutput);
+                var mlp = layer.Mlps[expert];
+                _parallel.Project(mlp.GateUp.Weight, _expertRow, chosen, Workspace.GateUp.First(chosen), _widths.GateUp);
+                ProjectDown(mlp, chosen, Workspace.ExpertOutput.First(chosen));
                 ScatterRows(expert, chosen);
             }
         }
     }
 
+    /// <summary>Job: the norms of all rows, from which every expert takes its own.</summary>
+    private void NormRows(int part, int parts)
+    {
+        for (var row = part; row < _rows; row += parts)
+        {
+            NormedRow(row, Workspace.Normed[row], publish: true);
+        }
+    }
+
+    /// <summary>Row source: a row as the router sees it.</summary>
+    private void RoutedRow(int row, Span<float> target, bool publish) => Workspace.Normed[row].CopyTo(target);
+
+    /// <summary>Row source: the i-th row that chose the expert.</summary>
+    private void ExpertRow(int row, Span<float> target, bool publish) => Workspace.Normed[Workspace.ExpertRows[row]].CopyTo(target);
+
     private int GatherRows(int expert)
     {
-        RequireStep();
-        var (hidden, count) = (_spec.HiddenSize, 0);
-        for (var row = 0; row < _batch.RowCount; row++)
+        var count = 0;
+        for (var row = 0; row < _rows; row++)
         {
-            if (_workspace.ExpertShares[(row * _spec.Experts!.Count) + expert] != 0)
+            if (Workspace.ExpertShares[row][expert] != 0)
             {
-                _workspace.Normed.AsSpan(row * hidden, hidden).CopyTo(_workspace.ExpertInput.AsSpan(count * hidden));
-                _workspace.ExpertRows[count++] = row;
+                Workspace.ExpertRows[count++] = row;
             }
         }
 
@@ -105,14 +123,10 @@ internal sealed partial class DecoderModel
 
     private void ScatterRows(int expert, int count)
     {
-        RequireStep();
-        var hidden = _spec.HiddenSize;
         for (var i = 0; i < count; i++)
         {
-            var row = _workspace.ExpertRows[i];
-            Kernels.AddScaled(
-                _workspace.Branch.AsSpan(row * hidden, hidden), _workspace.ExpertOutput.AsSpan(i * hidden, hidden),
-                _workspace.ExpertShares[(row * _spec.Experts!.Count) + expert]);
+            var row = Workspace.ExpertRows[i];
+            Kernels.AddScaled(Workspace.Branch[row], Workspace.ExpertOutput[i], Workspace.ExpertShares[row][expert]);
         }
     }
 }

@@ -1,4 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Weights;
@@ -10,74 +10,104 @@ namespace Stoker.Engine.Models;
 /// </summary>
 /// <remarks>
 /// A step, with x the residual stream: (1) embed; per layer: (2) attention of norm(x) added to x, (3) MLP of norm(x)
-/// added to x; (4) logits of norm(x) for the rows that want them. Phases that are worth it run on the team, split by
+/// added to x; (4) logits of norm(x) for the rows that want them. A phase on the team is a matrix product with all that
+/// comes before it row by row: adding what the last product gave to x, norm, activation, packing. Phases are split by
 /// output rows, by token rows or by heads: never by terms of a sum, so the split cannot be seen in the bits.
+/// Behind the keys and values of the last layer only rows that want logits go on.
 /// </remarks>
 internal sealed partial class DecoderModel : ILanguageModel
 {
+    /// <summary>Multiply-adds that take as long as one value of rope and store: some 1 ns.</summary>
+    private const int ValueWork = 24;
+
     private readonly DecoderSpec _spec;
+    private readonly DecoderWidths _widths;
+    private readonly PackedWeights _packed;
     private readonly DecoderWeights _weights;
-    private readonly Checkpoint _checkpoint;
     private readonly ParallelKernels _parallel;
     private readonly ThreadTeam _team;
-    private readonly RopeFrequencies[] _ropes;
+    private readonly RopeTable[] _ropes;
     private readonly AttentionScale _attentionScale;
-    private readonly float _embeddingFactor;
-    private readonly Action<int, int> _prepareHeads;
-    private readonly Action<int, int> _activate;
 
-    // The step in progress; the team's jobs read them, so that a job needs no closure.
+    // Jobs and row sources, made once: a step allocates nothing.
+    private readonly Action<int, int> _embed;
+    private readonly Action<int, int> _prepareHeads;
+    private readonly Action<int, int> _normRows;
+    private readonly Action<int, int> _addGateUpBias;
+    private readonly RowSource _normedRow;
+    private readonly RowSource _attendedRow;
+    private readonly RowSource _activatedRow;
+    private readonly RowSource _routedRow;
+    private readonly RowSource _expertRow;
+
+    // The step in progress; jobs read them, so that a job needs no closure.
     private DecoderWorkspace? _workspace;
     private PagedAttention? _attention;
     private KvWriter? _kvWriter;
     private StepBatch? _batch;
     private KvStore? _kv;
     private int _layer;
-    private int _mlpRows;
+    private float[] _norm = [];
+    private PendingBranch _branch;
+    private int _rows; // that are still computed
+    private bool _gather; // row i of this phase is the i-th row with logits
 
-    /// <param name="checkpoint">Owned from here on.</param>
+    /// <param name="packed">Owned from here on.</param>
     /// <param name="contextLength">Positions served; dynamic and longrope choose their frequencies by it.</param>
-    /// <exception cref="ModelLoadException">The checkpoint does not hold the graph of the spec.</exception>
-    public DecoderModel(DecoderSpec spec, Checkpoint checkpoint, KernelSet kernels, ThreadTeam team, int contextLength)
+    /// <exception cref="ModelLoadException">The weights do not hold the graph of the spec.</exception>
+    public DecoderModel(DecoderSpec spec, PackedWeights packed, KernelSet kernels, ThreadTeam team, int contextLength)
     {
-        (_spec, _checkpoint) = (spec, checkpoint);
-        _weights = new DecoderWeightsReader(spec, checkpoint).Read();
-        (_parallel, _team) = (new ParallelKernels(kernels, team), team);
-        _ropes = [.. spec.Ropes.Select(rope => RopeFrequencies.Create(rope, spec.RotatedDims, contextLength))];
+        (_spec, _packed, _team, _widths) = (spec, packed, team, DecoderWidths.Of(spec));
+        _weights = DecoderWeights.From(spec, packed);
+        _parallel = new ParallelKernels(kernels, team, _widths.LargestInput);
+        _ropes =
+            [.. spec.Ropes.Select(rope => new RopeTable(RopeFrequencies.Create(rope, spec.RotatedDims, contextLength), contextLength))];
         _attentionScale = new AttentionScale((float)spec.AttentionFactor, (float)spec.AttentionSoftCap);
-        _embeddingFactor = spec.Gemma ? EmbeddingFactor(spec.HiddenSize, _weights.Embedding.Type) : 1;
-        (_prepareHeads, _activate) = (PrepareHeads, Activate);
+        (_embed, _prepareHeads, _normRows, _addGateUpBias) = (Embed, PrepareHeads, NormRows, AddGateUpBias);
+        (_normedRow, _attendedRow, _activatedRow, _routedRow, _expertRow) = (NormedRow, AttendedRow, ActivatedRow, RoutedRow, ExpertRow);
         Shape = new ModelShape(
             spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
         {
-            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec),
+            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + InputBuffer.BytesPerRow(_widths.LargestInput),
         };
     }
 
     public ModelShape Shape { get; }
 
+    /// <summary>Format of the projections, such as <c>bf16</c>.</summary>
+    public string Precision => _packed.Precision;
+
+    /// <summary>Memory that the weights take.</summary>
+    public long WeightBytes => _packed.SizeBytes;
+
     private KernelSet Kernels => _parallel.Kernels;
 
+    private DecoderWorkspace Workspace => _workspace ?? throw NoStep();
+
+    private PagedAttention Attention => _attention ?? throw NoStep();
+
+    private KvWriter KvWriter => _kvWriter ?? throw NoStep();
+
+    private StepBatch Batch => _batch ?? throw NoStep();
+
+    private KvStore Kv => _kv ?? throw NoStep();
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Forward(StepBatch batch, KvStore kv, Span<float> logits)
     {
         Check(batch, kv, logits);
-        if (_workspace is null || _workspace.Rows < batch.MaxRows)
-        {
-            _workspace = new DecoderWorkspace(_spec, batch.MaxRows); // the first step, or a caller with a larger batch
-            _attention?.Dispose();
-            _attention = new PagedAttention(
-                Kernels, _team, _spec.Heads, _spec.KvHeads, _spec.HeadDim, Shape.ContextLength, batch.MaxRows);
-            _kvWriter = new KvWriter(_team, batch.MaxRows);
-        }
-
-        (_batch, _kv) = (batch, kv);
-        Embed();
+        Reserve(batch.MaxRows); // the first step, or a caller with a larger batch
+        (_batch, _kv, _rows, _gather, _branch) = (batch, kv, batch.RowCount, false, default);
+        EmbedRows();
         FillAngles();
-        for (_layer = 0; _layer < _weights.Layers.Count; _layer++)
+        for (_layer = 0; _layer < _weights.Layers.Length && _rows > 0; _layer++)
         {
             var layer = _weights.Layers[_layer];
             AddAttention(layer);
-            AddMlp(layer);
+            if (_rows > 0)
+            {
+                AddMlp(layer);
+            }
         }
 
         ComputeLogits(logits);
@@ -86,29 +116,26 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     public void Dispose()
     {
+        _workspace?.Dispose();
         _attention?.Dispose();
-        _checkpoint.Dispose();
+        _parallel.Dispose();
+        Array.ForEach(_ropes, rope => rope.Dispose());
+        _packed.Dispose();
     }
 
-    /// <summary>
-    /// sqrt(hidden) as the reference computes it: rounded to the type of the weights first (55.5 for 3072 in bf16).
-    /// </summary>
-    internal static float EmbeddingFactor(int hidden, TensorType type)
+    private static InvalidOperationException NoStep() => new("no step is in progress");
+
+    private void Reserve(int rows)
     {
-        var factor = MathF.Sqrt(hidden);
-        return type switch
+        if (_workspace is null || _workspace.Rows < rows)
         {
-            TensorType.F16 => (float)(Half)factor,
-            TensorType.BF16 => RoundToBFloat16(factor),
-            _ => factor,
-        };
-    }
-
-    private static float RoundToBFloat16(float value)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        bits += 0x7FFF + ((bits >> 16) & 1); // to nearest, ties to even
-        return BitConverter.UInt32BitsToSingle(bits & 0xFFFF0000);
+            _workspace?.Dispose();
+            _workspace = new DecoderWorkspace(_spec, rows);
+            _parallel.Reserve(rows);
+            _attention?.Dispose();
+            _attention = new PagedAttention(Kernels, _team, _spec.Heads, _spec.KvHeads, _spec.HeadDim, Shape.ContextLength, rows);
+            _kvWriter = new KvWriter(_team, rows);
+        }
     }
 
     private void Check(StepBatch batch, KvStore kv, Span<float> logits)
@@ -130,28 +157,21 @@ internal sealed partial class DecoderModel : ILanguageModel
         }
     }
 
-    [MemberNotNull(nameof(_workspace), nameof(_attention), nameof(_kvWriter), nameof(_batch), nameof(_kv))]
-    private void RequireStep()
-    {
-        if (_workspace is null || _attention is null || _kvWriter is null || _batch is null || _kv is null)
-        {
-            throw new InvalidOperationException("no step is in progress");
-        }
-    }
+    /// <summary>A row of a table in panels touches a cache line for every two columns: some 4 us for 2,048.</summary>
+    private void EmbedRows() => _parallel.Run(_embed, (long)_rows * _spec.HiddenSize * 64);
 
-    private void Embed()
+    private void Embed(int part, int parts)
     {
-        RequireStep();
-        var hidden = _spec.HiddenSize;
-        for (var row = 0; row < _batch.RowCount; row++)
+        var factor = _weights.EmbeddingFactor;
+        for (var row = part; row < _rows; row += parts)
         {
-            var target = _workspace.Stream.AsSpan(row * hidden, hidden);
-            _weights.Embedding.WidenRow(_batch.Tokens[row], target);
-            if (_spec.Gemma)
+            var target = Workspace.Stream[row];
+            _weights.Embedding.ReadRow(Batch.Tokens[row], target);
+            if (factor != 1)
             {
                 foreach (ref var value in target)
                 {
-                    value *= _embeddingFactor;
+                    value *= factor;
                 }
             }
         }
@@ -159,77 +179,80 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     private void FillAngles()
     {
-        RequireStep();
         var pairs = _spec.RotatedDims / 2;
         for (var rope = 0; rope < _ropes.Length; rope++)
         {
-            for (var row = 0; row < _batch.RowCount; row++)
+            for (var row = 0; row < _rows; row++)
             {
-                var offset = ((rope * _workspace.Rows) + row) * pairs;
-                _ropes[rope].Fill(
-                    _batch.Positions[row], _workspace.Cos.AsSpan(offset, pairs), _workspace.Sin.AsSpan(offset, pairs));
+                _ropes[rope].Read(
+                    Batch.Positions[row], Workspace.Cos[row].Slice(rope * pairs, pairs), Workspace.Sin[row].Slice(rope * pairs, pairs));
             }
         }
     }
 
-    private void NormStream(float[] weight)
+    /// <summary>w · norm(x), with the pending branch added to x on the way.</summary>
+    private void ProjectStream(PanelMatrix w, float[] norm, Span<float> y, int stride, float softCap = 0)
     {
-        RequireStep();
-        var hidden = _spec.HiddenSize;
-        for (var row = 0; row < _batch.RowCount; row++)
-        {
-            Kernels.RmsNorm(
-                _workspace.Stream.AsSpan(row * hidden, hidden), weight, _spec.NormEpsilon,
-                _workspace.Normed.AsSpan(row * hidden, hidden));
-        }
+        _norm = norm;
+        _parallel.Project(w, _normedRow, _rows, y, stride, softCap: softCap);
+        FinishStream();
     }
 
-    /// <summary>x += branch, which Gemma normalises first.</summary>
-    private void AddBranch(float[]? outputNorm, float[]? bias)
+    /// <summary>The stream holds the branch now, in the order of the rows that go on.</summary>
+    private void FinishStream()
     {
-        RequireStep();
-        var hidden = _spec.HiddenSize;
-        for (var row = 0; row < _batch.RowCount; row++)
-        {
-            var branch = _workspace.Branch.AsSpan(row * hidden, hidden);
-            if (bias is not null)
-            {
-                Kernels.Add(branch, bias);
-            }
-
-            if (outputNorm is not null)
-            {
-                Kernels.RmsNorm(branch, outputNorm, _spec.NormEpsilon, branch);
-            }
-
-            Kernels.Add(_workspace.Stream.AsSpan(row * hidden, hidden), branch);
-        }
+        Workspace.SwapStreams();
+        (_branch, _gather) = (default, false);
     }
+
+    /// <summary>Row source: the stream with the branch, and its norm.</summary>
+    private void NormedRow(int row, Span<float> target, bool publish)
+    {
+        AddBranch(row, target);
+        if (publish)
+        {
+            target.CopyTo(Workspace.NextStream[row]);
+        }
+
+        Kernels.RmsNorm(target, _norm, _spec.NormEpsilon, target);
+    }
+
+    /// <summary>x + branch, which takes its bias first, and with Gemma its norm.</summary>
+    private void AddBranch(int row, Span<float> target)
+    {
+        var stream = Workspace.Stream[StreamRow(row)];
+        if (!_branch.IsThere)
+        {
+            stream.CopyTo(target);
+            return;
+        }
+
+        Workspace.Branch[row].CopyTo(target);
+        if (_branch.Bias is not null)
+        {
+            Kernels.Add(target, _branch.Bias);
+        }
+
+        if (_branch.OutputNorm is not null)
+        {
+            Kernels.RmsNorm(target, _branch.OutputNorm, _spec.NormEpsilon, target);
+        }
+
+        Kernels.Add(target, stream);
+    }
+
+    private int StreamRow(int row) => _gather ? Batch.RowsWithLogits[row] : row;
 
     private void ComputeLogits(Span<float> logits)
     {
-        RequireStep();
-        if (_batch.LogitRowCount == 0)
+        if (_rows == 0)
         {
             return;
         }
 
-        var hidden = _spec.HiddenSize;
-        var normed = _workspace.Normed.AsSpan(0, _batch.LogitRowCount * hidden);
-        for (var i = 0; i < _batch.LogitRowCount; i++)
-        {
-            Kernels.RmsNorm(
-                _workspace.Stream.AsSpan(_batch.RowsWithLogits[i] * hidden, hidden), _weights.FinalNorm, _spec.NormEpsilon,
-                normed.Slice(i * hidden, hidden));
-        }
-
-        _parallel.Multiply(_weights.Head, normed, _batch.LogitRowCount, logits);
-        if (_spec.FinalSoftCap > 0)
-        {
-            for (var i = 0; i < _batch.LogitRowCount; i++)
-            {
-                Kernels.SoftCap(logits.Slice(i * _spec.VocabularySize, _spec.VocabularySize), (float)_spec.FinalSoftCap);
-            }
-        }
+        ProjectStream(_weights.Head, _weights.FinalNorm, logits, _spec.VocabularySize, (float)_spec.FinalSoftCap);
     }
+
+    /// <summary>What the last product adds to the stream, once its bias and norm are applied; it lies in the workspace.</summary>
+    private readonly record struct PendingBranch(bool IsThere, float[]? Bias, float[]? OutputNorm);
 }

@@ -1,70 +1,96 @@
 namespace Stoker.Engine.Models;
 
 /// <summary>
-/// The intermediate values of one step, for a fixed number of rows. Allocated once; all row-major, float32.
+/// The intermediate values of one step, for a fixed number of rows. Allocated once, in native memory; all row-major, float32.
 /// </summary>
-internal sealed class DecoderWorkspace
+internal sealed class DecoderWorkspace : IDisposable
 {
+    private readonly List<RowBuffer> _buffers = [];
+
     public DecoderWorkspace(DecoderSpec spec, int rows)
     {
         Rows = rows;
-        var (queries, keys) = (spec.Heads * spec.HeadDim, spec.KvHeads * spec.HeadDim);
-        (Stream, Normed, Branch) = (New(spec.HiddenSize), New(spec.HiddenSize), New(spec.HiddenSize));
-        (Queries, Keys, Values, Attended) = (New(queries), New(keys), New(keys), New(queries));
-        (Gate, Up) = (New(spec.IntermediateSize), New(spec.IntermediateSize));
-        var angles = spec.Ropes.Count * (spec.RotatedDims / 2);
-        (Cos, Sin) = (New(angles), New(angles));
-        if (spec.Experts is { } experts)
-        {
-            (RouterLogits, ExpertShares) = (New(experts.Count), New(experts.Count));
-            (ExpertInput, ExpertOutput, ExpertRows) = (New(spec.HiddenSize), New(spec.HiddenSize), new int[rows]);
-        }
+        var widths = DecoderWidths.Of(spec);
+        (Stream, NextStream, Branch) = (New(spec.HiddenSize), New(spec.HiddenSize), New(spec.HiddenSize));
+        (Qkv, Attended, GateUp) = (New(widths.Qkv), New(widths.Queries), New(widths.GateUp));
+        (Cos, Sin) = (New(widths.Angles), New(widths.Angles));
+        var experts = spec.Experts?.Count ?? 0;
+        var expertWidth = experts > 0 ? spec.HiddenSize : 0;
+        (RouterLogits, ExpertShares) = (New(experts), New(experts));
+        (Normed, ExpertOutput) = (New(expertWidth), New(expertWidth));
+        ExpertRows = new int[experts > 0 ? rows : 0];
 
-        float[] New(int width) => new float[checked(rows * width)];
+        RowBuffer New(int width)
+        {
+            _buffers.Add(new RowBuffer(rows, width));
+            return _buffers[^1];
+        }
     }
 
     public int Rows { get; }
 
-    /// <summary>The residual stream, [rows, hidden].</summary>
-    public float[] Stream { get; }
+    /// <summary>The residual stream, [rows, hidden], but for the branch that was computed last.</summary>
+    public RowBuffer Stream { get; private set; }
 
-    /// <summary>The stream after a norm: input of the next matrices, [rows, hidden].</summary>
-    public float[] Normed { get; }
+    /// <summary>The stream with that branch, while a phase adds it: other threads still read the old one.</summary>
+    public RowBuffer NextStream { get; private set; }
 
     /// <summary>What attention or MLP adds to the stream, [rows, hidden].</summary>
-    public float[] Branch { get; }
+    public RowBuffer Branch { get; }
 
-    public float[] Queries { get; }
+    /// <summary>[rows, q then k then v].</summary>
+    public RowBuffer Qkv { get; }
 
-    public float[] Keys { get; }
+    /// <summary>[rows, heads · head dim].</summary>
+    public RowBuffer Attended { get; }
 
-    public float[] Values { get; }
+    /// <summary>[rows, gate then up].</summary>
+    public RowBuffer GateUp { get; }
 
-    public float[] Attended { get; }
+    /// <summary>[rows, ropes · pairs]; so is <see cref="Sin"/>.</summary>
+    public RowBuffer Cos { get; }
 
-    public float[] Gate { get; }
+    public RowBuffer Sin { get; }
 
-    public float[] Up { get; }
-
-    /// <summary>[ropes, rows, pairs]; so is <see cref="Sin"/>.</summary>
-    public float[] Cos { get; }
-
-    public float[] Sin { get; }
-
-    public float[] RouterLogits { get; } = [];
+    public RowBuffer RouterLogits { get; }
 
     /// <summary>Weight of each expert in each row, 0 where it was not chosen, [rows, experts].</summary>
-    public float[] ExpertShares { get; } = [];
+    public RowBuffer ExpertShares { get; }
 
-    public float[] ExpertInput { get; } = [];
+    /// <summary>Mixtures: the stream after the norm, from which each expert gathers its rows.</summary>
+    public RowBuffer Normed { get; }
 
-    public float[] ExpertOutput { get; } = [];
+    public RowBuffer ExpertOutput { get; }
 
-    public int[] ExpertRows { get; } = [];
+    public int[] ExpertRows { get; }
 
     /// <summary>Bytes that one row takes, for planning memory.</summary>
-    public static long BytesPerRow(DecoderSpec spec) => sizeof(float) * (
-        (3L * spec.HiddenSize) + (2L * (spec.Heads + spec.KvHeads) * spec.HeadDim) + (2L * spec.IntermediateSize)
-        + (spec.Ropes.Count * (long)spec.RotatedDims)
-        + (spec.Experts is { } experts ? (2L * experts.Count) + (2L * spec.HiddenSize) + 1 : 0));
+    public static long BytesPerRow(DecoderSpec spec)
+    {
+        var widths = DecoderWidths.Of(spec);
+        return sizeof(float) * (
+            (3L * spec.HiddenSize) + widths.Qkv + widths.Queries + widths.GateUp + (2L * widths.Angles)
+            + (spec.Experts is { } experts ? (2L * experts.Count) + (2L * spec.HiddenSize) + 1 : 0));
+    }
+
+    public void SwapStreams() => (Stream, NextStream) = (NextStream, Stream);
+
+    public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());
+}
+
+/// <summary>Widths of a step's rows, in values.</summary>
+/// <param name="Queries">Query heads · head dim.</param>
+/// <param name="Keys">Kv heads · head dim.</param>
+/// <param name="Angles">Pairs of all ropes.</param>
+internal readonly record struct DecoderWidths(int Queries, int Keys, int GateUp, int Angles, int LargestInput)
+{
+    public int Qkv => Queries + (2 * Keys);
+
+    public static DecoderWidths Of(DecoderSpec spec)
+    {
+        var queries = spec.Heads * spec.HeadDim;
+        return new DecoderWidths(
+            queries, spec.KvHeads * spec.HeadDim, 2 * spec.IntermediateSize, spec.Ropes.Count * (spec.RotatedDims / 2),
+            Math.Max(Math.Max(spec.HiddenSize, spec.IntermediateSize), queries));
+    }
 }

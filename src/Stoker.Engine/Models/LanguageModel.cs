@@ -3,35 +3,53 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
 
+/// <summary>How a model is opened.</summary>
+internal sealed record LoadOptions
+{
+    /// <summary>Positions to serve; null: what the config states.</summary>
+    public int? ContextLength { get; init; }
+
+    public Precision Precision { get; init; }
+
+    /// <summary>Of the checkpoint, while it is packed.</summary>
+    public WeightPlacement Placement { get; init; }
+}
+
 /// <summary>Opens the model in a folder: config and weights to something that computes logits.</summary>
 internal static class LanguageModel
 {
     public const string ConfigFile = "config.json";
 
     /// <param name="team">Shared with nothing else that runs at the same time.</param>
-    /// <param name="contextLength">Positions to serve; null: what the config states.</param>
     /// <exception cref="ModelLoadException">A file is missing, broken or asks for what is not supported.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The context length is more than the model reaches.</exception>
-    public static ILanguageModel Load(
-        string folder, KernelSet kernels, ThreadTeam team, int? contextLength = null,
-        WeightPlacement placement = WeightPlacement.Auto)
+    public static DecoderModel Load(string folder, KernelSet kernels, ThreadTeam team, LoadOptions? options = null)
     {
+        options ??= new();
         var spec = Architectures.Read(ConfigObject.Read(folder, ConfigFile));
-        if (contextLength is { } asked && (asked < 1 || asked > spec.MaxContextLength))
+        if (options.ContextLength is { } asked && (asked < 1 || asked > spec.MaxContextLength))
         {
             throw new ArgumentOutOfRangeException(
-                nameof(contextLength), asked, $"the model reaches from 1 to {spec.MaxContextLength} positions");
+                nameof(options), asked, $"{nameof(options.ContextLength)}: the model reaches from 1 to {spec.MaxContextLength} positions");
         }
 
-        var checkpoint = Checkpoint.Open(folder, placement);
+        var weights = LoadWeights(folder, spec, team, options);
         try
         {
-            return new DecoderModel(spec, checkpoint, kernels, team, contextLength ?? spec.ContextLength);
+            return new DecoderModel(spec, weights, kernels, team, options.ContextLength ?? spec.ContextLength);
         }
         catch
         {
-            checkpoint.Dispose();
+            weights.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Packs the checkpoint in memory; its own bytes are given back before the first step.</summary>
+    private static PackedWeights LoadWeights(string folder, DecoderSpec spec, ThreadTeam team, LoadOptions options)
+    {
+        using var checkpoint = Checkpoint.Open(folder, options.Placement);
+        var plan = PackPlan.Create(spec, checkpoint, options.Precision);
+        return WeightPacker.Pack(plan.Precision, plan.Items, team);
     }
 }

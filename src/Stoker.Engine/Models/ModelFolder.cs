@@ -69,7 +69,7 @@ public static class ModelFolder
         ConfigObject config, Checkpoint checkpoint, ChatTemplate? template, GenerationDefaults defaults)
     {
         var spec = Architectures.Read(config);
-        _ = new DecoderWeightsReader(spec, checkpoint).Read(); // shapes only: the checkpoint holds no bytes
+        _ = PackPlan.Create(spec, checkpoint, Precision.Auto); // shapes only: the checkpoint holds no bytes
         return new ModelDescription
         {
             Kind = ModelKind.Base,

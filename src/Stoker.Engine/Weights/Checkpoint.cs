@@ -50,6 +50,9 @@ internal sealed class Checkpoint : IDisposable
 
     public bool Contains(string name) => _tensors.ContainsKey(name);
 
+    /// <summary>The file that holds a tensor, for messages.</summary>
+    public string FileOf(string name) => _tensors[name].File.Name;
+
     /// <summary>A weight of exactly this shape.</summary>
     /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
     /// with.</exception>

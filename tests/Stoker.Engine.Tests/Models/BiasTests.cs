@@ -23,7 +23,7 @@ public class BiasTests
     {
         var tensors = RandomTensors();
         using var folder = Write(tensors);
-        using var runner = new ModelRunner(folder.Path, set);
+        using var runner = new ModelRunner(folder.Path, set, precision: Precision.F32);
         var logits = runner.Run([Token], LogitRows.Last);
         var expected = Forward(tensors);
         for (var id = 0; id < Vocabulary; id++)
@@ -35,9 +35,9 @@ public class BiasTests
     [Fact]
     public void Gemma_embedding_factor_is_rounded_to_the_type_of_the_weights()
     {
-        DecoderModel.EmbeddingFactor(3072, TensorType.BF16).ShouldBe(55.5f);
-        DecoderModel.EmbeddingFactor(3072, TensorType.F16).ShouldBe(55.4375f);
-        DecoderModel.EmbeddingFactor(3072, TensorType.F32).ShouldBe(MathF.Sqrt(3072));
+        EmbeddingScale.Of(3072, TensorType.BF16).ShouldBe(55.5f);
+        EmbeddingScale.Of(3072, TensorType.F16).ShouldBe(55.4375f);
+        EmbeddingScale.Of(3072, TensorType.F32).ShouldBe(MathF.Sqrt(3072));
     }
 
     private static double[] Forward(Dictionary<string, (long[] Shape, float[] Values)> tensors)

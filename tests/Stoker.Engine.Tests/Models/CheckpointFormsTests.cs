@@ -37,10 +37,10 @@ public class CheckpointFormsTests
     [Theory]
     [InlineData("vocab_size", "265", "model.embed_tokens.weight")]
     [InlineData("hidden_size", "32", "model.embed_tokens.weight")]
-    [InlineData("num_hidden_layers", "3", "model.layers.2.self_attn.q_proj.weight")]
+    [InlineData("num_hidden_layers", "3", "model.layers.2.input_layernorm.weight")]
     [InlineData("num_hidden_layers", "1", "model.layers.1.input_layernorm.weight")]
     [InlineData("num_key_value_heads", "4", "model.layers.0.self_attn.k_proj.weight")]
-    [InlineData("intermediate_size", "64", "model.layers.0.mlp.down_proj.weight")]
+    [InlineData("intermediate_size", "64", "model.layers.0.mlp.gate_proj.weight")]
     [InlineData("tie_word_embeddings", "false", "lm_head.weight")]
     [InlineData("architectures", "[\"MistralForCausalLM\"]", "model.layers.0.self_attn.k_proj.bias")]
     public void Config_and_tensors_that_contradict_each_other_are_refused_by_tensor(string key, string value, string tensor)
@@ -55,7 +55,7 @@ public class CheckpointFormsTests
     {
         using var team = new Engine.Kernels.ThreadTeam(1);
         Should.Throw<ArgumentOutOfRangeException>(() => LanguageModel.Load(
-            TestData.Model("story-3m"), Engine.Kernels.KernelSets.Choose("portable"), team, contextLength: 513));
+            TestData.Model("story-3m"), Engine.Kernels.KernelSets.Choose("portable"), team, new() { ContextLength = 513 }));
     }
 
     private static float[] Logits(string folder, WeightPlacement placement = WeightPlacement.Auto)

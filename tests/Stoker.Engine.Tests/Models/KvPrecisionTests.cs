@@ -31,7 +31,7 @@ public class KvPrecisionTests
                     var logits = runner.Run(prompt.InputIds, LogitRows.Last);
                     foreach (var pair in prompt.Top20)
                     {
-                        ((double)logits[(int)pair[0]]).ShouldBe(pair[1], tolerance, $"{model}, {format}: {prompt.Text}, id {pair[0]}");
+                        ((double)logits[(int)pair[0]]).ShouldBe(pair[1], tolerance + GoldenTolerance.Of(set).Logit, $"{model}, {format}: {prompt.Text}, id {pair[0]}");
                     }
                 }
             }
@@ -59,7 +59,8 @@ public class KvPrecisionTests
             }
         }
 
-        (total / rows).ShouldBeInRange(1e-12, most, "mean divergence"); // not zero: the format was in use
+        // Not zero: the format was in use. With 16-bit keys the emitted set rounds queries and shares too.
+        (total / rows).ShouldBeInRange(1e-12, KernelSets.Choose().Name == "emitted" ? most + 1e-4 : most, "mean divergence");
     }
 
     /// <summary>Kullback-Leibler divergence of two rows of logits.</summary>

@@ -11,16 +11,21 @@ namespace Stoker.Engine.Tests.Models;
 internal sealed class ModelRunner : IDisposable
 {
     private readonly ThreadTeam _team;
-    private readonly ILanguageModel _model;
+    private readonly DecoderModel _model;
     private readonly KvStore _kv;
     private readonly int _blocksPerSequence;
+    private readonly long[] _allocated;
+    private readonly Action<int, int> _noteAllocated;
 
     public ModelRunner(
         string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto,
-        KvFormat kvFormat = KvFormat.F32)
+        KvFormat kvFormat = KvFormat.F32, Precision precision = Precision.Auto)
     {
         _team = new ThreadTeam(threads) { MinimumWork = 0 }; // else small models would never be divided
-        _model = LanguageModel.Load(folder, KernelSets.Choose(kernels), _team, placement: placement);
+        _allocated = new long[threads];
+        _noteAllocated = (part, _) => _allocated[part] = GC.GetAllocatedBytesForCurrentThread();
+        _model = LanguageModel.Load(
+            folder, KernelSets.Choose(kernels), _team, new() { Placement = placement, Precision = precision });
         _blocksPerSequence = (Shape.ContextLength + KvStore.BlockSize - 1) / KvStore.BlockSize;
         _kv = new KvStore(Shape, _blocksPerSequence * sequences, kvFormat);
     }
@@ -31,6 +36,13 @@ internal sealed class ModelRunner : IDisposable
     public int[] BlockTable(int sequence) =>
         [.. Enumerable.Range(0, _blocksPerSequence).Select(block => _kv.BlockCount - 1 - (block * (_kv.BlockCount / _blocksPerSequence)) - sequence)];
 
+    /// <summary>Bytes that each of the model's threads has allocated on the collected heap so far, this one's first.</summary>
+    public long[] AllocatedBytes()
+    {
+        _team.Run(_noteAllocated);
+        return [.. _allocated];
+    }
+
     public float[] Forward(StepBatch batch)
     {
         var logits = new float[batch.LogitRowCount * Shape.VocabularySize];
@@ -38,7 +50,7 @@ internal sealed class ModelRunner : IDisposable
         return logits;
     }
 
-    public void Forward(StepBatch batch, float[] logits) => _model.Forward(batch, _kv, logits);
+    public void Forward(StepBatch batch, Span<float> logits) => _model.Forward(batch, _kv, logits);
 
     /// <summary>Logits of the rows asked for, of one sequence computed in chunks.</summary>
     public float[] Run(ReadOnlySpan<int> tokens, LogitRows logits, int chunk = int.MaxValue, int firstPosition = 0, int sequence = 0)

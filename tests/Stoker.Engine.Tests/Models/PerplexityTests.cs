@@ -35,7 +35,9 @@ public class PerplexityTests
             .SelectMany(text => runner.LogProbabilities([.. tokenizer.Encode(text, addSpecialTokens: true), EndOfText]))
             .ToArray();
         logProbabilities.Length.ShouldBe(golden.Tokens);
-        (-logProbabilities.Average()).ShouldBe(golden.MeanNll, 1e-5);
-        Math.Exp(-logProbabilities.Average()).ShouldBe(golden.Perplexity, 2e-4);
+        // The emitted set rounds activations to bf16: half a percent is what bf16 may cost.
+        var (nll, perplexity) = kernels == "emitted" ? (5e-3, 5e-3 * golden.Perplexity) : (1e-5, 2e-4);
+        (-logProbabilities.Average()).ShouldBe(golden.MeanNll, nll);
+        Math.Exp(-logProbabilities.Average()).ShouldBe(golden.Perplexity, perplexity);
     }
 }

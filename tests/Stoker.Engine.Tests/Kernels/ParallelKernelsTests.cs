@@ -1,0 +1,106 @@
+using Stoker.Engine.Kernels;
+using Stoker.Engine.Native;
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Tests.Kernels;
+
+/// <summary>Products on a team against the same kernels called once, over everything, on one thread.</summary>
+public sealed class ParallelKernelsTests
+{
+    public static TheoryData<string> Sets() => [.. KernelSets.SupportedNames];
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Any_team_and_any_number_of_rows_give_the_bits_of_one_thread(string set)
+    {
+        const int Rows = 330, Columns = 96; // 11 panels, the last one not full
+        var kernels = KernelSets.Choose(set);
+        using var matrix = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(1));
+        using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
+        foreach (var tokens in new[] { 1, 2, 7, 8, 9, 16, 19 })
+        {
+            var x = TestMatrix.Values(tokens * Columns, new Random(tokens));
+            var expected = Once(kernels, packed.Panels, x, tokens);
+            foreach (var threads in new[] { 1, 2, 3, 5 })
+            {
+                using var team = new ThreadTeam(threads) { MinimumWork = 0 };
+                using var parallel = new ParallelKernels(kernels, team, Columns);
+                foreach (var valueCost in new[] { 1, 1_000_000 }) // each thread for itself, and packed together
+                {
+                    var (actual, published) = (new float[tokens * Rows], new int[tokens]);
+                    parallel.Project(
+                        packed.Panels,
+                        (row, target, publish) =>
+                        {
+                            x.AsSpan(row * Columns, Columns).CopyTo(target);
+                            Interlocked.Add(ref published[row], publish ? 1 : 0);
+                        },
+                        tokens, actual, Rows, valueCost);
+                    actual.ShouldHaveTheBitsOf(expected, $"{tokens} tokens, {threads} threads, cost {valueCost}");
+                    published.ShouldAllBe(count => count == 1);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Outputs_beyond_the_matrix_stay_as_they_are_and_capped_ones_stay_below()
+    {
+        const int Rows = 40, Columns = 32, Stride = 50;
+        var kernels = KernelSets.Choose();
+        using var matrix = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(2));
+        using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
+        using var team = new ThreadTeam(2) { MinimumWork = 0 };
+        using var parallel = new ParallelKernels(kernels, team, Columns);
+        var x = TestMatrix.Values(3 * Columns, new Random(3), scale: 10);
+        var (plain, capped) = (Enumerable.Repeat(7f, 3 * Stride).ToArray(), Enumerable.Repeat(7f, 3 * Stride).ToArray());
+        parallel.Project(packed.Panels, (row, target, _) => x.AsSpan(row * Columns, Columns).CopyTo(target), 3, plain, Stride);
+        parallel.Project(packed.Panels, (row, target, _) => x.AsSpan(row * Columns, Columns).CopyTo(target), 3, capped, Stride, softCap: 5);
+        for (var row = 0; row < 3; row++)
+        {
+            plain.AsSpan((row * Stride) + Rows, Stride - Rows).ToArray().ShouldAllBe(value => value == 7);
+            capped.AsSpan((row * Stride) + Rows, Stride - Rows).ToArray().ShouldAllBe(value => value == 7);
+            kernels.SoftCap(plain.AsSpan(row * Stride, Rows), 5);
+            capped.AsSpan(row * Stride, Rows).ToArray().ShouldHaveTheBitsOf(plain.AsSpan(row * Stride, Rows));
+        }
+    }
+
+    [Fact]
+    public void Wrong_sizes_are_bugs_of_the_caller()
+    {
+        using var matrix = TestMatrix.Random(TensorType.BF16, 40, 32, new Random(2));
+        using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
+        using var team = new ThreadTeam(1);
+        using var parallel = new ParallelKernels(KernelSets.Choose("portable"), team, 32);
+        using var narrow = new ParallelKernels(KernelSets.Choose("portable"), team, 31);
+        RowSource zeros = (_, target, _) => target.Clear();
+        Should.Throw<ArgumentOutOfRangeException>(() => parallel.Project(packed.Panels, zeros, 2, new float[79], 40));
+        Should.Throw<ArgumentOutOfRangeException>(() => parallel.Project(packed.Panels, zeros, 1, new float[80], 39));
+        Should.Throw<ArgumentOutOfRangeException>(() => narrow.Project(packed.Panels, zeros, 1, new float[80], 40));
+    }
+
+    private static float[] Once(KernelSet kernels, PanelMatrix w, float[] x, int tokens)
+    {
+        using var input = new ActivationBuffer(tokens, w.Columns);
+        var y = new float[tokens * w.Rows];
+        kernels.Pack(x, tokens, 0, KernelSet.TileCount(tokens), w, input);
+        kernels.Multiply(w, 0, w.PanelCount, input, tokens, y, w.Rows);
+        return y;
+    }
+
+    private sealed unsafe class PackedTestMatrix : IDisposable
+    {
+        private readonly AlignedMemory _memory;
+
+        public PackedTestMatrix(WeightMatrix matrix, WeightFormat format)
+        {
+            _memory = new AlignedMemory(PanelLayout.SizeOf(format, matrix.Rows, matrix.Columns));
+            Panels = new PanelMatrix(format, matrix.Rows, matrix.Columns, _memory.Start, _memory);
+            PanelPacker.Pack([matrix], format, _memory.Start, 0, Panels.PanelCount);
+        }
+
+        public PanelMatrix Panels { get; }
+
+        public void Dispose() => _memory.Dispose();
+    }
+}
