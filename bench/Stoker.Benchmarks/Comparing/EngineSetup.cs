@@ -1,4 +1,5 @@
 using Stoker.Engine;
+using Stoker.Engine.Weights;
 
 namespace Stoker.Benchmarks.Comparing;
 
@@ -8,11 +9,13 @@ internal static class EngineSetup
     public static readonly string[] Precisions = ["auto", "bf16", "int8", "fp8", "fp4"];
 
     /// <exception cref="UsageException">A precision that the engine does not have.</exception>
-    public static EngineOptions Options(string precision, int threads, string? kernelSet)
-    {
-        if (precision is not ("auto" or "bf16")) throw new UsageException($"The engine has no precision {precision} yet.");
-        return new() { Threads = threads, KernelSet = kernelSet };
-    }
+    public static EngineOptions Options(string precision, int threads, string? kernelSet) =>
+        new() { Threads = threads, KernelSet = kernelSet, Precision = Parse(precision) };
+
+    /// <exception cref="UsageException">A precision that the engine does not have.</exception>
+    public static Precision Parse(string precision) => WeightFormats.TryParse(precision, out var parsed)
+        ? parsed
+        : throw new UsageException($"The engine has no precision {precision}; it has {string.Join(", ", WeightFormats.PrecisionNames)}.");
 
     /// <summary>One of the known spellings, from <c>--precision</c>.</summary>
     public static string Precision(Arguments arguments) => arguments.Words("--precision", Precisions) switch

@@ -13,7 +13,7 @@ namespace Stoker.Benchmarks.Comparing;
 internal sealed class ForwardModel : IDisposable
 {
     private readonly ThreadTeam _team;
-    private readonly ILanguageModel _model;
+    private readonly DecoderModel _model;
     private readonly KvStore _kv;
     private readonly StepBatch _batch;
     private readonly int[][] _tables;
@@ -25,11 +25,10 @@ internal sealed class ForwardModel : IDisposable
     /// <param name="context">Positions that each sequence may reach.</param>
     public ForwardModel(string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context)
     {
-        if (precision is not ("auto" or "bf16")) throw new UsageException($"The engine has no precision {precision} yet.");
         var kernels = KernelSets.Choose(kernelSet);
         (Threads, KernelSet) = (threads, kernels.Name);
         _team = new ThreadTeam(threads);
-        _model = LanguageModel.Load(folder, kernels, _team);
+        _model = LanguageModel.Load(folder, kernels, _team, new() { Precision = EngineSetup.Parse(precision) });
         var blocks = (context + KvStore.BlockSize - 1) / KvStore.BlockSize;
         _kv = new(_model.Shape, sequences * blocks, KvFormats.Of(KvPrecision.Auto));
         _batch = new(maxRows, sequences);
