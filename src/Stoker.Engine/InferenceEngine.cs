@@ -1,5 +1,6 @@
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
+using Stoker.Engine.Native;
 using Stoker.Engine.Scheduling;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
@@ -21,7 +22,8 @@ public sealed class InferenceEngine : IAsyncDisposable
     private int _waiting; // requests before their first step
     private int _lastGroup;
 
-    internal InferenceEngine(EngineParts parts, EngineOptions options)
+    /// <param name="availableBytes">Of the machine; null asks the system.</param>
+    internal InferenceEngine(EngineParts parts, EngineOptions options, long? availableBytes = null)
     {
         EngineOptionRules.Check(options);
         (_parts, _options) = (parts, options);
@@ -32,19 +34,28 @@ public sealed class InferenceEngine : IAsyncDisposable
             StepMicroseconds = options.StepTime.TotalMicroseconds,
             Samplers = SamplingPhase.ThreadCount(options.MaxSequences, parts.Model.Shape.VocabularySize, parts.Team?.Count ?? 1),
         };
-        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes; // the cgroup's limit where there is one
-        Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, available);
+        Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes());
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
-        _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
-        var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, Environment.ProcessorCount);
-        _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery);
+        try
+        {
+            _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
+            var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, Environment.ProcessorCount);
+            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery);
+        }
+        catch (OutOfMemoryException error)
+        {
+            _kv?.Dispose();
+            throw Refused(Memory, error);
+        }
+
         _thread.Start();
     }
 
     /// <exception cref="ModelLoadException">The folder cannot be used.</exception>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="InsufficientMemoryException">The system refuses the memory of the plan.</exception>
     public static InferenceEngine Open(string modelFolder, EngineOptions? options = null)
     {
         options ??= new();
@@ -129,6 +140,10 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
         return new(request.Id ?? Guid.NewGuid().ToString("N"), state, _thread.PostCancel);
     }
+
+    private static InsufficientMemoryException Refused(MemoryPlan plan, OutOfMemoryException error) => new(
+        $"The system refuses the engine's memory: {plan.KvBytes} bytes for the KV cache and {plan.StepBytes} for a step's buffers, beside {plan.WeightBytes} of weights. "
+        + $"State a smaller {nameof(EngineOptions.MemoryBudgetBytes)}, or free memory.", error);
 
     private async Task CloseAsync()
     {

@@ -46,6 +46,18 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_prompt_that_comes_again_is_found_in_the_cache_and_answered_alike()
+    {
+        var options = new ChatCompletionOptions { MaxOutputTokenCount = 5, Temperature = 0 };
+        ChatMessage[] messages = [new UserChatMessage(string.Join(' ', Enumerable.Repeat("Tell me a story about Lily and her dog.", 6)))];
+        var first = (await Chat().CompleteChatAsync(messages, options, TestContext.Current.CancellationToken)).Value;
+        var second = (await Chat().CompleteChatAsync(messages, options, TestContext.Current.CancellationToken)).Value;
+        first.Usage.InputTokenDetails.CachedTokenCount.ShouldBe(0);
+        second.Usage.InputTokenDetails.CachedTokenCount.ShouldBeInRange(32, second.Usage.InputTokenCount - 1);
+        second.Content[0].Text.ShouldBe(first.Content[0].Text);
+    }
+
+    [Fact]
     public async Task Streams_the_text_that_it_gives_at_once()
     {
         var options = new ChatCompletionOptions { MaxOutputTokenCount = 40, Temperature = 0 };

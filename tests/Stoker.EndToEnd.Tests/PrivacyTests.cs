@@ -77,6 +77,7 @@ public class PrivacyTests
             ["user"] = Mark(),
             ["metadata"] = new JsonObject { [Mark()] = Mark() },
             ["prompt_cache_key"] = Mark(),
+            ["prompt_cache_isolation_key"] = Mark(),
             ["logprobs"] = 2,
         });
         await AnswerAsync(server, Completions, new() { ["prompt"] = Mark(), ["echo"] = true, ["max_tokens"] = 4 });

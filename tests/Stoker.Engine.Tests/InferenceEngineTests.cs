@@ -155,6 +155,7 @@ public sealed class InferenceEngineTests
         Refused(new() { MaxUnreadEvents = 0 }, "MaxUnreadEvents");
         Refused(new() { WatchdogSteps = 0 }, "WatchdogSteps");
         Refused(new() { ContextLength = 0 }, "ContextLength");
+        Refused(new() { ContextLength = 513 }, "ContextLength");
         Refused(new() { MemoryBudgetBytes = 1 }, "MemoryBudgetBytes");
         Refused(new() { KvPrecision = (KvPrecision)9 }, "KvPrecision must be one of Auto, F32, Bf16, Fp8, was 9");
         Refused(new() { KernelSet = "abacus" }, "abacus");

@@ -9,9 +9,8 @@ namespace Stoker.Engine.Scheduling;
 internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes)
 {
     /// <param name="contextLength">Positions of one sequence at most.</param>
-    /// <param name="availableBytes">Memory that the machine or the cgroup grants, for a plan without a stated
-    /// budget.</param>
-    /// <exception cref="ArgumentException">The budget does not even hold one block.</exception>
+    /// <param name="availableBytes">Memory that the machine or the cgroup grants.</param>
+    /// <exception cref="ArgumentException">The budget does not even hold one block, or more than there is.</exception>
     public static MemoryPlan For(
         EngineOptions options, StepLimits limits, ModelShape shape, int contextLength, long weightBytes, long availableBytes)
     {
@@ -29,14 +28,22 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
             : (availableBytes - weightBytes - stepBytes) / 2;
         var blocks = Math.Min(kvBytes / blockBytes, useful);
         if (blocks < 1) throw TooSmall(options.MemoryBudgetBytes, availableBytes, weightBytes, stepBytes, blockBytes);
-        return new(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes);
+        var plan = new MemoryPlan(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes);
+        return plan.TotalBytes <= availableBytes ? plan : throw TooLarge(plan, options.MemoryBudgetBytes, availableBytes);
     }
+
+    private long TotalBytes => WeightBytes + StepBytes + KvBytes;
 
     private static long StepBytesOf(StepLimits limits, ModelShape shape)
     {
         var logitBytes = ((sizeof(float) * (long)limits.LogitRows) + (limits.Samplers * SamplingScratch.BytesPerToken)) * shape.VocabularySize;
         return logitBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
     }
+
+    // Memory is granted when it is touched: without this the system would end the process in the middle of its work.
+    private static ArgumentException TooLarge(MemoryPlan plan, long? budget, long availableBytes) => new(
+        $"{nameof(EngineOptions.MemoryBudgetBytes)} is {budget}: the engine would take {plan.TotalBytes} bytes of it (weights {plan.WeightBytes}, a step's buffers "
+        + $"{plan.StepBytes}, KV cache {plan.KvBytes}), but the machine or cgroup has {availableBytes}. State less, or fewer sequences or a shorter context.");
 
     private static ArgumentException TooSmall(long? budget, long availableBytes, long weightBytes, long stepBytes, long blockBytes)
     {

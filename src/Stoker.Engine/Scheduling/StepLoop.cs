@@ -179,10 +179,10 @@ internal sealed partial class StepLoop
 
     private List<RequestState> Requests()
     {
-        var requests = new List<RequestState>();
+        var (requests, seen) = (new List<RequestState>(), new HashSet<RequestState>()); // thousands may wait
         foreach (var sequence in _scheduler.Running.Concat(_scheduler.Waiting).Cast<Sequence>())
         {
-            if (!requests.Contains(sequence.Request)) requests.Add(sequence.Request);
+            if (seen.Add(sequence.Request)) requests.Add(sequence.Request);
         }
         return requests;
     }

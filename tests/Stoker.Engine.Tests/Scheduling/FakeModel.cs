@@ -10,7 +10,7 @@ internal sealed class FakeModel(int vocabularySize = FakeText.Size, int contextL
     private readonly float[] _key = new float[1];
     private readonly float[] _value = new float[1];
 
-    public ModelShape Shape { get; } = new(
+    public ModelShape Shape { get; init; } = new(
         Layers: 1, HiddenSize: 1, Heads: 1, KvHeads: 1, HeadDim: 1, VocabularySize: vocabularySize, ContextLength: contextLength);
 
     /// <summary>After this token every logit is NaN.</summary>

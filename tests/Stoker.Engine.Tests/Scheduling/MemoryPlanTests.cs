@@ -6,6 +6,7 @@ namespace Stoker.Engine.Tests.Scheduling;
 public sealed class MemoryPlanTests
 {
     private const long Weights = 1_000_000;
+    private const long Plenty = 1L << 50;
     private static readonly StepLimits Limits = new(MaxSequences: 4, StepTokens: 32, BlockSize: 16, EchoRows: 4);
 
     // 2 x 2 layers x 1 head x 32 (4, padded) x 2 bytes = 256 bytes a token, 4096 a block; a row of logits 400 bytes.
@@ -41,7 +42,7 @@ public sealed class MemoryPlanTests
     {
         var shape = Shape with { WorkspaceBytesPerRow = 1000 };
         var options = new EngineOptions { MemoryBudgetBytes = Weights + Step + (32 * 1000) + (3 * 4096) };
-        MemoryPlan.For(options, Limits, shape, 160, Weights, 0).ShouldBe(new(Weights, Step + (32 * 1000), 3, 3 * 4096));
+        MemoryPlan.For(options, Limits, shape, 160, Weights, Plenty).ShouldBe(new(Weights, Step + (32 * 1000), 3, 3 * 4096));
     }
 
     [Fact]
@@ -61,6 +62,17 @@ public sealed class MemoryPlanTests
         Should.Throw<ArgumentException>(() => Plan(1)).Message.ShouldContain("MemoryBudgetBytes is 1");
     }
 
+    [Fact]
+    public void A_budget_that_the_machine_does_not_have_is_an_error_with_the_figures_if_it_would_be_used()
+    {
+        var needed = Weights + Step + (40 * 4096);
+        Plan(long.MaxValue / 2, available: needed).KvBlocks.ShouldBe(40);
+        var error = Should.Throw<ArgumentException>(() => Plan(long.MaxValue / 2, available: needed - 1)).Message;
+        error.ShouldContain($"MemoryBudgetBytes is {long.MaxValue / 2}");
+        error.ShouldContain($"would take {needed} bytes");
+        error.ShouldContain($"has {needed - 1}");
+    }
+
     [Theory]
     [InlineData(KvPrecision.Auto, 10)]
     [InlineData(KvPrecision.F32, 5)]
@@ -69,9 +81,9 @@ public sealed class MemoryPlanTests
     public void The_precision_of_keys_and_values_decides_how_many_blocks_fit(KvPrecision precision, int blocks)
     {
         var options = new EngineOptions { KvPrecision = precision, MemoryBudgetBytes = Weights + Step + (10 * 4096) };
-        MemoryPlan.For(options, Limits, Shape, 160, Weights, 0).KvBlocks.ShouldBe(blocks);
+        MemoryPlan.For(options, Limits, Shape, 160, Weights, Plenty).KvBlocks.ShouldBe(blocks);
     }
 
-    private static MemoryPlan Plan(long? budget, long available = 0) =>
+    private static MemoryPlan Plan(long? budget, long available = Plenty) =>
         MemoryPlan.For(new() { MemoryBudgetBytes = budget }, Limits, Shape, contextLength: 160, Weights, available);
 }
