@@ -55,6 +55,21 @@ public sealed record EngineStatistics
     /// <summary>Seconds from submission to a request's end.</summary>
     public required HistogramSnapshot EndToEndLatency { get; init; }
 
+    /// <summary>Prompt tokens of a request that ran.</summary>
+    public HistogramSnapshot RequestPromptTokens { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>Generated tokens of a request that ran, all choices together.</summary>
+    public HistogramSnapshot RequestGenerationTokens { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>Seconds from a request's first step to its first token.</summary>
+    public HistogramSnapshot PrefillTime { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>Seconds from a request's first token to its end.</summary>
+    public HistogramSnapshot DecodeTime { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>What steps computed and how long they took.</summary>
+    public StepStatistics StepWork { get; init; } = new();
+
     /// <summary>
     /// Time since the step loop last began a step; zero while it has nothing to do. Liveness is its size.
     /// </summary>
@@ -74,5 +89,7 @@ public sealed record EngineStatistics
 /// </summary>
 public sealed record HistogramSnapshot(IReadOnlyList<double> Bounds, IReadOnlyList<long> Counts, double Sum)
 {
+    public static readonly HistogramSnapshot Empty = new([], [0], 0);
+
     public long Count => Counts.Sum();
 }

@@ -1,7 +1,8 @@
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>
-/// What the engine has done, for <see cref="EngineStatistics"/>. Written by the loop and the door, read by anyone.
+/// What the engine has done, for <see cref="EngineStatistics"/>. Written by the loop, the delivery and the door, read by
+/// anyone.
 /// </summary>
 internal sealed class EngineCounters
 {
@@ -16,13 +17,21 @@ internal sealed class EngineCounters
     private static readonly double[] RequestBounds =
         [.001, .005, .01, .025, .05, .1, .3, .5, .8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680];
 
+    private static readonly double[] TokenCountBounds =
+        [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000];
+
     private readonly Lock _lock = new();
+    private readonly StepCounters _work = new();
     private readonly long[] _finished = new long[Enum.GetValues<FinishReason>().Length];
     private readonly Histogram _queueTime = new(RequestBounds);
     private readonly Histogram _timeToFirstToken = new(FirstTokenBounds);
     private readonly Histogram _interTokenLatency = new(TokenBounds);
     private readonly Histogram _timePerOutputToken = new(TokenBounds);
     private readonly Histogram _endToEndLatency = new(RequestBounds);
+    private readonly Histogram _prefillTime = new(RequestBounds);
+    private readonly Histogram _decodeTime = new(RequestBounds);
+    private readonly Histogram _promptTokensOf = new(TokenCountBounds);
+    private readonly Histogram _generationTokensOf = new(TokenCountBounds);
     private int _running, _waiting, _kvBlocksUsed;
     private long _steps, _preemptions, _watchdogTrips, _promptTokens, _queriedTokens, _cachedTokens, _generatedTokens, _refused;
 
@@ -36,6 +45,8 @@ internal sealed class EngineCounters
             _preemptions += preempted;
         }
     }
+
+    public void StepComputed(StepPlan plan, TimeSpan elapsed) { lock (_lock) _work.Record(plan, elapsed); }
 
     public void State(int running, int waiting, int kvBlocksUsed)
     {
@@ -82,7 +93,19 @@ internal sealed class EngineCounters
         }
     }
 
-    public void RequestEnded(GenerationUsage usage) { lock (_lock) _endToEndLatency.Record(usage.Duration); }
+    /// <summary>A request that ran has ended.</summary>
+    public void RequestEnded(GenerationUsage usage)
+    {
+        lock (_lock)
+        {
+            _endToEndLatency.Record(usage.Duration);
+            _promptTokensOf.Record(usage.PromptTokens);
+            _generationTokensOf.Record(usage.CompletionTokens);
+            if (usage.TimeToFirstToken is not { } first) return;
+            _prefillTime.Record(first - usage.QueueTime);
+            _decodeTime.Record(usage.Duration - first);
+        }
+    }
 
     public EngineStatistics Snapshot(int kvBlocksTotal, TimeSpan heartbeatAge, string kernelSet, int threads)
     {
@@ -108,6 +131,11 @@ internal sealed class EngineCounters
                 InterTokenLatency = _interTokenLatency.Snapshot(),
                 TimePerOutputToken = _timePerOutputToken.Snapshot(),
                 EndToEndLatency = _endToEndLatency.Snapshot(),
+                PrefillTime = _prefillTime.Snapshot(),
+                DecodeTime = _decodeTime.Snapshot(),
+                RequestPromptTokens = _promptTokensOf.Snapshot(),
+                RequestGenerationTokens = _generationTokensOf.Snapshot(),
+                StepWork = _work.Snapshot(),
                 HeartbeatAge = heartbeatAge,
                 KernelSet = kernelSet,
                 Threads = threads,

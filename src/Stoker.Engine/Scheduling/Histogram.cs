@@ -6,12 +6,13 @@ internal sealed class Histogram(double[] bounds)
     private readonly long[] _counts = new long[bounds.Length + 1];
     private double _sum;
 
-    public void Record(TimeSpan value)
+    public void Record(TimeSpan value) => Record(value.TotalSeconds);
+
+    public void Record(double value)
     {
-        var seconds = value.TotalSeconds;
-        var index = Array.BinarySearch(bounds, seconds);
+        var index = Array.BinarySearch(bounds, value);
         _counts[index >= 0 ? index : ~index]++;
-        _sum += seconds;
+        _sum += value;
     }
 
     public HistogramSnapshot Snapshot() => new(bounds, [.. _counts], _sum);

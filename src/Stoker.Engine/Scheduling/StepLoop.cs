@@ -108,7 +108,9 @@ internal sealed partial class StepLoop
         {
             _now = _time.GetTimestamp();
             progress = AdvanceAll(plan);
-            _cost.Observe(plan.Work, _time.GetElapsedTime(start).TotalMicroseconds);
+            var elapsed = _time.GetElapsedTime(start);
+            _cost.Observe(plan.Work, elapsed.TotalMicroseconds);
+            _counters.StepComputed(plan, elapsed);
         }
         if (_watchdog.Observe(progress)) FailOldest();
         NoteState();

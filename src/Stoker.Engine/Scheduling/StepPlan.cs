@@ -33,18 +33,22 @@ internal sealed class StepPlan
 
     public StepWork Work { get; private set; }
 
+    /// <summary>Rows that continue an answer by one token; all others compute prompts, or again what a preemption lost.</summary>
+    public int DecodeRows { get; private set; }
+
     public void Clear()
     {
         Preempt.Clear();
         Admit.Clear();
         Found.Clear();
         Rows.Clear();
-        Work = default;
+        (Work, DecodeRows) = (default, 0);
     }
 
     public void Add(PlannedRows rows)
     {
         Rows.Add(rows);
+        if (rows.Count == 1 && rows.FirstPosition >= rows.Sequence.PromptLength) DecodeRows++;
         Work = Work.Plus(rows.FirstPosition, rows.Count, LogitRows(rows));
     }
 

@@ -13,7 +13,13 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
     public async Task HandleAsync(HttpContext http)
     {
         var text = new PrometheusText($"model_name=\"{PrometheusText.Escaped(context.ServedModelName)}\",engine=\"0\"");
-        if (context.Slot.Engine is { } engine) Write(text, engine.Statistics);
+        if (context.Slot.Engine is { } engine)
+        {
+            var now = engine.Statistics;
+            Write(text, now);
+            EngineMetrics.Write(text, now);
+        }
+
         var body = Encoding.UTF8.GetBytes(text.ToString());
         http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
         http.Response.ContentLength = body.Length;
@@ -42,6 +48,11 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
         text.Histogram("vllm:request_time_per_output_token_seconds", "A token after the first, mean of a choice.", now.TimePerOutputToken);
         text.Histogram("vllm:e2e_request_latency_seconds", "From submission to a request's end.", now.EndToEndLatency);
         text.Histogram("vllm:request_queue_time_seconds", "From submission to the first step.", now.QueueTime);
+        text.Histogram("vllm:request_prefill_time_seconds", "From the first step to the first token.", now.PrefillTime);
+        text.Histogram("vllm:request_decode_time_seconds", "From the first token to a request's end.", now.DecodeTime);
+        text.Histogram("vllm:request_prompt_tokens", "Prompt tokens of a request.", now.RequestPromptTokens);
+        text.Histogram("vllm:request_generation_tokens", "Generated tokens of a request.", now.RequestGenerationTokens);
+        text.Histogram("vllm:iteration_tokens_total", "Tokens computed in one step.", now.StepWork.Rows);
         text.Family("vllm:cache_config_info", "gauge", "The KV cache's shape.");
         text.Sample("vllm:cache_config_info", $"num_gpu_blocks=\"{now.KvBlocksTotal.ToString(CultureInfo.InvariantCulture)}\"", 1);
     }

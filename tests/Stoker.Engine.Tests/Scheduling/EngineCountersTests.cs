@@ -40,6 +40,34 @@ public sealed class EngineCountersTests
     }
 
     [Fact]
+    public void Steps_are_counted_by_what_they_compute()
+    {
+        var rig = new LoopRig(stepTokens: 16, maxSequences: 2);
+        rig.Model.OnForward = _ => rig.Time.Advance(TimeSpan.FromSeconds(1));
+        rig.Submit(StepLoopTests.Forced(1, maxTokens: 5)); // 3 rows of prompt, then 4 of answer
+        rig.Loop.Step();
+        rig.Loop.Step();
+        rig.Submit(StepLoopTests.Ask(new string('x', 20), maxTokens: 1)); // 15 rows beside a decode, then 5
+        rig.Run();
+        var work = rig.Statistics.StepWork;
+        (work.Prefill, work.Decode, work.Mixed).ShouldBe((new(1, 3, 0, 1), new(2, 0, 2, 2), new(2, 20, 2, 2)));
+        work.Decode.TokensPerSecond.ShouldBe(1);
+        (work.Time.Count, work.Time.Sum, work.Rows.Sum, work.Sequences.Sum).ShouldBe((5, 5, 27, 7));
+    }
+
+    [Fact]
+    public void A_request_is_counted_by_its_phases_and_tokens()
+    {
+        var rig = new LoopRig(maxSequences: 1, stepTokens: 8);
+        rig.Model.OnForward = _ => rig.Time.Advance(TimeSpan.FromSeconds(1));
+        rig.Submit(StepLoopTests.Ask(new string('x', 20), maxTokens: 4) with { IgnoreEos = true, Sampling = new() { LogitBias = StepLoopTests.NoBroken } });
+        rig.Run();
+        var statistics = rig.Statistics;
+        (statistics.PrefillTime.Sum, statistics.DecodeTime.Sum).ShouldBe((3, 3));
+        (statistics.RequestPromptTokens.Sum, statistics.RequestGenerationTokens.Sum).ShouldBe((20, 4));
+    }
+
+    [Fact]
     public void The_state_is_that_after_the_last_step()
     {
         var rig = new LoopRig(blocks: 10, maxSequences: 2);

@@ -46,12 +46,12 @@ public sealed class MetricsEndpointTests
         {
             if (line.StartsWith('#'))
             {
-                line.ShouldMatch("^# (HELP|TYPE) vllm:[a-z_0-9]+ .+$");
+                line.ShouldMatch("^# (HELP|TYPE) (vllm:|stoker_engine_)[a-z_0-9]+ .+$");
                 last = double.NegativeInfinity;
                 continue;
             }
 
-            line.ShouldMatch("""^vllm:[a-z_0-9]+\{model_name="sim",engine="0"(,[a-z_]+="[^"]*")?\} [-+0-9.eE]+$""");
+            line.ShouldMatch("""^(vllm:|stoker_engine_)[a-z_0-9]+\{model_name="sim",engine="0"(,[a-z_]+="[^"]*")*\} [-+0-9.eE]+$""");
             if (!line.Contains("_bucket{", StringComparison.Ordinal)) continue;
             var value = double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
             value.ShouldBeGreaterThanOrEqualTo(last);
