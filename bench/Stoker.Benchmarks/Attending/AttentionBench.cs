@@ -3,6 +3,7 @@ using Stoker.Benchmarks.Measuring;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
+using MachineProbe = Stoker.Benchmarks.Measuring.MachineProbe;
 
 namespace Stoker.Benchmarks.Attending;
 

@@ -10,22 +10,27 @@ internal enum ActivationForm
     Bf16,
 
     /// <summary>
-    /// Per 128 columns: corrections [mr] i32 = -128 · the sum of the integers, scales [mr] f32, then [k/4][mr][4] i8.
+    /// Per 128 columns: starts [mr] i32 = the bits of 1.5 · 2^23 - 128 · the sum of the integers, scales [mr] f32, then
+    /// [k/4][mr][4] i8. An integer sum that starts there ends as the bits of the float 1.5 · 2^23 + the sum.
     /// </summary>
     Int8Group128,
 
-    /// <summary>The same per 32 columns, with corrections of -12 · the sum (see <see cref="Weights.Fp4.Bias"/>).</summary>
+    /// <summary>The same per 32 columns, with -12 · the sum (see <see cref="Weights.Fp4.Bias"/>).</summary>
     Int8Group32,
 
     /// <summary>
-    /// As <see cref="Int8Group128"/>, but of four columns first the even, then the odd ones, as i16: [k/4][mr][4] i16.
+    /// Per 128 columns: starts [mr] i32 = -128 · the sum, scales [mr] f32, then [k/4][mr][4] i16, of four columns first
+    /// the even and then the odd ones.
     /// </summary>
     Int16Group128,
 }
 
 internal static class ActivationForms
 {
-    /// <summary>Corrections and scales of a group, for each token.</summary>
+    /// <summary>1.5 · 2^23: added to a number up to 2^22 it leaves the nearest integer (ties to even) in the low bits.</summary>
+    public const float Rounder = 12582912f;
+
+    /// <summary>Starts and scales of a group, for each token.</summary>
     public const int GroupHeaderBytes = sizeof(int) + sizeof(float);
 
     /// <summary>Columns under one scale; 0: the form has none.</summary>

@@ -12,12 +12,10 @@ namespace Stoker.Engine.Kernels;
 internal static unsafe class ActivationPacker
 {
     private const int ChunkColumns = 128;
+    private const int RounderBits = 0x4B400000; // of 1.5 · 2^23
 
     /// <summary>Below this a group is zero: 127 / largest would overflow, and no model lives at 1e-30.</summary>
     private const float Smallest = 1e-30f;
-
-    /// <summary>1.5 · 2^23: added to a number up to 2^22 it leaves the nearest integer (ties to even) in the low bits.</summary>
-    private const float Rounder = 12582912f;
 
     /// <param name="x">[mr][stride].</param>
     /// <param name="columns">That x has.</param>
@@ -32,7 +30,7 @@ internal static unsafe class ActivationPacker
         for (var first = 0; first < padded; first += chunk)
         {
             var count = Math.Min(chunk, padded - first);
-            var corrections = (int*)target;
+            var starts = (int*)target;
             var scales = (float*)target + mr;
             var data = (uint*)(form.GroupColumns() > 0 ? target + (mr * ActivationForms.GroupHeaderBytes) : target);
             for (var t = 0; t < mr; t++)
@@ -53,11 +51,11 @@ internal static unsafe class ActivationPacker
                         ToBf16(source, count, (ushort*)units);
                         break;
                     case ActivationForm.Int16Group128:
-                        corrections[t] = -128 * Quantise(source, count, units, wide: true, out scales[t]);
+                        starts[t] = -128 * Quantise(source, count, units, wide: true, out scales[t]);
                         break;
                     default:
                         var bias = form == ActivationForm.Int8Group128 ? -128 : -Fp4.Bias;
-                        corrections[t] = bias * Quantise(source, count, units, wide: false, out scales[t]);
+                        starts[t] = RounderBits + (bias * Quantise(source, count, units, wide: false, out scales[t]));
                         break;
                 }
             }
@@ -146,7 +144,7 @@ internal static unsafe class ActivationPacker
         var largest = Largest(largestBits);
         scale = largest < Smallest ? 0 : largest / 127;
         var inverse = Vector512.Create(largest < Smallest ? 0 : 127 / largest);
-        var (rounder, sums) = (Vector512.Create(Rounder), Vector512<int>.Zero);
+        var (rounder, sums) = (Vector512.Create(ActivationForms.Rounder), Vector512<int>.Zero);
         for (var k = 0; k < count; k += 32)
         {
             var low = ((Vector512.Load(source + k) * inverse) + rounder).AsInt32() - rounder.AsInt32();

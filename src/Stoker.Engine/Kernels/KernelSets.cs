@@ -33,7 +33,7 @@ internal static class KernelSets
 
         throw new ArgumentException(
             Names.Contains(name)
-                ? $"kernel set '{name}' needs a CPU with more than this one has; supported here: {string.Join(", ", SupportedNames)}"
+                ? $"kernel set '{name}' needs what this CPU lacks or this system refuses; supported here: {string.Join(", ", SupportedNames)}"
                 : $"kernel set '{name}' does not exist; supported here: {string.Join(", ", SupportedNames)}",
             nameof(name));
     }

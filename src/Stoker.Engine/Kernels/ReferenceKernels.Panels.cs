@@ -37,10 +37,14 @@ internal sealed unsafe partial class ReferenceKernels
             for (var t = 0; t < tokens; t++)
             {
                 var (sum, mr) = (0.0, Math.Min(TileTokens, tokens - (t / TileTokens * TileTokens)));
-                for (var k = 0; k < w.Columns; k++)
+                for (var block = 0; block < w.BlockCount; block++)
                 {
-                    var tile = (float*)x.Tile(k / w.BlockColumns, t / TileTokens);
-                    sum += (double)row[k] * tile[(k % w.BlockColumns * mr) + (t % TileTokens)];
+                    var tile = (float*)x.Tile(block, t / TileTokens);
+                    var first = block * w.BlockColumns;
+                    for (var k = first; k < Math.Min(w.Columns, first + w.BlockColumns); k++)
+                    {
+                        sum += (double)row[k] * tile[((k - first) * mr) + (t % TileTokens)];
+                    }
                 }
 
                 y[((long)t * stride) + r] = (float)sum;

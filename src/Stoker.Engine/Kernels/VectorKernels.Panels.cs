@@ -133,7 +133,7 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         }
     }
 
-    private static void ScaleRows(float* c, int stride, float* scales, int mr)
+    private protected static void ScaleRows(float* c, int stride, float* scales, int mr)
     {
         for (var t = 0; t < mr; t++)
         {

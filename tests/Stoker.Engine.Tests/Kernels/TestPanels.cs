@@ -29,11 +29,13 @@ internal sealed unsafe class TestPanels : IDisposable
     public static TestPanels Random(WeightFormat format, int rows, int columns, Random random) =>
         new(format, rows, columns, TestMatrix.Values(rows * columns, random));
 
-    /// <summary>y = x · wᵀ with one packing and the panels in two calls, cut at <paramref name="cut"/>.</summary>
+    /// <summary>y = x · wᵀ, the tiles packed and the panels multiplied in two calls each, cut at <paramref name="cut"/>.</summary>
     public float[] Multiply(KernelSet kernels, ReadOnlySpan<float> x, int tokens, int cut = 0)
     {
         using var buffer = new ActivationBuffer(tokens, Matrix.Columns);
-        kernels.Pack(x, tokens, 0, KernelSet.TileCount(tokens), Matrix, buffer);
+        var (tiles, packCut) = (KernelSet.TileCount(tokens), cut % (KernelSet.TileCount(tokens) + 1));
+        kernels.Pack(x, tokens, packCut, tiles, Matrix, buffer);
+        kernels.Pack(x, tokens, 0, packCut, Matrix, buffer);
         var y = new float[tokens * Matrix.Rows];
         kernels.Multiply(Matrix, 0, cut, buffer, tokens, y, Matrix.Rows);
         kernels.Multiply(Matrix, cut, Matrix.PanelCount, buffer, tokens, y, Matrix.Rows);

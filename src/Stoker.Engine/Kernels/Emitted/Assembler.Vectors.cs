@@ -34,7 +34,7 @@ internal sealed partial class Assembler
             _constants.Add(constant);
         }
 
-        EvexHead(Prefix.None, Map.Of0F, 0x10, target, 0, rmBit3: 0, rmBit4: 0, broadcast: false);
+        EvexHead(Prefix.None, Map.Of0F, 0x10, target, 0, rmBit3: 0, rmBit4: 0);
         Emit((byte)(((target & 7) << 3) | 5)); // relative to the next instruction
         _constantUses.Add((Position, index));
         EmitInt32(0);
@@ -51,21 +51,17 @@ internal sealed partial class Assembler
     public void DotBytes(int sum, int unsigned, int signed) =>
         Evex(Prefix.Of66, Map.Of0F38, 0x50, sum, unsigned, signed);
 
-    public void DotBytes(int sum, int unsigned, Memory signed) =>
-        Evex(Prefix.Of66, Map.Of0F38, 0x50, sum, unsigned, signed, FullVector);
-
-    public void ConvertToSingle(int target, int int32) => Evex(Prefix.None, Map.Of0F, 0x5B, target, 0, int32);
-
     public void Multiply(int target, int a, int b) => Evex(Prefix.None, Map.Of0F, 0x59, target, a, b);
 
     /// <summary>target = target · factor + addend.</summary>
+    public void MultiplyAdd213(int target, int factor, int addend) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0xA8, target, factor, addend);
+
     public void MultiplyAdd213(int target, int factor, Memory addend) =>
         Evex(Prefix.Of66, Map.Of0F38, 0xA8, target, factor, addend, FullVector);
 
     /// <summary>sum += a · b.</summary>
     public void MultiplyAdd231(int sum, int a, int b) => Evex(Prefix.Of66, Map.Of0F38, 0xB8, sum, a, b);
-
-    public void MultiplyAdd231(int sum, int a, Memory b) => Evex(Prefix.Of66, Map.Of0F38, 0xB8, sum, a, b, FullVector);
 
     // Bytes and bits
 
@@ -73,15 +69,13 @@ internal sealed partial class Assembler
     public void PermuteTwoTables(int indexAndTarget, int lower, int upper) =>
         Evex(Prefix.Of66, Map.Of0F38, 0x75, indexAndTarget, lower, upper);
 
-    /// <summary>In each 128 bits: bytes of the table by index.</summary>
-    public void ShuffleBytes(int target, int table, int index) =>
-        Evex(Prefix.Of66, Map.Of0F38, 0x00, target, table, index);
+    /// <summary>Bytes of a table of 64 by the lower six bits of each byte of the index.</summary>
+    public void PermuteBytes(int target, int index, int table) =>
+        Evex(Prefix.Of66, Map.Of0F38, 0x8D, target, index, table);
 
     public void InterleaveLowBytes(int target, int a, int b) => Evex(Prefix.Of66, Map.Of0F, 0x60, target, a, b);
 
     public void InterleaveHighBytes(int target, int a, int b) => Evex(Prefix.Of66, Map.Of0F, 0x68, target, a, b);
-
-    public void And(int target, int a, int b) => Evex(Prefix.Of66, Map.Of0F, 0xDB, target, a, b);
 
     /// <summary>target |= a &amp; b.</summary>
     public void OrAnd(int target, int a, int b)
@@ -114,17 +108,16 @@ internal sealed partial class Assembler
 
     private void Evex(Prefix prefix, Map map, byte opcode, int register, int second, int third)
     {
-        EvexHead(prefix, map, opcode, register, second, third >> 3 & 1, third >> 4, broadcast: false);
+        EvexHead(prefix, map, opcode, register, second, third >> 3 & 1, third >> 4);
         Emit((byte)(0xC0 | ((register & 7) << 3) | (third & 7)));
     }
 
-    /// <param name="unitBytes">A displacement of one byte counts in these; in elements when one is repeated.</param>
+    /// <param name="unitBytes">A displacement of one byte counts in these.</param>
     private void Evex(Prefix prefix, Map map, byte opcode, int register, int second, Memory memory, int unitBytes)
     {
-        EvexHead(prefix, map, opcode, register, second, (int)memory.Base >> 3, 0, memory.Broadcast);
-        var unit = memory.Broadcast ? sizeof(int) : unitBytes;
+        EvexHead(prefix, map, opcode, register, second, (int)memory.Base >> 3, 0);
         var fields = ((register & 7) << 3) | ((int)memory.Base & 7);
-        var (steps, remainder) = Math.DivRem(memory.Displacement, unit);
+        var (steps, remainder) = Math.DivRem(memory.Displacement, unitBytes);
         if (memory.Displacement == 0)
         {
             Emit((byte)fields);
@@ -141,12 +134,11 @@ internal sealed partial class Assembler
     }
 
     /// <summary>The four bytes of the prefix, in which register bits stand inverted, and the opcode.</summary>
-    private void EvexHead(
-        Prefix prefix, Map map, byte opcode, int register, int second, int rmBit3, int rmBit4, bool broadcast)
+    private void EvexHead(Prefix prefix, Map map, byte opcode, int register, int second, int rmBit3, int rmBit4)
     {
         var first = ((~register >> 3 & 1) << 7) | ((~rmBit4 & 1) << 6) | ((~rmBit3 & 1) << 5) | ((~register >> 4 & 1) << 4) | (int)map;
         var middle = ((~second & 15) << 3) | 4 | (int)prefix;
-        var last = 0x40 | (broadcast ? 0x10 : 0) | ((~second >> 4 & 1) << 3);
+        var last = 0x40 | ((~second >> 4 & 1) << 3);
         EmitBytes(0x62, (byte)first, (byte)middle, (byte)last, opcode);
     }
 }

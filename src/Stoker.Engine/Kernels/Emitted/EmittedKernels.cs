@@ -10,8 +10,11 @@ namespace Stoker.Engine.Kernels.Emitted;
 /// </summary>
 internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes512, Vector512<float>>("emitted")
 {
-    /// <summary>From so many tiles on an Fp8 panel is decoded once for all of them; the sums are the same to the bit.</summary>
-    private const int DecodeFromTiles = 3;
+    /// <summary>
+    /// Up to here a matrix comes from a cache from one token to the next, faster than two sums take it in. From memory one
+    /// stream in order is as fast as any, and four of them can be slower.
+    /// </summary>
+    private const long CachedBytes = 8 << 20;
 
     public override ActivationForm FormOf(WeightFormat format) => format switch
     {
@@ -21,8 +24,46 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
         _ => ActivationForm.F32,
     };
 
-    private protected override WeightFormat DecodedFormat(WeightFormat format, int tiles) =>
-        format == WeightFormat.Fp8 && tiles >= DecodeFromTiles ? WeightFormat.Bf16 : format;
+    /// <summary>Every format has its own tile: decoding beside the products costs nothing that shows.</summary>
+    private protected override WeightFormat DecodedFormat(WeightFormat format, int tiles) => format;
+
+    /// <summary>One token: four panels at a time where two sums would be too few (see <see cref="TileEmitter"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private protected override void MultiplyPanels(
+        PanelMatrix w, int firstPanel, int endPanel, ActivationBuffer x, int tokens, float* y, int stride)
+    {
+        var panel = firstPanel;
+        if (tokens == 1 && (w.Format == WeightFormat.Fp8 || (w.Format == WeightFormat.Bf16 && w.SizeBytes <= CachedBytes)))
+        {
+            for (; panel + TileEmitter.PanelsAtOnce <= Math.Min(endPanel, w.Rows / PanelLayout.Rows); panel += TileEmitter.PanelsAtOnce)
+            {
+                MultiplyFourPanels(w, panel, x, y);
+            }
+        }
+
+        base.MultiplyPanels(w, panel, endPanel, x, tokens, y, stride);
+    }
+
+    private void MultiplyFourPanels(PanelMatrix w, int panel, ActivationBuffer x, float* y)
+    {
+        var isFp8 = w.Format == WeightFormat.Fp8;
+        var kernel = isFp8 ? code.Fp8FourPanels() : code.Bf16FourPanels();
+        var panelBytes = PanelLayout.PanelBytes(w.Format, w.Columns);
+        var target = y + (panel * PanelLayout.Rows);
+        for (var block = 0; block < w.BlockCount; block++)
+        {
+            var first = block * w.BlockColumns;
+            var columns = Math.Min(w.BlockColumns, w.PaddedColumns - first);
+            kernel(
+                w.Panel(panel) + PanelLayout.ColumnOffset(w.Format, first), x.Tile(block, 0), target, isFp8 ? columns / 4 : columns / 2,
+                panelBytes, block > 0 ? 1 : 0);
+        }
+
+        for (var i = 0; isFp8 && i < TileEmitter.PanelsAtOnce; i++)
+        {
+            ScaleRows(target + (i * PanelLayout.Rows), 0, (float*)w.Panel(panel + i), mr: 1);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private protected override void BlockTile(

@@ -17,10 +17,8 @@ internal enum Register
     R11 = 11,
 }
 
-/// <summary>[base + displacement], optionally one 32-bit element repeated to all lanes ({1to16}).</summary>
-internal readonly record struct Memory(Register Base, int Displacement, bool Broadcast = false)
+/// <summary>[base + displacement].</summary>
+internal readonly record struct Memory(Register Base, int Displacement)
 {
     public static Memory At(Register register, int displacement = 0) => new(register, displacement);
-
-    public static Memory Repeated(Register register, int displacement) => new(register, displacement, Broadcast: true);
 }

@@ -19,6 +19,7 @@ internal sealed unsafe class TileCode
     private readonly int[] _fp8 = new int[KernelSet.TileTokens];
     private readonly int[] _fp4 = new int[KernelSet.TileTokens];
     private readonly int _bf16FourPanels;
+    private readonly int _fp8FourPanels;
 
     private TileCode(ExecutableMemory.Protect? protect)
     {
@@ -33,6 +34,7 @@ internal sealed unsafe class TileCode
         }
 
         _bf16FourPanels = emitter.Bf16FourPanels();
+        _fp8FourPanels = emitter.Fp8FourPanels();
         _code = ExecutableMemory.TryCreate(assembler.Finish(), protect);
     }
 
@@ -76,8 +78,11 @@ internal sealed unsafe class TileCode
 
     public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Fp4(int mr) => Kernel(_fp4[mr - 1]);
 
-    /// <summary>The fifth argument is the bytes from one panel to the next.</summary>
+    // One token, TileEmitter.PanelsAtOnce panels: the fifth argument is the bytes from one panel to the next
+
     public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Bf16FourPanels() => Kernel(_bf16FourPanels);
+
+    public delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Fp8FourPanels() => Kernel(_fp8FourPanels);
 
     private delegate* unmanaged<byte*, byte*, float*, long, long, long, void> Kernel(int offset) =>
         (delegate* unmanaged<byte*, byte*, float*, long, long, long, void>)(_code + offset);

@@ -12,6 +12,8 @@ internal sealed partial class TileEmitter
     private const int TokensInRegisters = 4;
     private const int FirstOutput = 8;
     private const int WeightScale = 28;
+    private const int Rounder = 17;
+    private const int Bias = 24; // where the weights were
 
     /// <summary>Groups of 128 columns: [quads][32][4] u8 = value + 128 and [32] f16; activations with a header per group.</summary>
     public int Int8(int mr)
@@ -19,6 +21,7 @@ internal sealed partial class TileEmitter
         const int GroupQuads = 32, QuadsPerRound = 2, First = 24;
         var start = code.Align();
         StartOutputs(mr);
+        code.LoadConstant(Rounder, Singles(-ActivationForms.Rounder));
         var group = code.Position;
         StartGroup(mr);
         code.Move(Register.Rax, Register.Rcx);
@@ -51,11 +54,11 @@ internal sealed partial class TileEmitter
     /// <summary>Groups of 32 columns: [4][32][4] bytes with two codes each and [32] f16; activations with a header per group.</summary>
     public int Fp4(int mr)
     {
-        const int GroupQuads = 8, Table = 16, Mask = 17, First = 24, Second = 26;
+        const int GroupQuads = 8, Table = 16, First = 24, Second = 26;
         var start = code.Align();
         StartOutputs(mr);
         code.LoadConstant(Table, Fp4Bytes());
-        code.LoadConstant(Mask, Filled(15));
+        code.LoadConstant(Rounder, Singles(-ActivationForms.Rounder));
         var group = code.Position;
         StartGroup(mr);
         for (var pair = 0; pair < GroupQuads / 2; pair++)
@@ -64,10 +67,8 @@ internal sealed partial class TileEmitter
             {
                 code.Load(First + half, At(Register.Rdi, (pair * StepBytes) + (half * VectorBytes)));
                 code.ShiftWordsRight(Second + half, First + half, 4);
-                code.And(First + half, First + half, Mask);
-                code.And(Second + half, Second + half, Mask);
-                code.ShuffleBytes(First + half, Table, First + half);
-                code.ShuffleBytes(Second + half, Table, Second + half);
+                code.PermuteBytes(First + half, First + half, Table);
+                code.PermuteBytes(Second + half, Second + half, Table);
             }
 
             DotTokens(mr, 2 * pair, First, First + 1);
@@ -135,12 +136,18 @@ internal sealed partial class TileEmitter
         code.Add(Register.Rsi, mr * ActivationForms.GroupHeaderBytes);
     }
 
-    /// <summary>Turns the sums into float32, scales them and adds them to the outputs. rdi stands at the weights' scales.</summary>
+    /// <summary>Scales the sums and adds them to the outputs. rdi stands at the weights' scales.</summary>
+    /// <remarks>
+    /// A sum has started at the bits of 1.5 · 2^23, so its bits are the float 1.5 · 2^23 + s: one multiply-add with
+    /// -1.5 · 2^23 · scale, which is exact, gives s · scale with one rounding and spares the conversion.
+    /// </remarks>
     private void EndGroup(int mr)
     {
         code.LoadHalves(WeightScale, At(Register.Rdi));
         code.LoadHalves(WeightScale + 1, At(Register.Rdi, VectorBytes / 2));
         code.Add(Register.Rdi, Weights.PanelLayout.ScaleBytes);
+        code.Multiply(Bias, WeightScale, Rounder);
+        code.Multiply(Bias + 1, WeightScale + 1, Rounder);
         if (mr > TokensInRegisters) code.Move(Register.R11, Register.Rdx);
         for (var token = 0; token < mr; token++)
         {
@@ -149,8 +156,7 @@ internal sealed partial class TileEmitter
             for (var half = 0; half < 2; half++)
             {
                 var sum = (2 * token) + half;
-                code.ConvertToSingle(sum, sum);
-                code.Multiply(sum, sum, WeightScale + half);
+                code.MultiplyAdd213(sum, WeightScale + half, Bias + half);
                 if (mr <= TokensInRegisters)
                 {
                     code.MultiplyAdd231(FirstOutput + sum, sum, x);
@@ -165,6 +171,10 @@ internal sealed partial class TileEmitter
         }
     }
 
+    private static byte[] Singles(float value) =>
+        [.. Enumerable.Repeat(BitConverter.GetBytes(value), VectorBytes / sizeof(float)).SelectMany(bytes => bytes)];
+
+    /// <summary>Four times the 16 codes: what stands in the bits above a code does not matter.</summary>
     private static byte[] Fp4Bytes()
     {
         var bytes = new byte[VectorBytes];

@@ -17,14 +17,13 @@ internal sealed partial class TileEmitter(Assembler code)
     /// <summary>Bytes of a bf16 pair or a quad of bytes of 32 rows.</summary>
     private const int StepBytes = Rows * 4;
 
+    private const int Fp8Lower = 16;
+    private const int Fp8Upper = 18;
+    private const int Fp8Sign = 20;
+    private const int Fp8Pairs = 24;
+
     /// <summary>Steps per round of the loop; one would spend a tenth of the slots on counting.</summary>
     private const int Unroll = 4;
-
-    /// <summary>
-    /// From so many tokens on a bf16 product reads its activations itself, repeated to all lanes, instead of through a
-    /// register: 9 is never.
-    /// </summary>
-    private const int EmbeddedFrom = 9;
 
     /// <summary>Weights [pairs][32][2] bf16, activations [pairs][mr][2] bf16.</summary>
     public int Bf16(int mr)
@@ -37,54 +36,6 @@ internal sealed partial class TileEmitter(Assembler code)
         return start;
     }
 
-    /// <summary>
-    /// One token against four panels at a time, r8 being the bytes from one panel to the next, their outputs side by side:
-    /// with two sums a core waits for each product, which shows where the weights come from a cache.
-    /// </summary>
-    public int Bf16FourPanels()
-    {
-        const int Panels = 4;
-        var start = code.Align();
-        for (var panel = 1; panel < Panels; panel++)
-        {
-            code.Move(StreamOf(panel), StreamOf(panel - 1));
-            code.Add(StreamOf(panel), Register.R8);
-        }
-
-        var fresh = BranchIfFresh();
-        for (var sum = 0; sum < 2 * Panels; sum++) code.Load(sum, At(Register.Rdx, sum * VectorBytes));
-        Rejoin(fresh, () =>
-        {
-            for (var sum = 0; sum < 2 * Panels; sum++) code.Zero(sum);
-        });
-        RepeatSteps(unroll =>
-        {
-            for (var step = 0; step < unroll; step++)
-            {
-                code.LoadRepeated(31, At(Register.Rsi, step * sizeof(int)));
-                for (var panel = 0; panel < Panels; panel++)
-                {
-                    code.DotBf16(2 * panel, 31, At(StreamOf(panel), step * StepBytes));
-                    code.DotBf16((2 * panel) + 1, 31, At(StreamOf(panel), (step * StepBytes) + VectorBytes));
-                }
-            }
-
-            for (var panel = 1; panel < Panels; panel++) code.Add(StreamOf(panel), unroll * StepBytes);
-            code.Add(Register.Rsi, unroll * sizeof(int));
-        });
-        for (var sum = 0; sum < 2 * Panels; sum++) code.Store(At(Register.Rdx, sum * VectorBytes), sum);
-        code.Return();
-        return start;
-
-        static Register StreamOf(int panel) => panel switch
-        {
-            0 => Register.Rdi,
-            1 => Register.R10,
-            2 => Register.R11,
-            _ => Register.Rax,
-        };
-    }
-
     /// <summary>Weights as Fp8 panels hold them, without the rows' scales; activations as for <see cref="Bf16"/>.</summary>
     /// <remarks>
     /// Two tables of 128 bytes give the lower and the upper byte of each number's bf16, exactly and with subnormals; the
@@ -92,38 +43,19 @@ internal sealed partial class TileEmitter(Assembler code)
     /// </remarks>
     public int Fp8(int mr)
     {
-        const int Lower = 16, Upper = 18, Sign = 20, Packed = 21, LowBytes = 22, HighBytes = 23, Pair0 = 24, Pair1 = 26;
         var start = code.Align();
-        for (var part = 0; part < 2; part++)
-        {
-            code.LoadConstant(Lower + part, Fp8Bytes(part, shift: 0));
-            code.LoadConstant(Upper + part, Fp8Bytes(part, shift: 8));
-        }
-
-        code.LoadConstant(Sign, Filled(0x80));
+        LoadFp8Tables();
         StartSums(mr, firstSum: 0);
         var loop = code.Position;
-        for (var half = 0; half < 2; half++)
-        {
-            code.Load(Packed, At(Register.Rdi, half * VectorBytes));
-            code.Move(LowBytes, Packed);
-            code.Move(HighBytes, Packed);
-            code.PermuteTwoTables(LowBytes, Lower, Lower + 1);
-            code.PermuteTwoTables(HighBytes, Upper, Upper + 1);
-            code.OrAnd(HighBytes, Packed, Sign);
-            code.InterleaveLowBytes(Pair0 + half, LowBytes, HighBytes);
-            code.InterleaveHighBytes(Pair1 + half, LowBytes, HighBytes);
-        }
-
+        DecodeFp8(Register.Rdi);
         for (var pair = 0; pair < 2; pair++)
         {
-            var (first, second) = pair == 0 ? (Pair0, Pair0 + 1) : (Pair1, Pair1 + 1);
             for (var token = 0; token < mr; token++)
             {
                 var x = 28 + (token % 4);
                 code.LoadRepeated(x, At(Register.Rsi, ((pair * mr) + token) * sizeof(int)));
-                code.DotBf16(2 * token, first, x);
-                code.DotBf16((2 * token) + 1, second, x);
+                code.DotBf16(2 * token, Fp8Pairs + (2 * pair), x);
+                code.DotBf16((2 * token) + 1, Fp8Pairs + (2 * pair) + 1, x);
             }
         }
 
@@ -136,6 +68,34 @@ internal sealed partial class TileEmitter(Assembler code)
         return start;
     }
 
+    private void LoadFp8Tables()
+    {
+        for (var part = 0; part < 2; part++)
+        {
+            code.LoadConstant(Fp8Lower + part, Fp8Bytes(part, shift: 0));
+            code.LoadConstant(Fp8Upper + part, Fp8Bytes(part, shift: 8));
+        }
+
+        code.LoadConstant(Fp8Sign, Filled(0x80));
+    }
+
+    /// <summary>A quad of columns of 32 rows to bf16 pairs in the registers from <see cref="Fp8Pairs"/> on: [pair][half].</summary>
+    private void DecodeFp8(Register weights)
+    {
+        const int Packed = 21, LowBytes = 22, HighBytes = 23;
+        for (var half = 0; half < 2; half++)
+        {
+            code.Load(Packed, At(weights, half * VectorBytes));
+            code.Move(LowBytes, Packed);
+            code.Move(HighBytes, Packed);
+            code.PermuteTwoTables(LowBytes, Fp8Lower, Fp8Lower + 1);
+            code.PermuteTwoTables(HighBytes, Fp8Upper, Fp8Upper + 1);
+            code.OrAnd(HighBytes, Packed, Fp8Sign);
+            code.InterleaveLowBytes(Fp8Pairs + half, LowBytes, HighBytes);
+            code.InterleaveHighBytes(Fp8Pairs + 2 + half, LowBytes, HighBytes);
+        }
+    }
+
     private void Bf16Steps(int mr, int steps)
     {
         for (var step = 0; step < steps; step++)
@@ -146,13 +106,6 @@ internal sealed partial class TileEmitter(Assembler code)
             for (var token = 0; token < mr; token++)
             {
                 var offset = ((step * mr) + token) * sizeof(int);
-                if (mr >= EmbeddedFrom)
-                {
-                    code.DotBf16(2 * token, First, Repeated(Register.Rsi, offset));
-                    code.DotBf16((2 * token) + 1, Second, Repeated(Register.Rsi, offset));
-                    continue;
-                }
-
                 var x = 16 + (((step * mr) + token) % 12);
                 code.LoadRepeated(x, At(Register.Rsi, offset));
                 code.DotBf16(2 * token, First, x);
