@@ -19,7 +19,10 @@ internal static class SideServer
         using ISide side = arguments[0] switch
         {
             "stoker" => new StokerSide(arguments[1], EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set"), prefill, sequences, prefill),
-            "engine" => new EngineSide(arguments[1], EngineSetup.Options(EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set"))),
+            "engine" => new EngineSide(arguments[1], EngineSetup.Options(EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set")) with
+            {
+                ContextLength = Math.Max(prefill, Workload.DecodeContext) + 1,
+            }),
             "llamacpp" => new LlamaSide(PeerPackage.Find(arguments.Required("--peer")), arguments[1], threads, prefill),
             var other => throw new UsageException($"SIDE must be stoker, engine or llamacpp, was '{other}'."),
         };

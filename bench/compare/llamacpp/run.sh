@@ -15,6 +15,7 @@
 #   --prefill N        default 512
 #   --steps N          decode steps of one timing at x1 (half of it in batches), default 24
 #   --sequences LIST   default 1,8,16
+#   --face engine      ours with scheduler and sampling, as a user has it; default stoker: the forward pass, as the peer's is
 #
 # Nothing else should run meanwhile. A quick look: --parts shapes --shapes qwen2.5-0.5b --classes bf16 --rounds 1
 # Ends with one line for each shape and class: ratio SHAPE CLASS x1 R x8 R x16 R prefill R (above 1: ours is faster),
@@ -33,7 +34,7 @@ while [ $# -gt 0 ]; do
     --cache) cache=$2 ;;
     --parts) parts=$2 ;;
     --rounds | --threads | --kernel-set) common+=("$1" "$2") ;;
-    --shapes | --classes | --prefill | --steps | --sequences) shaped+=("$1" "$2") ;;
+    --shapes | --classes | --prefill | --steps | --sequences | --face) shaped+=("$1" "$2") ;;
     *) die "unknown option '$1'; see --help" ;;
   esac
   shift 2
