@@ -41,9 +41,11 @@ internal sealed class ForwardModel : IDisposable
 
     public string KernelSet { get; }
 
+    public long WeightBytes => _model.WeightBytes;
+
     public int VocabularySize => _model.Shape.VocabularySize;
 
-    public string Description => string.Create(CultureInfo.InvariantCulture, $"Stoker.Engine, kernel set {KernelSet}, {Threads} threads, .NET {Environment.Version}");
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"Stoker.Engine, {_model.Precision}, kernel set {KernelSet}, {Threads} threads, .NET {Environment.Version}");
 
     /// <summary>All sequences begin anew.</summary>
     public void Clear() => Array.Clear(_lengths);

@@ -25,6 +25,9 @@ internal sealed class StokerSide : ISide
 
     public double LoadToFirstToken { get; }
 
+    /// <summary>Packed weights; with a tied embedding all of them are read in every step.</summary>
+    public long WeightBytes => _model.WeightBytes;
+
     public double Prefill(int tokens)
     {
         Prompt(1, Workload.DecodePrompt); // wakes the threads

@@ -49,12 +49,12 @@ internal sealed class ThroughputBench(Arguments arguments)
         foreach (var count in _sequences)
         {
             var steps = count == 1 ? _steps : Math.Max(2, _steps / 2);
-            Row(table, $"decode x{count}", probe, work.BytesPerStep(precision) / count, work.Operations(count, count) / count, () => side.Decode(count, steps));
+            Row(table, $"decode x{count}", probe, (double)side.WeightBytes / count, work.Operations(count, count) / count, () => side.Decode(count, steps));
         }
         foreach (var tokens in _prefills)
         {
             var chunks = (tokens + Chunk - 1) / Chunk;
-            Row(table, $"prefill {tokens}", probe, work.BytesPerStep(precision) * chunks / tokens, work.Operations(tokens, chunks) / tokens, () => side.Prefill(tokens));
+            Row(table, $"prefill {tokens}", probe, (double)side.WeightBytes * chunks / tokens, work.Operations(tokens, chunks) / tokens, () => side.Prefill(tokens));
         }
     }
 

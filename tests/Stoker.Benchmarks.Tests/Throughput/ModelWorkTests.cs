@@ -16,16 +16,6 @@ public class ModelWorkTests
     }
 
     [Fact]
-    public void Fewer_bits_are_fewer_bytes_and_the_head_of_a_four_bit_pack_has_eight()
-    {
-        var work = new ModelWork(ProjectionWeights: 1024, HeadWeights: 128);
-        work.BytesPerStep("bf16").ShouldBe(2304);
-        work.BytesPerStep("int8").ShouldBe(1152 + 18);
-        work.BytesPerStep("fp8").ShouldBe(1152);
-        work.BytesPerStep("fp4").ShouldBe(512 + 64 + 130);
-    }
-
-    [Fact]
     public void Only_rows_with_logits_go_through_the_head() =>
         new ModelWork(ProjectionWeights: 10, HeadWeights: 1000).Operations(rows: 5, logitRows: 1).ShouldBe(2100);
 }
