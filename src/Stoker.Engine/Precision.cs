@@ -17,7 +17,7 @@ public enum Precision
     Int8,
 #pragma warning restore CA1720
 
-    /// <summary>E4M3 with one scale per row; the output head too.</summary>
+    /// <summary>E4M3 with one scale per row; the output head in int8, which is as small and more exact.</summary>
     Fp8,
 
     /// <summary>E2M1 with one scale per 32 columns of a row; the output head in int8.</summary>

@@ -39,11 +39,14 @@ internal static class WeightFormats
     }
 
     /// <summary>A matrix whose values may lose precision: projections, experts and, with them, the output head.</summary>
-    /// <param name="head">The output head: one step finer at 4 bit, because every token's choice hangs on it.</param>
+    /// <param name="head">
+    /// The output head, on which every token's choice hangs: at 4 bit one step finer, and int8 beside fp8, where it is no
+    /// larger and takes a fifth of the divergence away.
+    /// </param>
     public static WeightFormat Of(Precision precision, TensorType stored, bool head = false) => precision switch
     {
         Precision.Int8 => WeightFormat.Int8,
-        Precision.Fp8 => WeightFormat.Fp8,
+        Precision.Fp8 => head ? WeightFormat.Int8 : WeightFormat.Fp8,
         Precision.Fp4 => head ? WeightFormat.Int8 : WeightFormat.Fp4,
         _ => Wide(precision, stored),
     };

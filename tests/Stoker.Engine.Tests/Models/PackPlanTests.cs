@@ -11,7 +11,7 @@ public class PackPlanTests
     [InlineData(Precision.F32, "f32", WeightFormat.F32, WeightFormat.F32)]
     [InlineData(Precision.Bf16, "bf16", WeightFormat.Bf16, WeightFormat.Bf16)]
     [InlineData(Precision.Int8, "int8", WeightFormat.Int8, WeightFormat.Int8)]
-    [InlineData(Precision.Fp8, "fp8", WeightFormat.Fp8, WeightFormat.Fp8)]
+    [InlineData(Precision.Fp8, "fp8", WeightFormat.Fp8, WeightFormat.Int8)]
     [InlineData(Precision.Fp4, "fp4", WeightFormat.Fp4, WeightFormat.Int8)]
     internal void Projections_and_head_take_the_precision(Precision precision, string name, WeightFormat projections, WeightFormat head)
     {

@@ -21,6 +21,7 @@ public class QualityTests(ITestOutputHelper output)
         [Precision.F32] = (1e-6, 0.05),
         [Precision.Bf16] = (1e-3, 0.5),
         [Precision.Int8] = (5e-3, 1),
+        [Precision.Fp8] = (5e-3, 1.5),
         [Precision.Fp4] = (0.2, 6), // of the divergence nothing is promised: this finds a broken kernel
     };
 
