@@ -18,6 +18,7 @@ internal static class EngineOptionRules
     public static void Check(EngineOptions options)
     {
         Require(options.Threads is >= 0 and <= MostThreads, nameof(options.Threads), options.Threads, $"from 0 to {MostThreads}");
+        Require(Enum.IsDefined(options.PinThreads), nameof(options.PinThreads), options.PinThreads, "off, auto or on");
         Require(
             options.MaxSequences is >= 1 and <= MostSequences, nameof(options.MaxSequences), options.MaxSequences, $"from 1 to {MostSequences}");
         Require(options.StepTokens >= options.MaxSequences, nameof(options.StepTokens), options.StepTokens,

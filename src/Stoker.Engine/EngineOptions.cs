@@ -8,9 +8,16 @@ namespace Stoker.Engine;
 public sealed record EngineOptions
 {
     /// <summary>
-    /// Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow. At most 1024.
+    /// Worker threads of the forward pass; 0 takes what the affinity mask and the cgroup allow, a quota rounded down to
+    /// whole cores. At most 1024.
     /// </summary>
     public int Threads { get; init; }
+
+    /// <summary>
+    /// Binds each thread to a core. Off, because the library cannot know what else runs in the process: two engines
+    /// would bind their loops to the same core. A replica is alone in its process and decides by itself.
+    /// </summary>
+    public ThreadPinning PinThreads { get; init; }
 
     /// <summary>Positions a sequence may have, prompt and answer together; null takes what the model states.</summary>
     public int? ContextLength { get; init; }

@@ -1,5 +1,6 @@
 using Stoker.Engine.Kernels;
 using Stoker.Engine.Models;
+using Stoker.Engine.Native;
 using Stoker.Engine.Sampling;
 using Stoker.Engine.Scheduling;
 using Stoker.Engine.Templates;
@@ -25,16 +26,21 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
 
     public int Threads { get; init; } = 1;
 
+    /// <summary>How the team was made.</summary>
+    public TeamPlan? Plan { get; init; }
+
     /// <summary>The model's threads; they go after it.</summary>
     public ThreadTeam? Team { get; init; }
 
     /// <summary>Small files and weights side by side: reading a large vocabulary takes as long as many weights.</summary>
     /// <exception cref="ModelLoadException">The folder cannot be used. What is wrong with the small files counts first.</exception>
+    /// <exception cref="ArgumentException">The options ask for what this machine does not have.</exception>
     public static EngineParts Load(string modelFolder, EngineOptions options)
     {
         if (!Directory.Exists(modelFolder)) throw new ModelLoadException(modelFolder, null, "there is no such folder");
+        var plan = TeamPlan.For(options.Threads, options.PinThreads, ProcessorAllowance.Read(), ProcessorAffinity.Refusal());
         var kernels = KernelSets.Choose(options.KernelSet);
-        var team = new ThreadTeam(options.Threads);
+        var team = new ThreadTeam(plan.Threads, plan.Cores);
         DecoderModel? model = null;
         try
         {
@@ -50,6 +56,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                 KernelSet = kernels.Name,
                 Precision = model.Precision,
                 Threads = team.Count,
+                Plan = plan,
                 Team = team,
             };
         }

@@ -81,6 +81,9 @@ public sealed record EngineStatistics
     public string Precision { get; init; } = "none";
 
     public required int Threads { get; init; }
+
+    /// <summary>Whether each of them is bound to a core of its own.</summary>
+    public bool ThreadsPinned { get; init; }
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
 using Stoker.Engine.Native;
@@ -42,7 +43,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, Environment.ProcessorCount);
-            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery);
+            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (OutOfMemoryException error)
         {
@@ -90,9 +91,20 @@ public sealed class InferenceEngine : IAsyncDisposable
 
     /// <summary>Taken at any time, from any thread; costs a short lock.</summary>
     public EngineStatistics Statistics =>
-        _counters.Snapshot(_kv.BlockCount, _thread.HeartbeatAge, _parts.KernelSet, _parts.Threads) with { Precision = _parts.Precision };
+        _counters.Snapshot(_kv.BlockCount, _thread.HeartbeatAge, _parts.KernelSet, _parts.Threads) with
+        {
+            Precision = _parts.Precision,
+            ThreadsPinned = _parts.Team?.IsPinned ?? false,
+        };
 
     internal MemoryPlan Memory { get; }
+
+    /// <summary>
+    /// Bytes a second that as many threads as the engine's read from memory together, which bounds decoding one
+    /// sequence. Takes some 10 ms of those cores and 64 MiB: not for while requests run. Null when the memory is not
+    /// there.
+    /// </summary>
+    public double? MeasureReadBandwidth() => ReadBandwidth.Measure(_parts.Plan ?? new(_parts.Threads, null));
 
     /// <summary>Takes a request or refuses it, at once; thread-safe.</summary>
     /// <exception cref="RequestRefusedException">With the figures.</exception>

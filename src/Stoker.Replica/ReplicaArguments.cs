@@ -22,6 +22,7 @@ internal sealed class ReplicaArguments
           --engine ENGINE            stoker (default) or simulated
           --precision P              of the weights in memory: auto (default: as stored, in 16 bit), f32, bf16, int8, fp8 or fp4
           --threads N                worker threads; 0 (default): all that the process may use
+          --pin-threads on|off|auto  binds each worker thread to a core; default: auto, when there are as many as cores
           --cores LIST               binds the process to these cores, such as 0,1
           --context-length N         positions of prompt and answer together; default: the model's
           --memory-bytes N           bytes for weights, cache and buffers together
@@ -44,16 +45,17 @@ internal sealed class ReplicaArguments
     private const string DetachFlag = "--detach";
     private const string PrecisionFlag = "--precision";
     private const string KvPrecisionFlag = "--kv-precision";
+    private const string PinThreadsFlag = "--pin-threads";
 
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
         "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
-        PrecisionFlag,
+        PrecisionFlag, PinThreadsFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
-    private static readonly string[] EngineFlags = [PrecisionFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds"];
+    private static readonly string[] EngineFlags = [PrecisionFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds"];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
@@ -145,6 +147,7 @@ internal sealed class ReplicaArguments
             Listen = [.. (_listen.Count > 0 ? _listen : [DefaultListen]).Select(Address)],
             Precision = Precision(),
             Threads = (int)(Integer("--threads", 0, 4096) ?? 0),
+            PinThreads = Pinning(),
             Cores = Cores(),
             ContextLength = (int?)Integer("--context-length", 1, int.MaxValue),
             MemoryBytes = Integer("--memory-bytes", 1, long.MaxValue),
@@ -205,6 +208,14 @@ internal sealed class ReplicaArguments
         "on" => true,
         "off" => false,
         var other => throw new FormatException($"{flag} must be on or off, was '{other}'."),
+    };
+
+    private ThreadPinning Pinning() => _values.GetValueOrDefault(PinThreadsFlag) switch
+    {
+        null or "auto" => ThreadPinning.Auto,
+        "on" => ThreadPinning.On,
+        "off" => ThreadPinning.Off,
+        var other => throw new FormatException($"{PinThreadsFlag} must be on, off or auto, was '{other}'."),
     };
 
     private int[] Cores()

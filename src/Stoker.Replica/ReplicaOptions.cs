@@ -33,6 +33,12 @@ internal sealed record ReplicaOptions
     /// <summary>0: what affinity mask and cgroup allow.</summary>
     public int Threads { get; init; }
 
+    /// <summary>
+    /// Auto, unlike the library: nothing else in this process computes, and a mask as large as the team means that the
+    /// cores were given to it.
+    /// </summary>
+    public ThreadPinning PinThreads { get; init; } = ThreadPinning.Auto;
+
     /// <summary>Empty: not bound.</summary>
     public IReadOnlyList<int> Cores { get; init; } = [];
 
@@ -69,6 +75,7 @@ internal sealed record ReplicaOptions
         {
             Threads = Threads,
             Precision = Precision,
+            PinThreads = PinThreads,
             ContextLength = ContextLength,
             MemoryBudgetBytes = MemoryBytes,
             KvPrecision = KvPrecision,

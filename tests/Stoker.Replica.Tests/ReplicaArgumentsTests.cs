@@ -72,6 +72,14 @@ public sealed class ReplicaArgumentsTests
         Parse("--model m" + flag).ToEngineOptions(TimeProvider.System).KvPrecision.ShouldBe(expected);
 
     [Theory]
+    [InlineData("", ThreadPinning.Auto)]
+    [InlineData(" --pin-threads auto", ThreadPinning.Auto)]
+    [InlineData(" --pin-threads on", ThreadPinning.On)]
+    [InlineData(" --pin-threads off", ThreadPinning.Off)]
+    public void The_binding_of_threads_reaches_the_engine(string flag, ThreadPinning expected) =>
+        Parse("--model m" + flag).ToEngineOptions(TimeProvider.System).PinThreads.ShouldBe(expected);
+
+    [Theory]
     [InlineData("", "--model")]
     [InlineData("--model m --prefix-cache yes", "--prefix-cache must be on or off, was 'yes'")]
     [InlineData("--model", "--model")]
@@ -86,6 +94,8 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --memory-bytes 1.5", "--memory-bytes")]
     [InlineData("--model m --kv-precision half", "--kv-precision must be auto, f32, bf16 or fp8, was 'half'")]
     [InlineData("--engine simulated --kv-precision fp8", "--kv-precision needs --engine stoker")]
+    [InlineData("--model m --pin-threads yes", "--pin-threads must be on, off or auto, was 'yes'")]
+    [InlineData("--engine simulated --pin-threads on", "--pin-threads needs --engine stoker")]
     [InlineData("--model m --lease-seconds NaN", "--lease-seconds")]
     [InlineData("--model m --lease-seconds -1", "--lease-seconds")]
     [InlineData("--model m --listen ftp://x", "--listen")]
@@ -110,7 +120,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

@@ -170,6 +170,10 @@ public sealed partial class LocalReplicaRuntime(
             "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--log-level", _options.LogLevel, "--detach",
         ];
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
+
+        // Replicas that share cores must be moved out of each other's way; the simulated engine has no threads to bind.
+        var shares = spec.Cores.Count == 0 && _options.Engine == "stoker";
+        if (shares) arguments.AddRange("--pin-threads", "off");
         return arguments;
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Stoker.Engine.Native;
 
 namespace Stoker.Engine.Kernels;
 
@@ -19,6 +20,7 @@ internal sealed class ThreadTeam : IDisposable
     private const int PausesPerCheck = 64;
 
     private readonly Worker[] _workers;
+    private readonly IReadOnlyList<int>? _cores;
     private volatile Action<int, int>? _job;
     private volatile bool _stopping;
     private volatile Exception? _failure;
@@ -33,13 +35,15 @@ internal sealed class ThreadTeam : IDisposable
     public long MinimumWork { get; init; } = 400_000;
 
     /// <param name="threads">
-    /// Threads in all, the caller's included; 0: as many as this process may use. The runtime counts those from the
-    /// affinity mask and the cgroup's cpu.max (rounded up).
+    /// Threads in all, the caller's included; 0: as many as this process may use, by affinity mask and control group.
     /// </param>
-    public ThreadTeam(int threads = 0)
+    /// <param name="cores">One for each thread, which is bound to it; null: not bound.</param>
+    public ThreadTeam(int threads = 0, IReadOnlyList<int>? cores = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        Count = threads > 0 ? threads : Environment.ProcessorCount;
+        Count = threads > 0 ? threads : ProcessorAllowance.Read().Threads;
+        if (cores is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(cores.Count, Count, nameof(cores));
+        _cores = cores;
         _workers = new Worker[Count - 1];
         for (var i = 0; i < _workers.Length; i++)
         {
@@ -49,6 +53,15 @@ internal sealed class ThreadTeam : IDisposable
 
     /// <summary>Threads that take part, the caller's included.</summary>
     public int Count { get; }
+
+    /// <summary>Whether every thread has a core of its own.</summary>
+    public bool IsPinned => _cores is not null;
+
+    /// <summary>
+    /// Binds the calling thread to the first core, as the one that will call <see cref="Run"/>; nothing where the team
+    /// is not pinned.
+    /// </summary>
+    public void PinCaller() => Pin(part: 0);
 
     /// <summary>Workers that wait in the kernel and use no CPU; all of them soon after the last job.</summary>
     public int ParkedCount => _workers.Count(worker => worker.IsParked);
@@ -101,6 +114,14 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
+    /// <summary>
+    /// A core that was taken from the process since the plan was made leaves its thread unbound: slower, not wrong.
+    /// </summary>
+    private void Pin(int part)
+    {
+        if (_cores is not null) _ = ProcessorAffinity.TryPinCurrentThread(_cores[part]);
+    }
+
     private void AwaitWorkers()
     {
         while (Volatile.Read(ref _pending) != 0)
@@ -149,6 +170,7 @@ internal sealed class ThreadTeam : IDisposable
 
         private void Loop()
         {
+            _team.Pin(_part);
             for (var seen = 0; ; seen++)
             {
                 AwaitGenerationAfter(seen);

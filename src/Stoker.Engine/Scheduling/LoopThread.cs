@@ -8,6 +8,7 @@ internal sealed class LoopThread : IAsyncDisposable
 {
     private readonly StepLoop _loop;
     private readonly TimeProvider _time;
+    private readonly Action? _prepare;
     private readonly Thread _thread;
     private readonly AutoResetEvent _wake = new(false);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -18,10 +19,13 @@ internal sealed class LoopThread : IAsyncDisposable
     private bool _idle = true, _closing; // under the lock
     private long _beatAt; // under the lock
 
+    /// <param name="loop">What it turns.</param>
+    /// <param name="time">For the heartbeat.</param>
     /// <param name="ownDelivery">Text and events are made on a thread of their own, beside the steps.</param>
-    public LoopThread(StepLoop loop, TimeProvider time, bool ownDelivery = false)
+    /// <param name="prepare">Done first, on the thread itself: it is a member of the model's team.</param>
+    public LoopThread(StepLoop loop, TimeProvider time, bool ownDelivery = false, Action? prepare = null)
     {
-        (_loop, _time, _beatAt) = (loop, time, time.GetTimestamp());
+        (_loop, _time, _beatAt, _prepare) = (loop, time, time.GetTimestamp(), prepare);
         if (ownDelivery)
         {
             (loop.Desk.Stopped, loop.Desk.Abandoned) = (PostStopped, PostAbandoned);
@@ -74,6 +78,7 @@ internal sealed class LoopThread : IAsyncDisposable
 
     private void Run()
     {
+        _prepare?.Invoke();
         while (TakeIn())
         {
             if (!TryStep() && !_loop.Calibrate()) WaitForWork();

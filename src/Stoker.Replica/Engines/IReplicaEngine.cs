@@ -24,6 +24,12 @@ internal interface IReplicaEngine : IAsyncDisposable
 
     EngineStatistics Statistics { get; }
 
+    /// <summary>
+    /// Bytes a second that the engine's threads can read; null where there is nothing to measure. Takes some 10 ms of
+    /// its cores.
+    /// </summary>
+    double? MeasureReadBandwidth() => null;
+
     /// <summary>A raw prompt's ids, with the tokens that the model expects in front.</summary>
     int[] EncodeText(string text);
 

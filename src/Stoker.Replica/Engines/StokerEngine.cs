@@ -23,6 +23,8 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
 
     public EngineStatistics Statistics => engine.Statistics;
 
+    public double? MeasureReadBandwidth() => engine.MeasureReadBandwidth();
+
     public int[] EncodeText(string text) => _tokenizer.Encode(text, addSpecialTokens: true);
 
     public int[] EncodeChat(JsonElement messages, bool safeTokenization)

@@ -34,6 +34,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     private readonly TaskCompletionSource _drain = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _abort = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task<IReplicaEngine> _loading = null!;
+    private Task _probing = Task.CompletedTask;
     private int _disposed;
 
     private ReplicaHost(ReplicaOptions options, TimeProvider time, ILoggerFactory logs)
@@ -94,6 +95,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         await _stopLoading.CancelAsync();
+        await _probing; // it reads the engine
         _server.Dispose();
         _lease.Dispose();
         await _slot.DisposeAsync();
@@ -122,7 +124,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             var begun = _time.GetTimestamp();
             var engine = await _loading;
             var (elapsed, now) = (_time.GetElapsedTime(begun).TotalMilliseconds, engine.Statistics);
-            LogReady(_options.ServedModelName, elapsed, now.KernelSet, now.Threads);
+            LogReady(_options.ServedModelName, elapsed, now.KernelSet, now.Threads, now.ThreadsPinned ? " on cores of their own" : "");
+            _probing = new StartupProbe(engine, _time, _log).RunAsync(_stopLoading.Token);
             await _abort.Task; // the load succeeded: this is no way to end any more
             return new(ReplicaEnd.Drained, "Stopped without waiting for the streams.");
         }
@@ -210,8 +213,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "Listens at {Addresses}")]
     private partial void LogListening(string addresses);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Model} is ready after {Milliseconds:F0} ms, kernel set {KernelSet}, {Threads} threads")]
-    private partial void LogReady(string model, double milliseconds, string kernelSet, int threads);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Model} is ready after {Milliseconds:F0} ms, kernel set {KernelSet}, {Threads} threads{Cores}")]
+    private partial void LogReady(string model, double milliseconds, string kernelSet, int threads, string cores);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
     private partial void LogLoadFailed(string reason, Exception error);

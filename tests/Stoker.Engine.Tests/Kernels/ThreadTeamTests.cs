@@ -1,4 +1,5 @@
 using Stoker.Engine.Kernels;
+using Stoker.Engine.Native;
 
 namespace Stoker.Engine.Tests.Kernels;
 
@@ -78,10 +79,91 @@ public class ThreadTeamTests
     }
 
     [Fact]
+    public void A_pinned_team_keeps_each_thread_on_its_core_and_a_plain_one_nowhere()
+    {
+        if (ProcessorAffinity.Refusal() is not null) return; // nothing to see on this system
+        var cores = ProcessorAllowance.Read().Cores;
+        int[] own = [cores[0], cores[^1], cores[0]];
+        var masks = OnOwnThread(() =>
+        {
+            using var team = new ThreadTeam(3, own);
+            team.IsPinned.ShouldBeTrue();
+            team.PinCaller();
+            return Masks(team);
+        });
+        masks.ShouldBe(own.Select(core => $"{core}"));
+        var plain = OnOwnThread(() =>
+        {
+            using var team = new ThreadTeam(2);
+            team.IsPinned.ShouldBeFalse();
+            team.PinCaller();
+            return Masks(team);
+        });
+        plain.ShouldAllBe(mask => mask == Mask("/proc/self/status"));
+    }
+
+    /// <summary>What the step loop starts, such as a thread of the pool, must not crowd onto its core.</summary>
+    [Fact]
+    public void A_thread_that_a_pinned_one_starts_is_not_pinned()
+    {
+        if (ProcessorAffinity.Refusal() is not null) return;
+        var (own, child) = OnOwnThread(() =>
+        {
+            var core = ProcessorAllowance.Read().Cores[0];
+            ProcessorAffinity.TryPinCurrentThread(core).ShouldBeTrue();
+            return (Mask("/proc/thread-self/status"), OnOwnThread(() => Mask("/proc/thread-self/status")));
+        });
+        own.ShouldBe($"{ProcessorAllowance.Read().Cores[0]}");
+        child.ShouldBe(Mask("/proc/self/status"));
+    }
+
+    [Fact]
+    public void A_core_that_is_not_there_leaves_its_thread_unpinned_and_at_work()
+    {
+        using var team = new ThreadTeam(2, [0, 8191]);
+        var ran = new bool[2];
+        team.Run((part, _) => ran[part] = true);
+        ran.ShouldAllBe(done => done);
+    }
+
+    [Fact]
+    public void Each_thread_needs_a_core() =>
+        Should.Throw<ArgumentOutOfRangeException>(() => new ThreadTeam(2, [0]).Dispose());
+
+    private static string[] Masks(ThreadTeam team)
+    {
+        var masks = new string[team.Count];
+        team.Run((part, _) => masks[part] = Mask("/proc/thread-self/status"));
+        return masks;
+    }
+
+    private static string Mask(string status) =>
+        File.ReadLines(status).Single(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim();
+
+    private static T OnOwnThread<T>(Func<T> read)
+    {
+        var (result, error) = (default(T), default(Exception));
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                result = read();
+            }
+            catch (Exception caught)
+            {
+                error = caught;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        return error is null ? result! : throw new InvalidOperationException("the thread failed", error);
+    }
+
+    [Fact]
     public void Zero_means_what_the_process_may_use()
     {
         using var team = new ThreadTeam();
-        team.Count.ShouldBe(Environment.ProcessorCount);
+        team.Count.ShouldBe(ProcessorAllowance.Read().Threads);
         Should.Throw<ArgumentOutOfRangeException>(() => new ThreadTeam(-1).Dispose());
     }
 }
