@@ -12,6 +12,7 @@ using Stoker.Benchmarks.Serving;
 using Stoker.Benchmarks.Small;
 using Stoker.Benchmarks.Soak;
 using Stoker.Benchmarks.Throughput;
+using Stoker.Engine;
 
 // Each bench and tool by its name. A bench prints medians; it asserts nothing.
 (string Name, string About, Func<string[], Task> Run)[] benches =
@@ -45,7 +46,7 @@ try
     await wanted.Run(args[1..]);
     return 0;
 }
-catch (UsageException wrong)
+catch (Exception wrong) when (wrong is UsageException or ArgumentException or ModelLoadException)
 {
     await Console.Error.WriteLineAsync($"{wanted.Name}: {wrong.Message}");
     return 2;

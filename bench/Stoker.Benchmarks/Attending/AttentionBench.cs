@@ -3,7 +3,6 @@ using Stoker.Benchmarks.Measuring;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
-using MachineProbe = Stoker.Benchmarks.Measuring.MachineProbe;
 
 namespace Stoker.Benchmarks.Attending;
 
@@ -53,7 +52,7 @@ internal sealed class AttentionBench : IDisposable
         var runs = arguments.Integer("--runs", 5, 1, 1000);
         var formats = arguments.Words("--kv", ["bf16", "f32", "fp8"]);
         var cases = arguments.Words("--cases", [.. Cases.Select(item => item.Name)]);
-        using var probe = new MachineProbe(threads);
+        using var limits = new Limits(threads, arguments.Text("--kernel-set"));
         Console.WriteLine($"Attention of Llama-3.2-1B, kernel set {kernels.Name}, {threads} threads, {runs} runs: median (least..most)");
         var table = new Table(
             ("case", 24), ("ms", 24), ("GFLOP/s", 10), ("of f32 probe", 12), ("GB/s of keys, values", 20), ("of read probe", 13));
@@ -62,7 +61,7 @@ internal sealed class AttentionBench : IDisposable
             foreach (var (name, sequences, context, prefill) in Cases.Where(item => cases.Contains(item.Name)))
             {
                 using var bench = new AttentionBench(kernels, threads, Enum.Parse<KvFormat>(format, ignoreCase: true), sequences, context);
-                bench.Measure($"{format} {name}", prefill, context, runs, probe, table);
+                bench.Measure($"{format} {name}", prefill, context, runs, limits, table);
             }
         }
     }
@@ -74,7 +73,7 @@ internal sealed class AttentionBench : IDisposable
         _team.Dispose();
     }
 
-    private void Measure(string name, bool prefill, int context, int runs, MachineProbe probe, Table table)
+    private void Measure(string name, bool prefill, int context, int runs, Limits limits, Table table)
     {
         Prefill(context); // fills the cache for decode, and compiles
         var times = new List<double>();
@@ -94,9 +93,9 @@ internal sealed class AttentionBench : IDisposable
             name,
             Spread.Of(times.Select(time => time * 1e3)).ToString(),
             Spread.Digits(operations / spread.Median / 1e9),
-            Spread.Digits(operations / spread.Median / probe.FloatOperations()),
+            Spread.Digits(operations / spread.Median / limits.FloatOperations()),
             prefill ? "-" : Spread.Digits(bytes / spread.Median / 1e9),
-            prefill ? "-" : Spread.Digits(bytes / spread.Median / probe.Bandwidth()));
+            prefill ? "-" : Spread.Digits(bytes / spread.Median / limits.Reading()));
     }
 
     /// <param name="first">Sequences that are computed.</param>

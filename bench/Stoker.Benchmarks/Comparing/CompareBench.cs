@@ -54,17 +54,17 @@ internal sealed class CompareBench
         var classes = arguments.Words("--classes", WeightClass.Names).Select(WeightClass.Find).ToList();
         var bench = new CompareBench(arguments);
         PeerPackage.Find(bench._peer); // before minutes go into weights
-        using var probe = new MachineProbe(bench._threads);
+        using var limits = new Limits(bench._threads, bench._kernelSet);
         foreach (var shape in shapes)
         {
-            foreach (var weights in classes) bench.Compare(shape, weights, probe);
+            foreach (var weights in classes) bench.Compare(shape, weights, limits);
         }
 
         Console.WriteLine();
         foreach (var line in bench._ratios) Console.WriteLine(line);
     }
 
-    private void Compare(RandomShape shape, WeightClass weights, MachineProbe probe)
+    private void Compare(RandomShape shape, WeightClass weights, Limits limits)
     {
         var folder = _models.Folder(shape);
         var gguf = _models.Gguf(shape.Name, folder, weights.PeerType);
@@ -77,18 +77,18 @@ internal sealed class CompareBench
         Console.WriteLine($"  ours: {ours.Description}\n  peer: {peer.Description}");
         Console.WriteLine($"  load to first token, once: ours {ours.LoadToFirstToken:F0} ms, peer {peer.LoadToFirstToken:F0} ms");
 
-        var table = new Table(("tokens/s", 12), ("ours: median (min..max)", 24), ("peer: median (min..max)", 24), ("ratio", 22), ("GB/s", 6), ("GFLOP/s", 8));
+        var table = new Table(("tokens/s", 12), ("ours: median (min..max)", 24), ("peer: median (min..max)", 24), ("ratio", 22), ("GB/s", 6), ("GOP/s", 8));
         List<string> words = [];
         foreach (var count in _sequences)
         {
             var steps = count == 1 ? _steps : Math.Max(2, _steps / 2);
-            words.Add($"x{count} {Row(table, $"decode x{count}", probe, () => ours.Decode(count, steps), () => peer.Decode(count, steps))}");
+            words.Add($"x{count} {Row(table, $"decode x{count}", weights.Name, limits, () => ours.Decode(count, steps), () => peer.Decode(count, steps))}");
         }
-        words.Add($"prefill {Row(table, $"prefill {_prefill}", probe, () => ours.Prefill(_prefill), () => peer.Prefill(_prefill))}");
+        words.Add($"prefill {Row(table, $"prefill {_prefill}", weights.Name, limits, () => ours.Prefill(_prefill), () => peer.Prefill(_prefill))}");
         _ratios.Add($"ratio {shape.Name} {weights.Name} {string.Join(' ', words)}");
     }
 
-    private string Row(Table table, string name, MachineProbe probe, Func<double> ours, Func<double> peer)
+    private string Row(Table table, string name, string precision, Limits limits, Func<double> ours, Func<double> peer)
     {
         var (mine, theirs, ratios) = (new List<double>(), new List<double>(), new List<double>());
         var (bandwidth, operations) = (new List<double>(), new List<double>());
@@ -102,8 +102,8 @@ internal sealed class CompareBench
             mine.Add(ours());
             theirs.Add(peer());
             ratios.Add(mine[^1] / theirs[^1]);
-            bandwidth.Add(probe.Bandwidth() / 1e9);
-            operations.Add(probe.FloatOperations() / 1e9);
+            bandwidth.Add(limits.Reading() / 1e9);
+            operations.Add(limits.Operations(precision) / 1e9);
         }
 
         var ratio = Spread.Of(ratios);

@@ -31,42 +31,42 @@ internal sealed class ThroughputBench(Arguments arguments)
             : arguments.Words("--shapes", [.. RandomShape.All.Select(shape => shape.Name)]).Select(RandomShape.Find);
         string[] precisions = [.. arguments.Words("--precision", EngineSetup.Precisions).Where(name => name != "auto")];
         var bench = new ThroughputBench(arguments);
-        using var probe = new MachineProbe(bench._threads);
+        using var limits = new Limits(bench._threads, bench._kernelSet);
         foreach (var shape in shapes)
         {
             var folder = models.Folder(shape);
-            foreach (var precision in precisions) bench.Measure(shape, folder, precision, probe);
+            foreach (var precision in precisions) bench.Measure(shape, folder, precision, limits);
         }
     }
 
-    private void Measure(RandomShape shape, string folder, string precision, MachineProbe probe)
+    private void Measure(RandomShape shape, string folder, string precision, Limits limits)
     {
         using var side = new StokerSide(folder, precision, _threads, _kernelSet, _prefills.Max(), _sequences.Max(), Chunk);
         var work = ModelWork.Of(shape);
         Console.WriteLine($"\n{shape.Name}, {precision}; {side.Description}");
         var table = new Table(
-            ("tokens/s", 12), ("median (min..max)", 22), ("GB/s", 6), ("probe", 6), ("share", 6), ("GFLOP/s", 8), ("probe", 8), ("share", 6));
+            ("tokens/s", 12), ("median (min..max)", 22), ("GB/s", 6), ("limit", 6), ("share", 6), ("GOP/s", 8), ("limit", 8), ("share", 6));
         foreach (var count in _sequences)
         {
             var steps = count == 1 ? _steps : Math.Max(2, _steps / 2);
-            Row(table, $"decode x{count}", probe, (double)side.WeightBytes / count, work.Operations(count, count) / count, () => side.Decode(count, steps));
+            Row(table, $"decode x{count}", precision, limits, (double)side.WeightBytes / count, work.Operations(count, count) / count, () => side.Decode(count, steps));
         }
         foreach (var tokens in _prefills)
         {
             var chunks = (tokens + Chunk - 1) / Chunk;
-            Row(table, $"prefill {tokens}", probe, (double)side.WeightBytes * chunks / tokens, work.Operations(tokens, chunks) / tokens, () => side.Prefill(tokens));
+            Row(table, $"prefill {tokens}", precision, limits, (double)side.WeightBytes * chunks / tokens, work.Operations(tokens, chunks) / tokens, () => side.Prefill(tokens));
         }
     }
 
     /// <summary>Shares are medians of each run's own share: the limit is measured right before the run.</summary>
-    private void Row(Table table, string name, MachineProbe probe, double bytesPerToken, double operationsPerToken, Func<double> measure)
+    private void Row(Table table, string name, string precision, Limits limits, double bytesPerToken, double operationsPerToken, Func<double> measure)
     {
         for (var warmUp = 0; warmUp < WarmUps; warmUp++) measure();
         var (rates, reads, operations) = (new List<double>(), new List<double>(), new List<double>());
         for (var run = 0; run < _runs; run++)
         {
-            reads.Add(probe.Bandwidth());
-            operations.Add(probe.FloatOperations());
+            reads.Add(limits.Reading());
+            operations.Add(limits.Operations(precision));
             rates.Add(measure());
         }
 
