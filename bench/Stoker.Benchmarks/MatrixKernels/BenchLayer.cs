@@ -68,6 +68,15 @@ internal sealed class BenchLayer : IDisposable
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
+    /// <summary>Seconds of packing for the first matrix, on this thread.</summary>
+    public double Pack(int tokens)
+    {
+        (_w, _tokens) = (_matrices[0].Matrix, tokens);
+        var start = Stopwatch.GetTimestamp();
+        _pack(0, 1);
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
     public void DisposeBuffers() => _buffer.Dispose();
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Stoker.Benchmarks.Measuring;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.Weights;
@@ -22,8 +23,9 @@ internal static class KernelsBench
     {
         var arguments = new Arguments(args, [], "--formats", "--tokens", "--threads", "--set", "--resident");
         var formats = arguments.Words("--formats", Formats).Select(name => Enum.Parse<WeightFormat>(name, ignoreCase: true));
+        var start = Stopwatch.GetTimestamp();
         var kernels = KernelSets.Choose(arguments.Text("--set"));
-        Console.WriteLine($"kernel set {kernels.Name}");
+        Console.WriteLine($"kernel set {kernels.Name}, made in {Spread.Digits(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} ms (the runtime's compiling included)");
         if (arguments.Integer("--resident", absent: 0, least: 0, most: 1) == 1)
         {
             Resident(kernels, formats, arguments.Integers("--tokens", [1, 2, 4, 8], 1, 4096));
@@ -79,24 +81,26 @@ internal static class KernelsBench
         const int Rows = 4 * PanelLayout.Rows, Columns = 1024, Calls = 10, Repeats = 400;
         using var team = new ThreadTeam(1);
         using var probe = new MachineProbe(team, bufferBytes: 1 << 20);
-        var table = new Table(("format", 6), ("tokens", 6), ("GB/s", 8), ("GFLOP/s", 8), ("limit", 8), ("share", 6));
+        var table = new Table(("format", 6), ("tokens", 6), ("GB/s", 8), ("GFLOP/s", 8), ("limit", 8), ("share", 6), ("packing ns/value", 8));
         foreach (var format in formats)
         {
             using var panels = new SyntheticPanels(format, Rows, Columns, team);
             foreach (var tokens in tokenCounts)
             {
                 var layer = new BenchLayer(kernels, team, [panels], tokens);
-                var (best, limit) = (double.PositiveInfinity, 0.0);
+                var (best, packing, limit) = (double.PositiveInfinity, double.PositiveInfinity, 0.0);
                 for (var repeat = 0; repeat < Repeats; repeat++)
                 {
                     if (repeat % 20 == 0) limit = Math.Max(limit, Limit(probe, kernels, format));
                     best = Math.Min(best, layer.Multiply(tokens, Calls) / Calls);
+                    packing = Math.Min(packing, layer.Pack(tokens));
                 }
 
                 var operations = 2.0 * Rows * Columns * tokens / best;
                 table.Row(
                     format.ToString(), $"{tokens}", Spread.Digits(panels.Matrix.SizeBytes / best / 1e9), Spread.Digits(operations / 1e9),
-                    Spread.Digits(limit / 1e9), Percent(operations / limit));
+                    Spread.Digits(limit / 1e9), Percent(operations / limit),
+                    Spread.Digits(packing * 1e9 / tokens / Columns));
                 layer.DisposeBuffers();
             }
         }

@@ -51,13 +51,20 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         }
     }
 
-    /// <summary>What a panel's block is decoded to before its tiles are computed; the format itself: it is not.</summary>
-    private protected virtual WeightFormat DecodedFormat(WeightFormat format, int tiles) => format switch
+    /// <summary>
+    /// A panel's block in a form that this set's tiles read: decoded once for all tiles where they do not read the stored one.
+    /// </summary>
+    private protected virtual byte* Decode(ref WeightFormat format, byte* weights, int columns)
     {
-        WeightFormat.Fp8 => WeightFormat.Bf16, // exact
-        WeightFormat.Fp4 => WeightFormat.F32, // with its scales a value has 13 bits
-        _ => format,
-    };
+        var stored = format;
+        format = stored switch
+        {
+            WeightFormat.Fp8 => WeightFormat.Bf16, // exact
+            WeightFormat.Fp4 => WeightFormat.F32, // with its scales a value has 13 bits
+            _ => stored,
+        };
+        return format == stored ? weights : PanelDecoder.Decode(stored, weights, columns);
+    }
 
     /// <summary>One tile over one block of columns.</summary>
     private protected virtual void BlockTile(
@@ -89,12 +96,8 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
     {
         var firstColumn = block * w.BlockColumns;
         var columns = Math.Min(w.BlockColumns, w.PaddedColumns - firstColumn);
-        var weights = w.Panel(panel) + PanelLayout.ColumnOffset(w.Format, firstColumn);
-        var format = DecodedFormat(w.Format, endTile - firstTile);
-        if (format != w.Format)
-        {
-            weights = PanelDecoder.Decode(w.Format, weights, columns);
-        }
+        var format = w.Format;
+        var weights = Decode(ref format, w.Panel(panel) + PanelLayout.ColumnOffset(format, firstColumn), columns);
 
         var rowScales = w.Format == WeightFormat.Fp8 && block == w.BlockCount - 1 ? (float*)w.Panel(panel) : null;
         var rows = Math.Min(PanelLayout.Rows, w.Rows - (panel * PanelLayout.Rows));

@@ -5,7 +5,7 @@ internal static class Fp8
 {
     public const float Largest = 448;
 
-    private static readonly float[] Values = [.. Enumerable.Range(0, 256).Select(bits => Decode((byte)bits))];
+    private static readonly float[] Values = DecodeAll();
 
     public static float ToSingle(byte bits) => Values[bits];
 
@@ -32,6 +32,13 @@ internal static class Fp8
         // Rounded at bit 20; a carry runs into the exponent, as it should. The bias of 127 becomes 7.
         var bits = BitConverter.SingleToUInt32Bits(magnitude);
         return (byte)(sign | (byte)(((bits + 0x7FFFF + ((bits >> 20) & 1)) >> 20) - (120 << 3)));
+    }
+
+    private static float[] DecodeAll()
+    {
+        var values = new float[256];
+        for (var bits = 0; bits < values.Length; bits++) values[bits] = Decode((byte)bits);
+        return values;
     }
 
     private static float Decode(byte bits)

@@ -27,16 +27,14 @@ internal sealed partial class Assembler
     public void LoadConstant(int target, byte[] constant)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(constant.Length, FullVector);
-        var index = _constants.FindIndex(known => known.AsSpan().SequenceEqual(constant));
-        if (index < 0)
-        {
-            index = _constants.Count;
-            _constants.Add(constant);
-        }
+        var index = 0;
+        while (index < _constants.Count && !_constants[index].AsSpan().SequenceEqual(constant)) index++;
+        if (index == _constants.Count) _constants.Add(constant);
 
         EvexHead(Prefix.None, Map.Of0F, 0x10, target, 0, rmBit3: 0, rmBit4: 0);
-        Emit((byte)(((target & 7) << 3) | 5)); // relative to the next instruction
-        _constantUses.Add((Position, index));
+        Emit(((target & 7) << 3) | 5); // relative to the next instruction
+        _usePositions.Add(Position);
+        _usedConstants.Add(index);
         EmitInt32(0);
     }
 
@@ -87,7 +85,7 @@ internal sealed partial class Assembler
     public void ShiftWordsRight(int target, int source, int bits)
     {
         Evex(Prefix.Of66, Map.Of0F, 0x71, 2, target, source); // the first register field is part of the opcode
-        Emit((byte)bits);
+        Emit(bits);
     }
 
     // Encoding
@@ -106,39 +104,40 @@ internal sealed partial class Assembler
         Of0F3A = 3,
     }
 
-    private void Evex(Prefix prefix, Map map, byte opcode, int register, int second, int third)
+    private void Evex(Prefix prefix, Map map, int opcode, int register, int second, int third)
     {
         EvexHead(prefix, map, opcode, register, second, third >> 3 & 1, third >> 4);
-        Emit((byte)(0xC0 | ((register & 7) << 3) | (third & 7)));
+        Emit(0xC0 | ((register & 7) << 3) | (third & 7));
     }
 
     /// <param name="unitBytes">A displacement of one byte counts in these.</param>
-    private void Evex(Prefix prefix, Map map, byte opcode, int register, int second, Memory memory, int unitBytes)
+    private void Evex(Prefix prefix, Map map, int opcode, int register, int second, Memory memory, int unitBytes)
     {
         EvexHead(prefix, map, opcode, register, second, (int)memory.Base >> 3, 0);
         var fields = ((register & 7) << 3) | ((int)memory.Base & 7);
-        var (steps, remainder) = Math.DivRem(memory.Displacement, unitBytes);
+        var steps = memory.Displacement / unitBytes;
         if (memory.Displacement == 0)
         {
-            Emit((byte)fields);
+            Emit(fields);
         }
-        else if (remainder == 0 && steps is >= sbyte.MinValue and <= sbyte.MaxValue)
+        else if (steps * unitBytes == memory.Displacement && steps is >= sbyte.MinValue and <= sbyte.MaxValue)
         {
-            EmitBytes((byte)(0x40 | fields), (byte)steps);
+            Emit(0x40 | fields, steps);
         }
         else
         {
-            Emit((byte)(0x80 | fields));
+            Emit(0x80 | fields);
             EmitInt32(memory.Displacement);
         }
     }
 
     /// <summary>The four bytes of the prefix, in which register bits stand inverted, and the opcode.</summary>
-    private void EvexHead(Prefix prefix, Map map, byte opcode, int register, int second, int rmBit3, int rmBit4)
+    private void EvexHead(Prefix prefix, Map map, int opcode, int register, int second, int rmBit3, int rmBit4)
     {
         var first = ((~register >> 3 & 1) << 7) | ((~rmBit4 & 1) << 6) | ((~rmBit3 & 1) << 5) | ((~register >> 4 & 1) << 4) | (int)map;
         var middle = ((~second & 15) << 3) | 4 | (int)prefix;
         var last = 0x40 | ((~second >> 4 & 1) << 3);
-        EmitBytes(0x62, (byte)first, (byte)middle, (byte)last, opcode);
+        Emit(0x62, first, middle);
+        Emit(last, opcode);
     }
 }

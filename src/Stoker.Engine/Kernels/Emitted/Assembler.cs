@@ -10,7 +10,8 @@ namespace Stoker.Engine.Kernels.Emitted;
 internal sealed partial class Assembler
 {
     private const int CacheLineBytes = 64;
-    private readonly List<(int Position, int Constant)> _constantUses = [];
+    private readonly List<int> _usePositions = []; // plain lists: a new generic type costs a tenth of a millisecond at start
+    private readonly List<int> _usedConstants = [];
     private readonly List<byte[]> _constants = [];
     private byte[] _code = new byte[32 << 10];
 
@@ -30,18 +31,16 @@ internal sealed partial class Assembler
     /// <summary>The finished code with its constants behind it. Nothing may be emitted afterwards.</summary>
     public ReadOnlySpan<byte> Finish()
     {
-        foreach (var (constant, index) in _constants.Select((constant, index) => (constant, index)))
+        for (var constant = 0; constant < _constants.Count; constant++)
         {
             var start = Align();
-            foreach (var (position, used) in _constantUses)
+            for (var use = 0; use < _usePositions.Count; use++)
             {
-                if (used == index)
-                {
-                    WriteDistance(position, start - (position + sizeof(int)));
-                }
+                var position = _usePositions[use];
+                if (_usedConstants[use] == constant) WriteDistance(position, start - (position + sizeof(int)));
             }
 
-            foreach (var value in constant) Emit(value);
+            foreach (var value in _constants[constant]) Emit(value);
         }
 
         return _code.AsSpan(0, Position);
@@ -51,7 +50,7 @@ internal sealed partial class Assembler
 
     public void Return()
     {
-        EmitBytes(0xC5, 0xF8, 0x77); // vzeroupper: the caller's SSE code must not pay for our upper halves
+        Emit(0xC5, 0xF8, 0x77); // vzeroupper: the caller's SSE code must not pay for our upper halves
         Emit(0xC3);
     }
 
@@ -72,7 +71,7 @@ internal sealed partial class Assembler
 
     public void Move(Register target, int value)
     {
-        EmitBytes((byte)(0x48 | ((int)target >> 3)), 0xC7, (byte)(0xC0 | ((int)target & 7)));
+        Emit(0x48 | ((int)target >> 3), 0xC7, 0xC0 | ((int)target & 7));
         EmitInt32(value);
     }
 
@@ -90,23 +89,25 @@ internal sealed partial class Assembler
 
     public void Compare(Register target, int value) => Immediate(7, target, value);
 
-    public void ShiftRight(Register target, int bits) =>
-        EmitBytes((byte)(0x48 | ((int)target >> 3)), 0xC1, (byte)(0xE8 | ((int)target & 7)), (byte)bits);
+    public void ShiftRight(Register target, int bits)
+    {
+        Emit(0x48 | ((int)target >> 3), 0xC1, 0xE8 | ((int)target & 7));
+        Emit(bits);
+    }
 
-    private void Integer(byte opcode, Register register, Register target) => EmitBytes(
-        (byte)(0x48 | ((int)register >> 3 << 2) | ((int)target >> 3)), opcode,
-        (byte)(0xC0 | (((int)register & 7) << 3) | ((int)target & 7)));
+    private void Integer(int opcode, Register register, Register target) => Emit(
+        0x48 | ((int)register >> 3 << 2) | ((int)target >> 3), opcode, 0xC0 | (((int)register & 7) << 3) | ((int)target & 7));
 
     private void Immediate(int operation, Register target, int value)
     {
-        EmitBytes((byte)(0x48 | ((int)target >> 3)), 0x81, (byte)(0xC0 | (operation << 3) | ((int)target & 7)));
+        Emit(0x48 | ((int)target >> 3), 0x81, 0xC0 | (operation << 3) | ((int)target & 7));
         EmitInt32(value);
     }
 
     /// <returns>Where the distance stands.</returns>
-    private int WriteJump(byte condition, int? target)
+    private int WriteJump(int condition, int? target)
     {
-        EmitBytes(0x0F, condition);
+        Emit(0x0F, condition);
         var distance = Position;
         EmitInt32(target - (distance + sizeof(int)) ?? 0);
         return distance;
@@ -122,17 +123,22 @@ internal sealed partial class Assembler
         Position += sizeof(int);
     }
 
-    private void EmitBytes(params ReadOnlySpan<byte> bytes)
-    {
-        Reserve(bytes.Length);
-        bytes.CopyTo(_code.AsSpan(Position));
-        Position += bytes.Length;
-    }
-
-    private void Emit(byte value)
+    private void Emit(int value)
     {
         Reserve(1);
-        _code[Position++] = value;
+        _code[Position++] = (byte)value;
+    }
+
+    private void Emit(int first, int second)
+    {
+        Emit(first);
+        Emit(second);
+    }
+
+    private void Emit(int first, int second, int third)
+    {
+        Emit(first, second);
+        Emit(third);
     }
 
     private void Reserve(int count)

@@ -171,8 +171,12 @@ internal sealed partial class TileEmitter
         }
     }
 
-    private static byte[] Singles(float value) =>
-        [.. Enumerable.Repeat(BitConverter.GetBytes(value), VectorBytes / sizeof(float)).SelectMany(bytes => bytes)];
+    private static byte[] Singles(float value)
+    {
+        var bytes = new byte[VectorBytes];
+        for (var at = 0; at < bytes.Length; at += sizeof(float)) BitConverter.TryWriteBytes(bytes.AsSpan(at), value);
+        return bytes;
+    }
 
     /// <summary>Four times the 16 codes: what stands in the bits above a code does not matter.</summary>
     private static byte[] Fp4Bytes()

@@ -184,7 +184,12 @@ internal sealed partial class TileEmitter(Assembler code)
         code.Land(over);
     }
 
-    private static byte[] Filled(byte value) => [.. Enumerable.Repeat(value, VectorBytes)];
+    private static byte[] Filled(byte value)
+    {
+        var bytes = new byte[VectorBytes];
+        for (var i = 0; i < bytes.Length; i++) bytes[i] = value;
+        return bytes;
+    }
 
     private static byte[] Fp8Bytes(int part, int shift)
     {
