@@ -35,6 +35,7 @@ internal static class EngineOptionRules
         Require(
             Enum.IsDefined(options.Precision), nameof(options.Precision), options.Precision,
             $"one of {string.Join(", ", Enum.GetNames<Precision>())}");
+        Require(Enum.IsDefined(options.Packed), nameof(options.Packed), options.Packed, "auto, never or require");
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
     }
 

@@ -72,6 +72,15 @@ public sealed record EngineOptions
     /// <summary>Of the model's matrices in memory. Below 16 bit the output head is packed too.</summary>
     public Precision Precision { get; init; }
 
+    /// <summary>Whether a packed model in the folder is mapped instead of packing the plain files in memory.</summary>
+    public PackedUse Packed { get; init; }
+
+    /// <summary>
+    /// Keeps the weights in memory: idle pages may be dropped by the system otherwise. Where it refuses, the engine works
+    /// without and <see cref="InferenceEngine.LoadNotes"/> says so.
+    /// </summary>
+    public bool LockMemory { get; init; }
+
     /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
     public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
 

@@ -29,6 +29,9 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     /// <summary>How the team was made.</summary>
     public TeamPlan? Plan { get; init; }
 
+    /// <summary>See <see cref="InferenceEngine.LoadNotes"/>.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>The model's threads; they go after it.</summary>
     public ThreadTeam? Team { get; init; }
 
@@ -40,16 +43,21 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         if (!Directory.Exists(modelFolder)) throw new ModelLoadException(modelFolder, null, "there is no such folder");
         var plan = TeamPlan.For(options.Threads, options.PinThreads, ProcessorAllowance.Read(), ProcessorAffinity.Refusal());
         var kernels = KernelSets.Choose(options.KernelSet);
+        var notes = new List<string>();
+        var packed = PackedModel.Open(modelFolder, options.Precision, options.Packed, notes);
         var team = new ThreadTeam(plan.Threads, plan.Cores);
         DecoderModel? model = null;
         try
         {
-            var small = team.Count > 1 ? Task.Run(() => SmallFiles.Load(modelFolder)) : Task.FromResult(SmallFiles.Load(modelFolder));
-            model = LoadWeights(modelFolder, options, kernels, team, small);
+            var small = team.Count > 1 ? Task.Run(() => SmallFiles.Load(modelFolder, packed)) : Task.FromResult(SmallFiles.Load(modelFolder, packed));
+            model = LoadWeights(modelFolder, options, packed, kernels, team, notes, small);
             var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
             return new(model, new TokenizerText(tokenizer), defaults)
             {
-                Description = ModelFolder.Describe(modelFolder, template, defaults),
+                Description = packed is null
+                    ? ModelFolder.Describe(modelFolder, template, defaults)
+                    : ModelFolder.Describe(modelFolder, packed.File.Description, template, defaults),
+                Notes = notes,
                 Tokenizer = tokenizer,
                 ChatTemplate = template,
                 WeightBytes = model.WeightBytes,
@@ -63,6 +71,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         catch
         {
             model?.Dispose();
+            packed?.Weights.Dispose();
             team.Dispose();
             throw;
         }
@@ -75,12 +84,21 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     }
 
     private static DecoderModel LoadWeights(
-        string modelFolder, EngineOptions options, KernelSet kernels, ThreadTeam team, Task<SmallFiles> small)
+        string modelFolder, EngineOptions options, PackedModel? packed, KernelSet kernels, ThreadTeam team, List<string> notes,
+        Task<SmallFiles> small)
     {
         try
         {
             return LanguageModel.Load(
-                modelFolder, kernels, team, new() { ContextLength = options.ContextLength, Precision = options.Precision });
+                modelFolder, kernels, team,
+                new()
+                {
+                    ContextLength = options.ContextLength,
+                    Precision = options.Precision,
+                    Packed = packed?.Weights,
+                    LockMemory = options.LockMemory,
+                    Notes = notes,
+                });
         }
         catch
         {
@@ -91,7 +109,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
 
     private sealed record SmallFiles(Tokenizer Tokenizer, ChatTemplate? Template, GenerationDefaults Defaults)
     {
-        public static SmallFiles Load(string folder) =>
-            new(Tokenizer.Load(folder), ChatTemplate.Load(folder), GenerationDefaults.Load(folder));
+        public static SmallFiles Load(string folder, PackedModel? packed) =>
+            new(packed?.File.Tokenizer ?? Tokenizer.Load(folder), ChatTemplate.Load(folder), GenerationDefaults.Load(folder));
     }
 }

@@ -80,6 +80,12 @@ public sealed class InferenceEngine : IAsyncDisposable
     public Tokenizer Tokenizer =>
         _parts.Tokenizer ?? throw new InvalidOperationException("This engine has no tokenizer.");
 
+    /// <summary>
+    /// What whoever runs the engine should know of its start, one sentence each: a packed model that was not used and why,
+    /// weights that could not be locked. Empty when all went as asked.
+    /// </summary>
+    public IReadOnlyList<string> LoadNotes => _parts.Notes;
+
     /// <summary>Null where the model has none: then it is prompted with plain text.</summary>
     public ChatTemplate? ChatTemplate => _parts.ChatTemplate;
 

@@ -31,6 +31,8 @@ internal sealed class ReplicaArguments
           --step-tokens N            tokens computed in one step, at least the sequences; default: the engine's
           --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
           --prefix-cache on|off      begin prompts with what is left of earlier ones; default: on
+          --packed USE               auto (default) maps a packed model that fits, see docs/packed-model.md; never; require
+          --lock-memory              keeps the weights in memory; the system's limit may forbid it, which is logged
           --simulate KEY=VALUE,...   the simulated engine's figures, see docs/replica.md
         Set by a server that owns the replica:
           --id ID                    its identity, repeated at /health
@@ -46,20 +48,23 @@ internal sealed class ReplicaArguments
     private const string PrecisionFlag = "--precision";
     private const string KvPrecisionFlag = "--kv-precision";
     private const string PinThreadsFlag = "--pin-threads";
+    private const string PackedFlag = "--packed";
+    private const string LockMemoryFlag = "--lock-memory";
 
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
         "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
-        PrecisionFlag, PinThreadsFlag,
+        PrecisionFlag, PinThreadsFlag, PackedFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
-    private static readonly string[] EngineFlags = [PrecisionFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds"];
+    private static readonly string[] EngineFlags =
+        [PrecisionFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
-    private bool _detach;
+    private readonly HashSet<string> _switches = new(StringComparer.Ordinal);
 
     private ReplicaArguments()
     {
@@ -88,9 +93,9 @@ internal sealed class ReplicaArguments
         for (var index = 0; index < args.Count; index++)
         {
             var (flag, value) = Split(args[index]);
-            if (flag == DetachFlag && value is null)
+            if (flag is DetachFlag or LockMemoryFlag && value is null)
             {
-                _detach = true;
+                _switches.Add(flag);
                 continue;
             }
 
@@ -127,11 +132,12 @@ internal sealed class ReplicaArguments
         if (engine != EngineKind.Simulated && _values.ContainsKey("--simulate")) throw new FormatException("--simulate needs --engine simulated.");
         foreach (var flag in EngineFlags)
         {
-            if (engine != EngineKind.Stoker && _values.ContainsKey(flag)) throw new FormatException($"{flag} needs --engine stoker.");
+            if (engine != EngineKind.Stoker && (_values.ContainsKey(flag) || _switches.Contains(flag))) throw new FormatException($"{flag} needs --engine stoker.");
         }
 
         var directory = _values.GetValueOrDefault("--directory");
-        if (_detach && directory is null)
+        var detach = _switches.Contains(DetachFlag);
+        if (detach && directory is null)
         {
             throw new FormatException("--detach needs --directory: the log has nowhere else to go.");
         }
@@ -157,7 +163,9 @@ internal sealed class ReplicaArguments
             StepTime = Integer("--step-milliseconds", 0, 60_000) is { } step ? TimeSpan.FromMilliseconds(step) : null,
             PrefixCache = Switch("--prefix-cache", otherwise: true),
             Lease = lease > 0 ? TimeSpan.FromSeconds(lease) : null,
-            Detach = _detach,
+            Detach = detach,
+            Packed = Packed(),
+            LockMemory = _switches.Contains(LockMemoryFlag),
             LogLevel = Level(),
             Simulated = Simulated(),
         };
@@ -183,15 +191,20 @@ internal sealed class ReplicaArguments
         _ => throw new FormatException($"{KvPrecisionFlag} must be auto, f32, bf16 or fp8, was '{text}'."),
     };
 
-    private Precision Precision() => _values.GetValueOrDefault(PrecisionFlag) switch
+    private Precision Precision()
     {
-        null or "auto" => Engine.Precision.Auto,
-        "f32" => Engine.Precision.F32,
-        "bf16" => Engine.Precision.Bf16,
-        "int8" => Engine.Precision.Int8,
-        "fp8" => Engine.Precision.Fp8,
-        "fp4" => Engine.Precision.Fp4,
-        var other => throw new FormatException($"{PrecisionFlag} must be auto, f32, bf16, int8, fp8 or fp4, was '{other}'."),
+        if (!_values.TryGetValue(PrecisionFlag, out var text)) return Engine.Precision.Auto;
+        return PrecisionNames.TryParse(text, out var precision)
+            ? precision
+            : throw new FormatException($"{PrecisionFlag} must be one of {string.Join(", ", PrecisionNames.All)}, was '{text}'.");
+    }
+
+    private PackedUse Packed() => _values.GetValueOrDefault(PackedFlag) switch
+    {
+        null or "auto" => PackedUse.Auto,
+        "never" => PackedUse.Never,
+        "require" => PackedUse.Require,
+        var other => throw new FormatException($"{PackedFlag} must be auto, never or require, was '{other}'."),
     };
 
     private LogLevel Level() => _values.GetValueOrDefault("--log-level") switch

@@ -64,6 +64,10 @@ internal sealed record ReplicaOptions
     /// <summary>Leaves the starter's session and terminal.</summary>
     public bool Detach { get; init; }
 
+    public PackedUse Packed { get; init; }
+
+    public bool LockMemory { get; init; }
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     public ReplicaModelOptions Simulated { get; init; } = new();
@@ -83,6 +87,8 @@ internal sealed record ReplicaOptions
             StepTokens = StepTokens ?? Math.Max(defaults.StepTokens, MaxSequences ?? 0),
             StepTime = StepTime ?? defaults.StepTime,
             PrefixCache = PrefixCache,
+            Packed = Packed,
+            LockMemory = LockMemory,
             Time = time,
         };
     }

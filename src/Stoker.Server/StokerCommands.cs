@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Stoker.Engine;
+using Stoker.Server.Packing;
 using Stoker.Server.Quickstart;
 using Stoker.Server.Serving;
 
@@ -12,7 +14,7 @@ internal static class StokerCommands
 
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Replica() };
+        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Pack(), Replica() };
         // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the
         // streams that it waits for. How long a server takes at most is Stoker:Runtime:ShutdownBound.
         var parsed = root.Parse(args);
@@ -68,6 +70,43 @@ internal static class StokerCommands
         var command = new Command("quickstart", "Start the platform, deploy a small model and stream a story from it") { data, exit };
         command.SetAction((parsed, cancellation) =>
             new QuickstartCommand(Console.Out, Console.Error).RunAsync(parsed.GetValue(data), parsed.GetValue(exit), cancellation));
+        return command;
+    }
+
+    private static Command Pack()
+    {
+        var model = new Option<string>("--model") { Description = "The model's folder", Required = true };
+        var precision = new Option<Precision>("--precision")
+        {
+            HelpName = "P",
+            Description = $"One of {string.Join(", ", PrecisionNames.All)}; auto is what a replica takes by itself",
+            CustomParser = result =>
+            {
+                if (PrecisionNames.TryParse(result.Tokens[0].Value, out var parsed)) return parsed;
+                result.AddError($"--precision takes one of {string.Join(", ", PrecisionNames.All)}, was '{result.Tokens[0].Value}'");
+                return default;
+            },
+        };
+        var output = new Option<string?>("--output") { Description = "The file to write; default: stoker-PRECISION.packed in the model's folder, where replicas look" };
+        var verify = new Option<bool>("--verify") { Description = "Write nothing: read all of the packed file and check it" };
+        var force = new Option<bool>("--force") { Description = "Pack although there is a good file" };
+        var threads = new Option<int>("--threads") { Description = "Worker threads; 0 (default): all that the process may use" };
+        threads.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > 1024) result.AddError("--threads takes a number from 0 to 1024");
+        });
+        var command = new Command("pack", "Write a model's weights in the layout of the kernels, so that replicas start faster") { model, precision, output, verify, force, threads };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(verify) && result.GetValue(force)) result.AddError("--verify writes nothing, so --force has no meaning with it: leave one out");
+        });
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () => new PackCommand(Console.Out, Console.Error, Console.IsErrorRedirected ? null : Console.Error).Run(
+                new(
+                    parsed.GetValue(model)!, parsed.GetValue(precision), parsed.GetValue(output), parsed.GetValue(verify), parsed.GetValue(force),
+                    parsed.GetValue(threads)),
+                cancellation),
+            CancellationToken.None));
         return command;
     }
 

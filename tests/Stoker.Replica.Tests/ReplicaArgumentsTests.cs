@@ -71,6 +71,16 @@ public sealed class ReplicaArgumentsTests
     public void The_precision_of_keys_and_values_reaches_the_engine(string flag, KvPrecision expected) =>
         Parse("--model m" + flag).ToEngineOptions(TimeProvider.System).KvPrecision.ShouldBe(expected);
 
+    [Fact]
+    public void Packed_models_and_locked_memory_reach_the_engine()
+    {
+        var options = Parse("--model m --packed require --lock-memory").ToEngineOptions(TimeProvider.System);
+        (options.Packed, options.LockMemory).ShouldBe((PackedUse.Require, true));
+        options = Parse("--model m").ToEngineOptions(TimeProvider.System);
+        (options.Packed, options.LockMemory).ShouldBe((PackedUse.Auto, false));
+        Parse("--model m --packed never").ToEngineOptions(TimeProvider.System).Packed.ShouldBe(PackedUse.Never);
+    }
+
     [Theory]
     [InlineData("", ThreadPinning.Auto)]
     [InlineData(" --pin-threads auto", ThreadPinning.Auto)]
@@ -101,10 +111,15 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --listen ftp://x", "--listen")]
     [InlineData("--model m --log-level loud", "--log-level")]
     [InlineData("--model m --detach", "--directory")]
+    [InlineData("--model m --packed maybe", "--packed must be auto, never or require")]
+    [InlineData("--model m --packed", "--packed")]
+    [InlineData("--model m --lock-memory=yes", "--lock-memory")]
+    [InlineData("--engine simulated --packed auto", "--packed needs --engine stoker")]
+    [InlineData("--engine simulated --lock-memory", "--lock-memory needs --engine stoker")]
     [InlineData("--model m --simulate slots=1", "--engine simulated")]
     [InlineData("--model m --step-tokens 0", "--step-tokens")]
     [InlineData("--model m --step-milliseconds 60001", "--step-milliseconds")]
-    [InlineData("--model m --precision int7", "--precision must be auto, f32, bf16, int8, fp8 or fp4, was 'int7'")]
+    [InlineData("--model m --precision int7", "--precision must be one of auto, f32, bf16, int8, fp8, fp4, was 'int7'")]
     [InlineData("--engine simulated --precision int8", "--precision needs --engine stoker")]
     [InlineData("--engine simulated --step-milliseconds 50", "--step-milliseconds needs --engine stoker")]
     [InlineData("--engine simulated --step-tokens 50", "--step-tokens needs --engine stoker")]
@@ -120,7 +135,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

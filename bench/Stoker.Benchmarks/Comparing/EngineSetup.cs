@@ -1,5 +1,4 @@
 using Stoker.Engine;
-using Stoker.Engine.Weights;
 
 namespace Stoker.Benchmarks.Comparing;
 
@@ -13,9 +12,9 @@ internal static class EngineSetup
         new() { Threads = threads, KernelSet = kernelSet, Precision = Parse(precision) };
 
     /// <exception cref="UsageException">A precision that the engine does not have.</exception>
-    public static Precision Parse(string precision) => WeightFormats.TryParse(precision, out var parsed)
+    public static Precision Parse(string precision) => PrecisionNames.TryParse(precision, out var parsed)
         ? parsed
-        : throw new UsageException($"The engine has no precision {precision}; it has {string.Join(", ", WeightFormats.PrecisionNames)}.");
+        : throw new UsageException($"The engine has no precision {precision}; it has {string.Join(", ", PrecisionNames.All)}.");
 
     /// <summary>One of the known spellings, from <c>--precision</c>.</summary>
     public static string Precision(Arguments arguments) => arguments.Words("--precision", Precisions) switch

@@ -63,6 +63,29 @@ internal sealed class ReplicaProcess : IDisposable
         }
     }
 
+    /// <summary>
+    /// Asks for a token until there is one, from the start of the process on: the request itself is the question whether
+    /// it is ready.
+    /// </summary>
+    /// <returns>Milliseconds since <see cref="StartedAt"/>.</returns>
+    /// <exception cref="UsageException">The replica ended.</exception>
+    public async Task<double> FirstTokenAsync(int[] prompt)
+    {
+        while (true)
+        {
+            try
+            {
+                await StreamedRequest.SendAsync(Client, prompt, 1);
+                return Stopwatch.GetElapsedTime(StartedAt).TotalMilliseconds;
+            }
+            catch (HttpRequestException early) when (early.StatusCode is null or HttpStatusCode.ServiceUnavailable)
+            {
+                if (_process.HasExited) throw new UsageException("The replica ended before it answered; its message stands above.");
+                await Task.Delay(LookAgain, TimeProvider.System);
+            }
+        }
+    }
+
     public void Dispose()
     {
         Client.Dispose();

@@ -9,7 +9,8 @@ namespace Stoker.ControlPlane.Models;
 
 /// <summary>Create, change and delete models.</summary>
 internal sealed partial class ModelCommands(
-    ModelStore store, ModelNames names, ModelFiles files, ModelGates gates, ModelCatalogue catalogue, IEnumerable<IModelUse> uses, ILogger<ModelCommands> logger)
+    ModelStore store, ModelNames names, ModelFiles files, ModelGates gates, ModelCatalogue catalogue, ModelPacking packing, IEnumerable<IModelUse> uses,
+    ILogger<ModelCommands> logger)
 {
     private readonly TypedStore<ModelName, ModelResource, ModelStatus> _rows = store.Rows;
 
@@ -87,6 +88,7 @@ internal sealed partial class ModelCommands(
 
         var deleted = await _rows.DeleteAsync(row, cancellation);
         if (deleted.Problem is { } problem) return problem;
+        await packing.StopAsync(name); // nobody writes in the folder that goes; what is packed goes with it
         files.Remove(name);
         // the library shows it as not filled again
         if (catalogue.Find(name) is { } entry) await CreateEntryAsync(name, entry);

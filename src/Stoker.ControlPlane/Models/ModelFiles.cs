@@ -15,6 +15,7 @@ namespace Stoker.ControlPlane.Models;
 internal sealed class ModelFiles(ModelStore store, DataDirectory data)
 {
     private const string TemporarySuffix = ".part";
+    private const string PackedSuffix = ".packed";
     private const string RemovedPrefix = ".removed-"; // no identifier starts so
     private const int CopyBufferBytes = 1 << 20; // large writes; one buffer per running upload
 
@@ -142,17 +143,25 @@ internal sealed class ModelFiles(ModelStore store, DataDirectory data)
         }
     }
 
-    /// <summary>Names, sizes and times of writing: changes whenever the files are written anew.</summary>
+    /// <summary>
+    /// Names, sizes and times of writing: changes whenever the files are written anew. Packed models are made of the
+    /// others and come and go without a change of the model.
+    /// </summary>
     public static string Digest(string folder)
     {
         var text = new StringBuilder();
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal))
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().Where(file => !IsPacked(file.Name)).OrderBy(file => file.Name, StringComparer.Ordinal))
         {
             text.Append(CultureInfo.InvariantCulture, $"{file.Name}\t{file.Length}\t{file.LastWriteTimeUtc.Ticks}\n");
         }
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())).AsSpan(0, 16));
     }
+
+    /// <summary>A packed model, or the half of one: <c>stoker-bf16.packed</c>, <c>.stoker-bf16.packed.ID.part</c>.</summary>
+    private static bool IsPacked(string file) =>
+        file.EndsWith(PackedSuffix, StringComparison.Ordinal)
+        || (file.StartsWith('.') && file.Contains(PackedSuffix + ".", StringComparison.Ordinal) && file.EndsWith(TemporarySuffix, StringComparison.Ordinal));
 
     private async Task SweepAccountAsync(AccountName account, string folder, CancellationToken cancellation)
     {

@@ -6,7 +6,7 @@ namespace Stoker.ControlPlane.Models;
 
 public static class ModelServices
 {
-    /// <summary>Models and the library. Needs the storage, accounts, and an <see cref="IModelInspector"/>.</summary>
+    /// <summary>Models and the library. Needs the storage, accounts, an <see cref="IModelInspector"/> and an <see cref="IModelPacker"/>.</summary>
     public static IServiceCollection AddModels(this IServiceCollection services)
     {
         services.AddOptions<ModelOptions>().BindConfiguration(ModelOptions.Section).ValidateOnStart();
@@ -21,6 +21,8 @@ public static class ModelServices
         services.AddSingleton<TransferAddress>();
         services.AddSingleton(_ => ModelCatalogue.Load());
         services.AddHostedService<ModelLibrary>();
+        services.AddSingleton<ModelPacking>();
+        services.AddHostedService(provider => provider.GetRequiredService<ModelPacking>());
         return services;
     }
 }

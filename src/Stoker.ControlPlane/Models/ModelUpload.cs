@@ -20,6 +20,7 @@ internal sealed partial class ModelUpload(
     ModelFiles files,
     ModelGates gates,
     IModelInspector inspector,
+    ModelPacking packing,
     IOptions<ModelOptions> options,
     ILogger<ModelUpload> logger)
 {
@@ -102,6 +103,7 @@ internal sealed partial class ModelUpload(
 
         if (written.Problem is { } refused) return refused;
         LogReady(name, seen!.ParameterCount);
+        packing.Add(name);
         return Result(seen.Warnings);
     }
 

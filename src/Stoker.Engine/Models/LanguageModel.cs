@@ -13,6 +13,15 @@ internal sealed record LoadOptions
 
     /// <summary>Of the checkpoint, while it is packed.</summary>
     public WeightPlacement Placement { get; init; }
+
+    /// <summary>A packed model of the folder in this precision, the model's from then on; null: the checkpoint is packed.</summary>
+    public PackedWeights? Packed { get; init; }
+
+    /// <summary>Keeps the weights in memory.</summary>
+    public bool LockMemory { get; init; }
+
+    /// <summary>Told what an operator should know.</summary>
+    public ICollection<string>? Notes { get; init; }
 }
 
 /// <summary>Opens the model in a folder: config and weights to something that computes logits.</summary>
@@ -33,9 +42,10 @@ internal static class LanguageModel
                 nameof(options), asked, $"{nameof(options.ContextLength)}: the model reaches from 1 to {spec.MaxContextLength} positions");
         }
 
-        var weights = LoadWeights(folder, spec, team, options);
+        var weights = options.Packed ?? LoadWeights(folder, spec, team, options);
         try
         {
+            if (options.LockMemory && WeightLock.Lock(weights) is { } refused) options.Notes?.Add(refused);
             return new DecoderModel(spec, weights, kernels, team, options.ContextLength ?? spec.ContextLength);
         }
         catch

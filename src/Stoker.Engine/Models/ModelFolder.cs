@@ -2,6 +2,7 @@ using Stoker.Engine.Sampling;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
 using Stoker.Engine.Weights;
+using Stoker.Engine.Weights.Packed;
 
 namespace Stoker.Engine.Models;
 
@@ -43,6 +44,13 @@ public static class ModelFolder
         return Describe(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint, template, defaults);
     }
 
+    /// <summary>The same from a packed model, which has counted the checkpoint already.</summary>
+    internal static ModelDescription Describe(string folder, PackedDescription packed, ChatTemplate? template, GenerationDefaults defaults)
+    {
+        var config = ConfigObject.Read(folder, LanguageModel.ConfigFile);
+        return Describe(config, Architectures.Read(config), packed, template, defaults);
+    }
+
     /// <summary>
     /// Holds an addon against the base it is meant for: every module it changes must be there, with its shape.
     /// </summary>
@@ -70,14 +78,20 @@ public static class ModelFolder
     {
         var spec = Architectures.Read(config);
         _ = PackPlan.Create(spec, checkpoint, Precision.Auto); // shapes only: the checkpoint holds no bytes
+        return Describe(config, spec, new(checkpoint.ParameterCount, checkpoint.SizeBytes, StoredType(checkpoint)), template, defaults);
+    }
+
+    private static ModelDescription Describe(
+        ConfigObject config, DecoderSpec spec, PackedDescription weights, ChatTemplate? template, GenerationDefaults defaults)
+    {
         return new ModelDescription
         {
             Kind = ModelKind.Base,
             Architecture = spec.Architecture,
             ModelType = config.Text("model_type"),
-            ParameterCount = checkpoint.ParameterCount,
-            WeightBytes = checkpoint.SizeBytes,
-            StoredType = StoredType(checkpoint),
+            ParameterCount = weights.ParameterCount,
+            WeightBytes = weights.WeightBytes,
+            StoredType = weights.StoredType,
             ContextLength = spec.ContextLength,
             MaxContextLength = spec.MaxContextLength,
             HiddenSize = spec.HiddenSize,

@@ -38,7 +38,7 @@ internal static class ShardIndex
     }
 
     /// <summary>Path traversal ends here: no separator of any system, no drive, no control character.</summary>
-    private static bool IsBareName(string name) =>
+    internal static bool IsBareName(string name) =>
         name.EndsWith(".safetensors", StringComparison.Ordinal) && !name.StartsWith('.')
         && name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.');
 }

@@ -20,24 +20,6 @@ internal enum WeightFormat : byte
 /// <summary>Which format a matrix gets in which precision.</summary>
 internal static class WeightFormats
 {
-    private static readonly (Precision Precision, string Name)[] Names =
-    [
-        (Precision.Auto, "auto"), (Precision.F32, "f32"), (Precision.Bf16, "bf16"),
-        (Precision.Int8, "int8"), (Precision.Fp8, "fp8"), (Precision.Fp4, "fp4"),
-    ];
-
-    /// <summary>The spellings of options, flags and file names.</summary>
-    public static IEnumerable<string> PrecisionNames => Names.Select(entry => entry.Name);
-
-    public static string NameOf(Precision precision) => Array.Find(Names, entry => entry.Precision == precision).Name;
-
-    public static bool TryParse(string name, out Precision precision)
-    {
-        var entry = Array.Find(Names, entry => entry.Name == name);
-        precision = entry.Precision;
-        return entry.Name is not null;
-    }
-
     /// <summary>A matrix whose values may lose precision: projections, experts and, with them, the output head.</summary>
     /// <param name="head">
     /// The output head, on which every token's choice hangs: at 4 bit one step finer, and int8 beside fp8, where it is no

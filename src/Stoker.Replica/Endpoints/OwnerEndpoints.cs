@@ -2,7 +2,6 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Stoker.Api;
 using Stoker.Api.Replicas;
-using Stoker.Replica.Engines;
 using Stoker.Replica.Hosting;
 using Stoker.Replica.Requests;
 
@@ -14,7 +13,7 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
     public Task HealthAsync(HttpContext http)
     {
         var engine = context.Slot.Engine;
-        var state = State(engine);
+        var state = State();
         var health = new ReplicaHealth(
             context.ReplicaId,
             ReplicaProtocol.Version,
@@ -55,11 +54,11 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
         return WriteEmptyAsync(http);
     }
 
-    private string State(IReplicaEngine? engine)
+    private string State()
     {
         if (context.Slot.Failed) return "FAILED";
         if (context.Admission.Closed) return "DRAINING";
-        return engine is null ? "LOADING" : "READY";
+        return context.Slot.IsReady ? "READY" : "LOADING";
     }
 
     private static async Task<RenewLeaseRequest> ReadAsync(HttpContext http)

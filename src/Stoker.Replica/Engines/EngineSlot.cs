@@ -5,17 +5,22 @@ namespace Stoker.Replica.Engines;
 /// </summary>
 /// <remarks>
 /// <list type="table">
-/// <item><term>LOADING</term><description>load succeeds → READY; load throws → FAILED</description></item>
+/// <item><term>LOADING</term><description>load succeeds → OPEN; load throws → FAILED</description></item>
+/// <item><term>OPEN</term><description>requests are taken; the first answer comes → READY; it fails → FAILED</description></item>
 /// <item><term>READY, FAILED</term><description>for good</description></item>
 /// </list>
 /// </remarks>
 internal sealed class EngineSlot : IAsyncDisposable
 {
     private volatile IReplicaEngine? _engine;
+    private volatile bool _ready;
     private double _progress;
 
-    /// <summary>Null until the model answers.</summary>
+    /// <summary>Null until the model is loaded. A request that is here already need not wait for the proof that it answers.</summary>
     public IReplicaEngine? Engine => _engine;
+
+    /// <summary>The model has answered: what the owner waits for.</summary>
+    public bool IsReady => _ready;
 
     public bool Failed { get; private set; }
 
@@ -34,7 +39,10 @@ internal sealed class EngineSlot : IAsyncDisposable
                 cancellation,
                 TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
-            return _engine = await load;
+            var engine = _engine = await load;
+            await engine.ProveAsync(cancellation);
+            _ready = true;
+            return engine;
         }
         catch
         {

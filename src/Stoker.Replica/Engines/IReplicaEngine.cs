@@ -30,6 +30,9 @@ internal interface IReplicaEngine : IAsyncDisposable
     /// </summary>
     double? MeasureReadBandwidth() => null;
 
+    /// <summary>What the operator should know of the load, for the log; one sentence each.</summary>
+    IReadOnlyList<string> LoadNotes => [];
+
     /// <summary>A raw prompt's ids, with the tokens that the model expects in front.</summary>
     int[] EncodeText(string text);
 
@@ -42,6 +45,10 @@ internal interface IReplicaEngine : IAsyncDisposable
 
     /// <summary>Ids to text, special tokens included.</summary>
     string Decode(ReadOnlySpan<int> tokens);
+
+    /// <summary>Answers once: ready means that the model answers.</summary>
+    /// <exception cref="ModelLoadException">It does not.</exception>
+    Task ProveAsync(CancellationToken cancellation) => Task.CompletedTask;
 
     /// <exception cref="RequestRefusedException">Not taken; the message has the figures.</exception>
     IReplicaGeneration Submit(GenerationRequest request);

@@ -25,6 +25,8 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
 
     public double? MeasureReadBandwidth() => engine.MeasureReadBandwidth();
 
+    public IReadOnlyList<string> LoadNotes => engine.LoadNotes;
+
     public int[] EncodeText(string text) => _tokenizer.Encode(text, addSpecialTokens: true);
 
     public int[] EncodeChat(JsonElement messages, bool safeTokenization)
@@ -45,6 +47,18 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
     public string Decode(ReadOnlySpan<int> tokens) => _tokenizer.Decode(tokens, skipSpecialTokens: false);
 
     public IReplicaGeneration Submit(GenerationRequest request) => new Running(engine.Submit(request));
+
+    /// <summary>One token from one token: the only inference that is not a client's.</summary>
+    public async Task ProveAsync(CancellationToken cancellation)
+    {
+        await using var probe = engine.Submit(new() { PromptTokens = [0], MaxTokens = 1, IgnoreEos = true });
+        var result = await probe.CompleteAsync(cancellation);
+        if (result.Choices[0].Finish is FinishReason.Error or FinishReason.Cancelled)
+        {
+            throw new ModelLoadException(
+                "model", null, $"the loaded model failed its first step: {result.Choices[0].Error?.GetType().Name}", result.Choices[0].Error);
+        }
+    }
 
     public ValueTask DisposeAsync() => engine.DisposeAsync();
 

@@ -124,6 +124,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             var begun = _time.GetTimestamp();
             var engine = await _loading;
             var (elapsed, now) = (_time.GetElapsedTime(begun).TotalMilliseconds, engine.Statistics);
+            foreach (var note in engine.LoadNotes) LogLoadNote(note);
             LogReady(_options.ServedModelName, elapsed, now.KernelSet, now.Threads, now.ThreadsPinned ? " on cores of their own" : "");
             _probing = new StartupProbe(engine, _time, _log).RunAsync(_stopLoading.Token);
             await _abort.Task; // the load succeeded: this is no way to end any more
@@ -209,6 +210,9 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
 
         public object? GetService(Type serviceType) => null;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Note}")]
+    private partial void LogLoadNote(string note);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Listens at {Addresses}")]
     private partial void LogListening(string addresses);

@@ -5,6 +5,7 @@ using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Runtimes;
 using Stoker.ControlPlane.Storage;
+using Stoker.Server.Packing;
 
 namespace Stoker.Server.Serving;
 
@@ -43,6 +44,7 @@ internal static class ServerHost
         services.AddStorage();
         services.AddAccounts();
         services.AddSingleton<IModelInspector, ModelInspector>();
+        services.AddSingleton<IModelPacker, PackProcess>();
         services.AddModels();
         services.AddDeployments();
         RoutingServices.AddRouting(services); // named: ASP.NET has an extension of that name too

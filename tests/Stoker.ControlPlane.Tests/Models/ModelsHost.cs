@@ -25,6 +25,11 @@ public sealed class ModelsHost : IAsyncLifetime
     /// <summary>Who uses which model: tests put names in.</summary>
     public Dictionary<string, string> Users { get; } = [];
 
+    /// <summary>High enough that nothing is packed, where a test does not look at it.</summary>
+    public long PackFromBytes { get; init; } = 1L << 40;
+
+    public string Library { get; init; } = Path.GetDirectoryName(Testing.TestData.Model("story-3m"))!;
+
     public HttpClient Operator { get; private set; } = null!;
 
     public HttpClient Tenant { get; private set; } = null!;
@@ -41,11 +46,13 @@ public sealed class ModelsHost : IAsyncLifetime
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Configuration.AddInMemoryCollection([
             new("Stoker:Storage:DataDirectory", _directory.FullName),
-            new("Stoker:Models:LibraryFolder", Path.GetDirectoryName(Testing.TestData.Model("story-3m"))),
+            new("Stoker:Models:LibraryFolder", Library),
             new("Stoker:Models:MaxModelBytes", "1000000000"),
+            new("Stoker:Models:PackFromBytes", PackFromBytes.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ]);
         builder.Services.AddStorage().AddAccounts().AddModels();
         builder.Services.AddSingleton<IModelInspector, FakeInspector>();
+        builder.Services.AddSingleton<IModelPacker, FakePacker>();
         builder.Services.AddSingleton<IModelUse>(new NamedUse(Users));
         _app = builder.Build();
         _app.MapModels();

@@ -19,13 +19,19 @@ internal sealed class ModelRunner : IDisposable
 
     public ModelRunner(
         string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto,
-        KvFormat kvFormat = KvFormat.F32, Precision precision = Precision.Auto)
+        KvFormat kvFormat = KvFormat.F32, Precision precision = Precision.Auto, PackedUse packed = PackedUse.Never,
+        ICollection<string>? notes = null)
     {
         _team = new ThreadTeam(threads) { MinimumWork = 0 }; // else small models would never be divided
         _allocated = new long[threads];
         _noteAllocated = (part, _) => _allocated[part] = GC.GetAllocatedBytesForCurrentThread();
         _model = LanguageModel.Load(
-            folder, KernelSets.Choose(kernels), _team, new() { Placement = placement, Precision = precision });
+            folder, KernelSets.Choose(kernels), _team, new()
+            {
+                Placement = placement,
+                Precision = precision,
+                Packed = PackedModel.Open(folder, precision, packed, notes ?? [])?.Weights,
+            });
         _blocksPerSequence = (Shape.ContextLength + KvStore.BlockSize - 1) / KvStore.BlockSize;
         _kv = new KvStore(Shape, _blocksPerSequence * sequences, kvFormat);
     }

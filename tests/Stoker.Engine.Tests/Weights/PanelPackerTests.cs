@@ -219,12 +219,12 @@ public unsafe class PanelPackerTests
     {
         foreach (var precision in Enum.GetValues<Precision>())
         {
-            WeightFormats.TryParse(WeightFormats.NameOf(precision), out var parsed).ShouldBeTrue();
+            PrecisionNames.TryParse(PrecisionNames.NameOf(precision), out var parsed).ShouldBeTrue();
             parsed.ShouldBe(precision);
         }
 
-        WeightFormats.TryParse("int4", out _).ShouldBeFalse();
-        WeightFormats.PrecisionNames.ShouldBe(["auto", "f32", "bf16", "int8", "fp8", "fp4"]);
+        PrecisionNames.TryParse("int4", out _).ShouldBeFalse();
+        PrecisionNames.All.ShouldBe(["auto", "f32", "bf16", "int8", "fp8", "fp4"]);
     }
 
     private static AlignedMemory Pack(WeightFormat format, WeightMatrix source)

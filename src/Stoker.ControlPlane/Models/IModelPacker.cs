@@ -1,0 +1,19 @@
+using Stoker.Api.Problems;
+
+namespace Stoker.ControlPlane.Models;
+
+/// <summary>
+/// Writes a model's weights in the layout of the engine's kernels beside its files, so that replicas map them instead of
+/// packing them at every start. The control plane knows no engine: the server implements this with the one it has.
+/// </summary>
+public interface IModelPacker
+{
+    /// <summary>Whether replicas would take what is there; costs some milliseconds.</summary>
+    bool IsPacked(string folder);
+
+    /// <summary>
+    /// Packs in the background of everything else, seconds for each gigabyte; cancelled, nothing is left half-done.
+    /// </summary>
+    /// <returns>The bytes of the packed model, or why there is none: replicas then open the files as they are.</returns>
+    Task<Result<long>> PackAsync(string folder, CancellationToken cancellation);
+}

@@ -1,0 +1,51 @@
+using System.Collections.Concurrent;
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Models;
+
+namespace Stoker.ControlPlane.Tests.Models;
+
+/// <summary>Writes a packed file of a few bytes when it is let; tests hold it back to look at the time in between.</summary>
+internal sealed class FakePacker : IModelPacker
+{
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _started = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _ended = new();
+    private TaskCompletionSource _gate = new();
+
+    public FakePacker() => _gate.SetResult();
+
+    public ConcurrentQueue<string> Packed { get; } = new();
+
+    /// <summary>What packing ends with; null: it works.</summary>
+    public string? Failure { get; set; }
+
+    /// <summary>Packing waits from now on, until it is cancelled or let go.</summary>
+    public void Hold() => _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void LetGo() => _gate.TrySetResult();
+
+    public Task Started(string folder) => Of(_started, folder).Task;
+
+    public Task Ended(string folder) => Of(_ended, folder).Task;
+
+    public bool IsPacked(string folder) => File.Exists(Path.Combine(folder, "stoker-bf16.packed"));
+
+    public async Task<Result<long>> PackAsync(string folder, CancellationToken cancellation)
+    {
+        Of(_started, folder).TrySetResult();
+        try
+        {
+            await _gate.Task.WaitAsync(cancellation);
+            if (Failure is { } failure) return Problem.FailedPrecondition(failure);
+            await File.WriteAllBytesAsync(Path.Combine(folder, "stoker-bf16.packed"), new byte[10], cancellation);
+            Packed.Enqueue(folder);
+            return 10;
+        }
+        finally
+        {
+            Of(_ended, folder).TrySetResult();
+        }
+    }
+
+    private static TaskCompletionSource Of(ConcurrentDictionary<string, TaskCompletionSource> all, string folder) =>
+        all.GetOrAdd(folder, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
+}
