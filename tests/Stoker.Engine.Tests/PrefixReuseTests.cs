@@ -1,3 +1,4 @@
+using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Tests.Scheduling;
 
@@ -53,6 +54,27 @@ public sealed class PrefixReuseTests
         await using var off = StoryEngine.Open(new() { Threads = 1, PrefixCache = false });
         StepLoopTests.Same(second.Choices[0], (await off.CompleteAsync(Greedy(next))).Choices[0]);
         engine.Statistics.CachedPromptTokens.ShouldBe(second.Usage.CachedTokens);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public async Task It_is_so_in_every_kernel_set_and_precision_of_keys_and_values(string? set, KvPrecision precision)
+    {
+        var options = new EngineOptions { Threads = 1, MaxSequences = 4, KernelSet = set, KvPrecision = precision };
+        var request = Greedy(Ids(2 * KvStore.BlockSize + 9)) with { Logprobs = 5, MaxTokens = 12 };
+        await using var off = StoryEngine.Open(options with { PrefixCache = false });
+        await using var on = StoryEngine.Open(options);
+        await on.CompleteAsync(request with { MaxTokens = 1 });
+        var cached = await on.CompleteAsync(request);
+        cached.Usage.CachedTokens.ShouldBe(2 * KvStore.BlockSize);
+        StepLoopTests.Same(cached.Choices[0], (await off.CompleteAsync(request)).Choices[0]);
+    }
+
+    public static TheoryData<string?, KvPrecision> Sets()
+    {
+        var all = new TheoryData<string?, KvPrecision> { { null, KvPrecision.F32 }, { null, KvPrecision.Fp8 } };
+        foreach (var set in KernelSets.SupportedNames) all.Add(set, KvPrecision.Auto);
+        return all;
     }
 
     [Fact]

@@ -184,6 +184,17 @@ public sealed class PrefixReuseTests
     }
 
     [Fact]
+    public void Two_that_begin_together_share_what_is_found_and_need_room_for_it_once()
+    {
+        var rig = new LoopRig(blocks: 4);
+        rig.Complete(Ask(new('p', (2 * Block) + 1), maxTokens: 1));
+        var states = "xy".Select(end => rig.Submit(Ask(new string('p', 2 * Block) + end, maxTokens: 1))).ToList();
+        rig.Loop.Step(); // two blocks that were found, and one of each
+        states.ShouldAllBe(state => state.IsEnded);
+        foreach (var state in states) LoopRig.Result(state).Usage.CachedTokens.ShouldBe(2 * Block);
+    }
+
+    [Fact]
     public void What_is_not_used_for_longest_goes_first()
     {
         var rig = new LoopRig(blocks: 8);
