@@ -9,8 +9,8 @@ namespace Stoker.Engine.Tests;
 /// <summary>The engine on a real model, through its public face.</summary>
 public sealed class InferenceEngineTests
 {
-    /// <summary>With keys and values as the reference has them.</summary>
-    private static readonly EngineOptions Exact = new() { Threads = 1, KvPrecision = KvPrecision.F32 };
+    /// <summary>Keys, values and activations as the reference has them; the emitted set rounds activations to bf16.</summary>
+    private static readonly EngineOptions Exact = new() { Threads = 1, KvPrecision = KvPrecision.F32, KernelSet = "portable" };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -178,6 +178,19 @@ public sealed class InferenceEngineTests
         refusal.Kind.ShouldBe(RefusalKind.NeverFits);
         Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 512 })).Kind.ShouldBe(RefusalKind.TooLong);
         engine.Statistics.Refused.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(KvPrecision.F32, 4)]
+    [InlineData(KvPrecision.Bf16, 2)]
+    [InlineData(KvPrecision.Auto, 2)]
+    [InlineData(KvPrecision.Fp8, 1)]
+    public async Task Keys_and_values_take_the_memory_of_their_precision_and_the_model_answers_with_each(KvPrecision precision, int elementBytes)
+    {
+        await using var engine = StoryEngine.Open(new() { Threads = 1, KvPrecision = precision });
+        (engine.Memory.KvBytes / engine.Memory.KvBlocks).ShouldBe(32 * (2 * 7 * 2 * 32) * elementBytes); // positions x (k and v x layers x heads x dimensions)
+        var text = (await engine.CompleteAsync(Request(StoryEngine.Prompts[0]) with { MaxTokens = 24 })).Choices[0].Text;
+        text.ShouldStartWith(StoryEngine.Prompts[0].GetProperty("greedy_text").GetString()![..16]);
     }
 
     private static GenerationRequest Request(JsonElement prompt) => new()

@@ -33,7 +33,7 @@ public sealed class NeighbourTests : IAsyncLifetime
     [InlineData(2, 11)]
     public Task Under_preemption(int threads, int stepTokens) =>
         // Weights, a step's buffers, and blocks for about two of the eight requests.
-        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 6, stepTokens) }, preempts: true);
+        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 6, stepTokens, threads) }, preempts: true);
 
     private async Task Check(EngineOptions options, bool preempts)
     {
@@ -53,11 +53,11 @@ public sealed class NeighbourTests : IAsyncLifetime
         engine.Statistics.KvBlocksUsed.ShouldBe(0);
     }
 
-    private static long Budget(int blocks, int stepTokens)
+    private static long Budget(int blocks, int stepTokens, int threads)
     {
-        using var parts = EngineParts.Load(Stoker.Testing.TestData.Model("story-3m"), new() { Threads = 1 });
+        using var parts = EngineParts.Load(Stoker.Testing.TestData.Model("story-3m"), new() { Threads = threads });
         var stepBytes = ((4L * (8 + 32)) + 20) * parts.Model.Shape.VocabularySize;
-        stepBytes += stepTokens * parts.Model.Shape.WorkspaceBytesPerRow;
+        stepBytes += parts.Model.Shape.WorkspaceBytes + (stepTokens * parts.Model.Shape.WorkspaceBytesPerRow);
         return parts.WeightBytes + stepBytes + (blocks * KvStore.BlockSize * parts.Model.Shape.KvBytesPerToken(KvFormat.Bf16));
     }
 

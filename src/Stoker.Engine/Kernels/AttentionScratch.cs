@@ -14,9 +14,9 @@ internal sealed unsafe class AttentionScratch : IDisposable
 
     public AttentionScratch(int paddedDim)
     {
-        long queries = (long)Pairs * paddedDim * sizeof(float), tile = (long)Tile * paddedDim * sizeof(float);
-        long scores = (long)Tile * Chunk * sizeof(float), block = (long)Tile * KvStore.BlockSize * sizeof(float);
-        _memory = new AlignedMemory((2 * queries) + (2 * tile) + (2 * scores) + block + (2L * Chunk * paddedDim * sizeof(ushort)));
+        _memory = new AlignedMemory(BytesFor(paddedDim));
+        long queries = RowBytes(Pairs, paddedDim), tile = RowBytes(Tile, paddedDim);
+        long scores = RowBytes(Tile, Chunk), block = RowBytes(Tile, KvStore.BlockSize);
         Queries = _memory.Start; // every size is a multiple of a cache line
         QueryRows = (float*)(Queries + queries);
         Scores = (float*)((byte*)QueryRows + tile);
@@ -26,8 +26,6 @@ internal sealed unsafe class AttentionScratch : IDisposable
         Totals = (float*)((byte*)Values + tile);
         Decoded = (ushort*)((byte*)Totals + queries);
     }
-
-    public long SizeBytes => _memory.LengthBytes;
 
     /// <summary>Packed queries of up to eight tiles.</summary>
     public byte* Queries { get; }
@@ -66,5 +64,16 @@ internal sealed unsafe class AttentionScratch : IDisposable
 
     public nint[] ValuePanels { get; } = new nint[PagedAttention.ChunkBlocks];
 
+    /// <summary>What is fetched from memory while a block's scores are computed, and while its values are; 0: nothing.</summary>
+    public nint[] AheadOfValues { get; } = new nint[PagedAttention.ChunkBlocks];
+
+    public nint[] AheadOfKeys { get; } = new nint[PagedAttention.ChunkBlocks];
+
+    public static long BytesFor(int paddedDim) =>
+        (2 * RowBytes(Pairs, paddedDim)) + (2 * RowBytes(Tile, paddedDim)) + (2 * RowBytes(Tile, Chunk)) + RowBytes(Tile, KvStore.BlockSize)
+        + (2L * Chunk * paddedDim * sizeof(ushort));
+
     public void Dispose() => _memory.Dispose();
+
+    private static long RowBytes(int rows, int width) => (long)rows * width * sizeof(float);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Weights;
 
@@ -32,6 +33,7 @@ internal sealed unsafe partial class PagedAttention
         for (var block = first; block <= last; block++)
         {
             var scores = scratch.Scores + (block * KvStore.BlockSize);
+            Fetch((byte*)scratch.AheadOfValues[block]);
             _kernels.Tile(
                 format, (byte*)scratch.Keys[block], _paddedDim, PackedQueries(scratch, pair), pairs, scores, ChunkPositions, accumulate: false);
         }
@@ -66,6 +68,7 @@ internal sealed unsafe partial class PagedAttention
         var blockBytes = (long)_kernels.FormOf(format).TokenBytes(KvStore.BlockSize) * pairs;
         for (var block = first; block <= last; block++)
         {
+            Fetch((byte*)scratch.AheadOfKeys[block]);
             if (block >= firstShared && block < endShared)
             {
                 AddBlock(scratch, block, scratch.Weights + ((block - firstShared) * blockBytes), pairs, values);
@@ -87,6 +90,20 @@ internal sealed unsafe partial class PagedAttention
             var weights = scratch.Scores + (from * ChunkPositions) + (block * KvStore.BlockSize);
             _kernels.PackTile(_kv.Format.PanelFormat(), weights, ChunkPositions, KvStore.BlockSize, end - from, scratch.SomeWeights);
             AddBlock(scratch, block, scratch.SomeWeights, end - from, values + (from * _paddedDim));
+        }
+    }
+
+    /// <summary>Asks for a panel to be brought into the level-2 cache: the first one has no room for a chunk.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Fetch(byte* panel)
+    {
+        RequireStep();
+        if (panel is not null && Sse.IsSupported)
+        {
+            for (var at = 0; at < _kv.PanelBytes; at += 64)
+            {
+                Sse.Prefetch1(panel + at);
+            }
         }
     }
 

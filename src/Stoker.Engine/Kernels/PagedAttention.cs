@@ -66,7 +66,7 @@ internal sealed unsafe partial class PagedAttention : IDisposable
         ArgumentOutOfRangeException.ThrowIfNotEqual(heads % kvHeads, 0, nameof(heads));
         (_kernels, _team, _group, _kvHeads, _headDim) = (kernels, team, heads / kvHeads, kvHeads, headDim);
         _paddedDim = KvStore.PadDim(headDim);
-        var slots = team.Count == 1 ? 0 : PartialSlots(heads, contextLength);
+        var slots = PartialSlots(team.Count, heads, _paddedDim, contextLength);
         _plan = new AttentionPlan(heads, kvHeads, headDim, team.Count, maxRows, slots);
         _partialValues = new AlignedMemory((long)slots * _paddedDim * sizeof(float));
         _partials = new SoftmaxPart[slots];
@@ -80,8 +80,13 @@ internal sealed unsafe partial class PagedAttention : IDisposable
         _takeItems = TakeItems;
     }
 
-    /// <summary>Memory of threads and partial results, taken once.</summary>
-    public long SizeBytes => _partialValues.LengthBytes + (_scratches.Length * _scratches[0].SizeBytes);
+    /// <summary>Memory of threads and partial results, taken once, whatever the rows of a step.</summary>
+    public static long BytesFor(int threads, int heads, int headDim, int contextLength)
+    {
+        var paddedDim = KvStore.PadDim(headDim);
+        var slotBytes = ((long)paddedDim * sizeof(float)) + sizeof(SoftmaxPart);
+        return (threads * AttentionScratch.BytesFor(paddedDim)) + (PartialSlots(threads, heads, paddedDim, contextLength) * slotBytes);
+    }
 
     /// <summary>Attends with all rows of the batch; their keys and values are in the store already.</summary>
     /// <param name="window">Positions that a row sees, itself included; 0: all before it.</param>
@@ -147,10 +152,11 @@ internal sealed unsafe partial class PagedAttention : IDisposable
         }
     }
 
-    private int PartialSlots(int heads, int contextLength)
+    /// <summary>Two sequences with a full context; one thread alone divides nothing.</summary>
+    private static int PartialSlots(int threads, int heads, int paddedDim, int contextLength)
     {
         var useful = 2L * heads * ((contextLength + ChunkPositions - 1) / ChunkPositions);
-        return (int)Math.Min(useful, MaxPartialBytes / (_paddedDim * sizeof(float)));
+        return threads == 1 ? 0 : (int)Math.Min(useful, MaxPartialBytes / (paddedDim * sizeof(float)));
     }
 
     /// <summary>Job: items are taken one by one, as rows and contexts differ in length.</summary>

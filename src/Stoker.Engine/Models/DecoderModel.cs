@@ -68,6 +68,7 @@ internal sealed partial class DecoderModel : ILanguageModel
         Shape = new ModelShape(
             spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
         {
+            WorkspaceBytes = PagedAttention.BytesFor(team.Count, spec.Heads, spec.HeadDim, contextLength),
             WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + InputBuffer.BytesPerRow(_widths.LargestInput),
         };
     }

@@ -15,6 +15,9 @@ internal sealed record ModelShape(
     /// </summary>
     public long WorkspaceBytesPerRow { get; init; }
 
+    /// <summary>Memory of a step whatever its rows: what each thread works in.</summary>
+    public long WorkspaceBytes { get; init; }
+
     /// <summary>Keys and values of one position over all layers, heads padded as the store pads them.</summary>
     public long KvBytesPerToken(KvFormat format) =>
         2L * Layers * KvHeads * KvStore.PadDim(HeadDim) * format.ElementBytes();

@@ -37,7 +37,7 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
     private static long StepBytesOf(StepLimits limits, ModelShape shape)
     {
         var logitBytes = ((sizeof(float) * (long)limits.LogitRows) + (limits.Samplers * SamplingScratch.BytesPerToken)) * shape.VocabularySize;
-        return logitBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
+        return logitBytes + shape.WorkspaceBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
     }
 
     // Memory is granted when it is touched: without this the system would end the process in the middle of its work.

@@ -40,9 +40,9 @@ public sealed class MemoryPlanTests
     [Fact]
     public void The_intermediate_values_of_the_forward_pass_are_part_of_it()
     {
-        var shape = Shape with { WorkspaceBytesPerRow = 1000 };
-        var options = new EngineOptions { MemoryBudgetBytes = Weights + Step + (32 * 1000) + (3 * 4096) };
-        MemoryPlan.For(options, Limits, shape, 160, Weights, Plenty).ShouldBe(new(Weights, Step + (32 * 1000), 3, 3 * 4096));
+        var shape = Shape with { WorkspaceBytes = 500, WorkspaceBytesPerRow = 1000 };
+        var options = new EngineOptions { MemoryBudgetBytes = Weights + Step + 500 + (32 * 1000) + (3 * 4096) };
+        MemoryPlan.For(options, Limits, shape, 160, Weights, Plenty).ShouldBe(new(Weights, Step + 500 + (32 * 1000), 3, 3 * 4096));
     }
 
     [Fact]
