@@ -8,6 +8,7 @@ using Stoker.Benchmarks.Gguf;
 using Stoker.Benchmarks.MatrixKernels;
 using Stoker.Benchmarks.Prefix;
 using Stoker.Benchmarks.RandomModels;
+using Stoker.Benchmarks.Sampling;
 using Stoker.Benchmarks.Serving;
 using Stoker.Benchmarks.Small;
 using Stoker.Benchmarks.Soak;
@@ -19,8 +20,9 @@ using Stoker.Engine;
 [
     ("attention", "attention alone in the shape of Llama-3.2-1B: prefill and decode [--kv bf16,f32,fp8] [--cases ..] [--kernel-set S]", args => Done(() => AttentionBench.Run(args))),
     ("encode", "tokenizer: MB/s of encoding, with a small and with a 128k-entry vocabulary", args => Done(() => EncodeBench.Run(args))),
-    ("generate", "engine: opening, time to first token, prefill and decode of story-3m", GenerateBench.RunAsync),
+    ("generate", "engine: opening, time to first token, prefill and decode of story-3m [--delivery auto,inline,beside]", GenerateBench.RunAsync),
     ("kernels", "[--formats bf16,..] [--tokens 1,8,..] [--set NAME] [--threads N] [--resident 1]: matrix kernels beside the machine's limits", args => Done(() => KernelsBench.Run(args))),
+    ("sample", "drawing a token from a row of 128k logits [--vocab N]", args => Done(() => SampleBench.Run(args))),
     ("random-model", "SHAPE DIR [--vocab N] [--seed S]: writes a model folder with random weights", args => Done(() => RandomModel.Run(args))),
     ("gguf", "FOLDER bf16|f32|q8_0|q4_0 FILE: converts a llama or qwen2 model folder to GGUF", args => Done(() => GgufConverter.Run(args))),
     ("compare", "our forward pass against llama.cpp's, in turns; see bench/compare/llamacpp/run.sh", args => Done(() => CompareBench.Run(args))),

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Stoker.Engine;
+using Stoker.Engine.Scheduling;
 
 namespace Stoker.Benchmarks.Generate;
 
@@ -19,15 +20,20 @@ internal static class GenerateBench
 
     public static async Task RunAsync(string[] args)
     {
-        _ = new Arguments(args, []); // none are known
+        var modes = new Arguments(args, [], "--delivery") is var arguments && arguments.Text("--delivery") is null
+            ? ["auto"]
+            : arguments.Words("--delivery", ["auto", "inline", "beside"]);
         var all = Environment.ProcessorCount;
         int[] threads = all == 1 ? [1] : [1, all];
-        foreach (var count in threads) await MeasureAsync(count);
+        foreach (var count in threads)
+        {
+            foreach (var mode in modes) await MeasureAsync(count, Enum.Parse<DeliveryMode>(mode, ignoreCase: true));
+        }
     }
 
-    private static async Task MeasureAsync(int threads)
+    private static async Task MeasureAsync(int threads, DeliveryMode delivery)
     {
-        var options = new EngineOptions { Threads = threads };
+        var options = new EngineOptions { Threads = threads, Delivery = delivery };
         var opening = await MedianAsync(async () =>
         {
             var start = Stopwatch.GetTimestamp();
@@ -38,7 +44,7 @@ internal static class GenerateBench
         var shortPrompt = engine.Tokenizer.Encode("Once upon a time", addSpecialTokens: true);
         int[] longPrompt = [.. Enumerable.Range(0, LongPrompt).Select(index => shortPrompt[index % shortPrompt.Length])];
 
-        Console.WriteLine($"story-3m, kernel set {engine.Statistics.KernelSet}, threads {threads}");
+        Console.WriteLine($"story-3m, kernel set {engine.Statistics.KernelSet}, threads {threads}, delivery {delivery}");
         Print("open", opening, "ms");
         Print("time to first token", await MedianAsync(() => FirstTokenAsync(engine, shortPrompt)) * 1e3, "ms");
         Print($"prefill of {LongPrompt} tokens", LongPrompt / await MedianAsync(() => FirstTokenAsync(engine, longPrompt)), "tokens/s");

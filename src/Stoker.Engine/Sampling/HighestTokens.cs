@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Stoker.Engine.Sampling;
@@ -19,6 +20,7 @@ internal static class HighestTokens
 
     /// <summary>The <paramref name="count"/> highest in order, fewer where fewer can come.</summary>
     /// <returns>How many keys there are.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Take(ReadOnlySpan<float> row, int count, SamplingScratch scratch)
     {
         if (count >= row.Length / 2) return Math.Min(count, TakeAbove(row, float.NegativeInfinity, scratch));
@@ -47,6 +49,7 @@ internal static class HighestTokens
 
     /// <summary>All tokens above a bound, in order.</summary>
     /// <returns>How many keys there are.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int TakeAbove(ReadOnlySpan<float> row, float bound, SamplingScratch scratch)
     {
         var found = 0;
@@ -58,9 +61,16 @@ internal static class HighestTokens
                 scratch.Keys[found++] = Key(row[id], id);
             }
         }
-        if (found < RadixFrom) scratch.Keys.AsSpan(0, found).Sort();
-        else SortByRadix(scratch.Keys.AsSpan(0, found), MemoryMarshal.Cast<double, ulong>(scratch.Weights.AsSpan(0, found)));
+        Sort(found, scratch);
         return found;
+    }
+
+    /// <summary>Puts keys that come in the order of their ids into the order of their logits; the weights are lost.</summary>
+    public static void Sort(int count, SamplingScratch scratch)
+    {
+        var keys = scratch.Keys.AsSpan(0, count);
+        if (count < RadixFrom) keys.Sort();
+        else SortByRadix(keys, MemoryMarshal.Cast<double, ulong>(scratch.Weights.AsSpan(0, count)));
     }
 
     /// <summary>Moves the <paramref name="count"/> lowest keys to the front, the last of them at its place.</summary>
@@ -83,6 +93,7 @@ internal static class HighestTokens
 
     /// <summary>Hoare's partition around a median of three: keys up to end are at most the pivot, those from middle on at
     /// least.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (int Middle, int End) Split(Span<ulong> keys, int low, int high)
     {
         var (a, b, c) = (keys[low], keys[low + ((high - low) / 2)], keys[high]);
@@ -101,6 +112,7 @@ internal static class HighestTokens
     }
 
     // Stable, and the keys come in the order of their ids: only the logits' bits need sorting.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SortByRadix(Span<ulong> keys, Span<ulong> spare)
     {
         Span<int> places = stackalloc int[1 << RadixBits];
@@ -115,7 +127,8 @@ internal static class HighestTokens
         }
     }
 
-    private static ulong Key(float logit, int id)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Key(float logit, int id)
     {
         var bits = BitConverter.SingleToUInt32Bits(logit + 0f); // -0 becomes 0: they are equal
         var rising = (bits & 0x8000_0000) != 0 ? ~bits : bits | 0x8000_0000;

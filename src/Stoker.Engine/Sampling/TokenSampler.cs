@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Stoker.Engine.Sampling;
 
 /// <summary>
@@ -83,7 +85,12 @@ internal sealed class TokenSampler
     {
         var uniform = Philox.Uniform(_settings.Seed, _choice, position);
         if (_settings.TopK == 0 && _settings.TopP == 1) return DrawFromAll(row, highest, uniform, scratch);
-        var count = _settings.TopK > 0 ? TakeHighest(row, highest, scratch) : TakeNucleus(row, highest, scratch);
+        if (_settings.TopK > 0) return DrawFromKeys(TakeHighest(row, highest, scratch), uniform, scratch);
+        return DrawFromNucleus(row, highest, uniform, scratch);
+    }
+
+    private int DrawFromKeys(int count, double uniform, SamplingScratch scratch)
+    {
         while (count > 1 && scratch.Weights[count - 1] < _settings.MinP) count--; // the most likely token's weight is 1
         var weights = scratch.Weights.AsSpan(0, count);
         var total = 0.0;
@@ -116,42 +123,43 @@ internal sealed class TokenSampler
     private int TakeHighest(ReadOnlySpan<float> row, float highest, SamplingScratch scratch)
     {
         var count = HighestTokens.Take(row, _settings.TopK, scratch);
-        WeighKeys(row, highest, count, scratch);
+        WeighKeys(row, highest, _settings.Temperature, count, scratch);
         if (_settings.TopP == 1) return count;
         var total = 0.0;
         foreach (var weight in scratch.Weights.AsSpan(0, count)) total += weight;
         return Nucleus(scratch.Weights.AsSpan(0, count), _settings.TopP * total) ?? count;
     }
 
-    /// <summary>The fewest of all tokens that hold top_p: mostly among a few hundred, and if not, never among those that
-    /// could all be left out together.</summary>
-    private int TakeNucleus(ReadOnlySpan<float> row, float highest, SamplingScratch scratch)
+    /// <summary>The fewest of all tokens that hold top_p are mostly among a few hundred; if not, levels of weights tell.</summary>
+    private int DrawFromNucleus(ReadOnlySpan<float> row, float highest, double uniform, SamplingScratch scratch)
     {
         var total = RowMath.TotalWeight(row, highest, _settings.Temperature);
         var wanted = _settings.TopP * total;
         var count = HighestTokens.Take(row, FirstNucleus, scratch);
-        WeighKeys(row, highest, count, scratch);
-        if (Nucleus(scratch.Weights.AsSpan(0, count), wanted) is { } nucleus) return nucleus;
+        WeighKeys(row, highest, _settings.Temperature, count, scratch);
+        if (Nucleus(scratch.Weights.AsSpan(0, count), wanted) is { } nucleus) return DrawFromKeys(nucleus, uniform, scratch);
+        if (_settings.MinP == 0) return WeightLevels.Draw(row, highest, _settings.Temperature, total, wanted, uniform, scratch);
 
-        // Tokens below this weight sum up to less than half of what the nucleus leaves out. Half, for the rounding.
-        var least = (total - wanted) / (2.0 * row.Length);
-        count = HighestTokens.TakeAbove(row, (float)(highest + (_settings.Temperature * Math.Log(least))), scratch);
-        WeighKeys(row, highest, count, scratch);
-        return Nucleus(scratch.Weights.AsSpan(0, count), wanted) ?? count;
+        // Only tokens that min_p leaves can be drawn; a little lower, for the rounding.
+        count = HighestTokens.TakeAbove(row, (float)(highest + (_settings.Temperature * (Math.Log(_settings.MinP) - 0.01))), scratch);
+        WeighKeys(row, highest, _settings.Temperature, count, scratch);
+        return DrawFromKeys(Nucleus(scratch.Weights.AsSpan(0, count), wanted) ?? count, uniform, scratch);
     }
 
-    private void WeighKeys(ReadOnlySpan<float> row, float highest, int count, SamplingScratch scratch)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void WeighKeys(ReadOnlySpan<float> row, float highest, double temperature, int count, SamplingScratch scratch)
     {
         Span<float> logits = stackalloc float[RowMath.BlockLength];
         for (var start = 0; start < count; start += RowMath.BlockLength)
         {
             var block = logits[..Math.Min(RowMath.BlockLength, count - start)];
             for (var index = 0; index < block.Length; index++) block[index] = row[HighestTokens.Id(scratch.Keys[start + index])];
-            RowMath.Weigh(block, highest, _settings.Temperature, scratch.Weights.AsSpan(start, block.Length));
+            RowMath.Weigh(block, highest, temperature, scratch.Weights.AsSpan(start, block.Length));
         }
     }
 
     /// <summary>How many of the weights, from the front and at least one, reach the sum; null when all do not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int? Nucleus(ReadOnlySpan<double> weights, double wanted)
     {
         var sum = 0.0;
@@ -163,9 +171,11 @@ internal sealed class TokenSampler
         return null;
     }
 
-    private static int Walk(ReadOnlySpan<double> weights, double left) => Walk(weights, ref left);
+    /// <summary>The entry in whose share of the sum <paramref name="left"/> lies.</summary>
+    internal static int Walk(ReadOnlySpan<double> weights, double left) => Walk(weights, ref left);
 
-    /// <summary>The entry in whose share of the sum <paramref name="left"/> lies; what of it is left goes back.</summary>
+    /// <summary>The same; what is left of it within the entry goes back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Walk(ReadOnlySpan<double> weights, ref double left)
     {
         var last = 0;

@@ -192,6 +192,7 @@ public sealed class TokenSamplerTests
             .. new SamplingOptions[]
             {
                 new() { Temperature = 0 }, new(), new() { TopK = 40 }, new() { TopP = 0.9 }, new() { TopP = 0.999 }, new() { MinP = 0.1 },
+                new() { Temperature = 2, TopP = 0.99, MinP = 0.001 },
                 new() { LogitBias = new Dictionary<int, double> { [3] = 100 } },
             }.Select(options => New(options)),
         ];
