@@ -80,6 +80,12 @@ public sealed record EngineStatistics
     /// <summary>Format of the projections in memory, such as <c>bf16</c>; <c>none</c> without a model's weights.</summary>
     public string Precision { get; init; } = "none";
 
+    /// <summary>Of keys and values; <c>none</c> without a cache.</summary>
+    public string KvPrecision { get; init; } = "none";
+
+    /// <summary>Tokens in a block of the KV cache.</summary>
+    public int KvBlockSize { get; init; } = 1;
+
     public required int Threads { get; init; }
 
     /// <summary>Whether each of them is bound to a core of its own.</summary>

@@ -101,6 +101,8 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             Precision = _parts.Precision,
             ThreadsPinned = _parts.Team?.IsPinned ?? false,
+            KvPrecision = KvFormats.NameOf(KvFormats.Of(_options.KvPrecision)),
+            KvBlockSize = KvStore.BlockSize,
         };
 
     internal MemoryPlan Memory { get; }

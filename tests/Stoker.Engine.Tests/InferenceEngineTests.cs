@@ -86,6 +86,7 @@ public sealed class InferenceEngineTests
         engine.ContextLength.ShouldBe(256);
         engine.Tokenizer.VocabularySize.ShouldBe(2048);
         (engine.Statistics.Threads, engine.Statistics.KernelSet.Length > 0).ShouldBe((1, true));
+        (engine.Statistics.KvPrecision, engine.Statistics.KvBlockSize).ShouldBe(("bf16", 32));
         Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 256 })).Kind.ShouldBe(RefusalKind.TooLong);
     }
 

@@ -19,6 +19,13 @@ internal static class KvFormats
         _ => throw new ArgumentException($"there is no KV precision {precision}", nameof(precision)),
     };
 
+    public static string NameOf(KvFormat format) => format switch
+    {
+        KvFormat.F32 => "f32",
+        KvFormat.Bf16 => "bf16",
+        _ => "fp8",
+    };
+
     public static int ElementBytes(this KvFormat format) => format switch
     {
         KvFormat.F32 => sizeof(float),

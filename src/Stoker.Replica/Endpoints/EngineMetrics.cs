@@ -9,10 +9,9 @@ internal static class EngineMetrics
     public static void Write(PrometheusText text, EngineStatistics now)
     {
         text.Family("stoker_engine_info", "gauge", "What the engine computes with; the labels say it, the value is 1.");
-        text.Sample(
-            "stoker_engine_info",
-            $"kernel_set=\"{PrometheusText.Escaped(now.KernelSet)}\",threads=\"{now.Threads.ToString(CultureInfo.InvariantCulture)}\"",
-            1);
+        var labels = $"kernel_set=\"{PrometheusText.Escaped(now.KernelSet)}\",precision=\"{now.Precision}\",kv_precision=\"{now.KvPrecision}\","
+            + $"threads=\"{now.Threads.ToString(CultureInfo.InvariantCulture)}\"";
+        text.Sample("stoker_engine_info", labels, 1);
         var work = now.StepWork;
         (string Name, StepPhase Phase)[] phases = [("prefill", work.Prefill), ("decode", work.Decode), ("mixed", work.Mixed)];
         text.Family("stoker_engine_step_seconds_total", "counter", "Time in steps that compute prompts, continue answers, or both.");

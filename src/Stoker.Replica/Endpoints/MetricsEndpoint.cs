@@ -54,7 +54,8 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
         text.Histogram("vllm:request_generation_tokens", "Generated tokens of a request.", now.RequestGenerationTokens);
         text.Histogram("vllm:iteration_tokens_total", "Tokens computed in one step.", now.StepWork.Rows);
         text.Family("vllm:cache_config_info", "gauge", "The KV cache's shape.");
-        text.Sample("vllm:cache_config_info", $"num_gpu_blocks=\"{now.KvBlocksTotal.ToString(CultureInfo.InvariantCulture)}\"", 1);
+        text.Sample("vllm:cache_config_info", string.Create(
+            CultureInfo.InvariantCulture, $"block_size=\"{now.KvBlockSize}\",num_gpu_blocks=\"{now.KvBlocksTotal}\""), 1);
     }
 
     private static string Reason(FinishReason reason) => reason switch

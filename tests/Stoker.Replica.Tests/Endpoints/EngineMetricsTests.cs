@@ -29,12 +29,14 @@ public sealed class EngineMetricsTests
         EndToEndLatency = HistogramSnapshot.Empty,
         HeartbeatAge = TimeSpan.FromSeconds(1.5),
         KernelSet = "vector512",
+        Precision = "int8",
+        KvPrecision = "bf16",
         Threads = 2,
         StepWork = new() { Prefill = new(1, 100, 0, 0.5), Decode = new(4, 0, 32, 0.25), Mixed = new(1, 50, 8, 0.125), Sequences = Two },
     };
 
     [Theory]
-    [InlineData("stoker_engine_info{a=\"b\",kernel_set=\"vector512\",threads=\"2\"} 1")]
+    [InlineData("stoker_engine_info{a=\"b\",kernel_set=\"vector512\",precision=\"int8\",kv_precision=\"bf16\",threads=\"2\"} 1")]
     [InlineData("stoker_engine_step_seconds_total{a=\"b\",steps=\"prefill\"} 0.5")]
     [InlineData("stoker_engine_step_seconds_total{a=\"b\",steps=\"decode\"} 0.25")]
     [InlineData("stoker_engine_step_seconds_total{a=\"b\",steps=\"mixed\"} 0.125")]
