@@ -17,7 +17,7 @@ internal static class MachineMemory
     internal static long LimitBytes(string proc, string cgroups)
     {
         var limit = MachineBytes(Path.Join(proc, "meminfo")) ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        var own = Lines(Path.Join(proc, "self", "cgroup")).FirstOrDefault(line => line.StartsWith("0::", StringComparison.Ordinal));
+        var own = SystemFile.Lines(Path.Join(proc, "self", "cgroup")).FirstOrDefault(line => line.StartsWith("0::", StringComparison.Ordinal));
         for (var path = own?[3..].Trim('/'); path is not null; path = path.Length == 0 ? null : Path.GetDirectoryName(path) ?? "")
         {
             limit = Math.Min(limit, CgroupBytes(Path.Join(cgroups, path, "memory.max")) ?? limit);
@@ -27,7 +27,7 @@ internal static class MachineMemory
 
     private static long? MachineBytes(string file)
     {
-        var total = Lines(file).FirstOrDefault(line => line.StartsWith("MemTotal:", StringComparison.Ordinal));
+        var total = SystemFile.Lines(file).FirstOrDefault(line => line.StartsWith("MemTotal:", StringComparison.Ordinal));
         return total?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, var kilobytes, "kB"]
             ? long.Parse(kilobytes, CultureInfo.InvariantCulture) * 1024
             : null;
@@ -35,17 +35,5 @@ internal static class MachineMemory
 
     // "max", or no file: no limit at this level.
     private static long? CgroupBytes(string file) =>
-        long.TryParse(Lines(file).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : null;
-
-    private static string[] Lines(string file)
-    {
-        try
-        {
-            return File.ReadAllLines(file);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return []; // another system, or one that hides it
-        }
-    }
+        long.TryParse(SystemFile.Lines(file).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : null;
 }
