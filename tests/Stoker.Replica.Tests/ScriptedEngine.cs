@@ -10,6 +10,14 @@ internal sealed class ScriptedEngine(params GenerationEvent[] events) : IReplica
 {
     private readonly SimulatedEngine _inner = new(new(), TimeProvider.System, () => { });
 
+    /// <summary>Ends when the engine has shown that it answers.</summary>
+    public Task Proof { get; init; } = Task.CompletedTask;
+
+    /// <summary>Loaded, and asked to show it.</summary>
+    public TaskCompletionSource Proving { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public IReadOnlyList<string> LoadNotes { get; init; } = [];
+
     public int ContextLength => 100;
 
     public int MaxSequences => 1;
@@ -27,6 +35,12 @@ internal sealed class ScriptedEngine(params GenerationEvent[] events) : IReplica
     public int[] EncodeChat(JsonElement messages, bool safeTokenization) => throw new NotSupportedException();
 
     public string Decode(ReadOnlySpan<int> tokens) => _inner.Decode(tokens);
+
+    public Task ProveAsync(CancellationToken cancellation)
+    {
+        Proving.TrySetResult();
+        return Proof.WaitAsync(cancellation);
+    }
 
     public IReplicaGeneration Submit(GenerationRequest request) => new Script(events);
 
