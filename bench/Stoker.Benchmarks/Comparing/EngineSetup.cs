@@ -8,8 +8,13 @@ internal static class EngineSetup
     public static readonly string[] Precisions = ["auto", "bf16", "int8", "fp8", "fp4"];
 
     /// <exception cref="UsageException">A precision that the engine does not have.</exception>
-    public static EngineOptions Options(string precision, int threads, string? kernelSet) =>
-        new() { Threads = threads, KernelSet = kernelSet, Precision = Parse(precision) };
+    public static EngineOptions Options(string precision, int threads, string? kernelSet) => new()
+    {
+        Threads = threads,
+        KernelSet = kernelSet,
+        Precision = Parse(precision),
+        PinThreads = ThreadPinning.Auto, // as a replica has it
+    };
 
     /// <exception cref="UsageException">A precision that the engine does not have.</exception>
     public static Precision Parse(string precision) => PrecisionNames.TryParse(precision, out var parsed)

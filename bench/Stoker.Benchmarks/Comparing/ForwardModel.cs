@@ -3,6 +3,7 @@ using Stoker.Engine;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
+using Stoker.Engine.Native;
 
 namespace Stoker.Benchmarks.Comparing;
 
@@ -20,14 +21,19 @@ internal sealed class ForwardModel : IDisposable
     private readonly int[] _lengths;
     private readonly float[] _logits;
 
+    /// <summary>
+    /// The calling thread is the team's first and may be bound to a core: it does all steps, and starts no others.
+    /// </summary>
     /// <param name="precision">As the engine spells it; <c>auto</c> takes what the checkpoint has.</param>
     /// <param name="maxRows">Rows of the largest step.</param>
     /// <param name="context">Positions that each sequence may reach.</param>
     public ForwardModel(string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context)
     {
         var kernels = KernelSets.Choose(kernelSet);
-        (Threads, KernelSet) = (threads, kernels.Name);
-        _team = new ThreadTeam(threads);
+        var plan = TeamPlan.For(threads, ThreadPinning.Auto, ProcessorAllowance.Read(), ProcessorAffinity.Refusal());
+        (Threads, KernelSet) = (plan.Threads, kernels.Name);
+        _team = new ThreadTeam(plan.Threads, plan.Cores);
+        _team.PinCaller();
         _model = LanguageModel.Load(folder, kernels, _team, new() { Precision = EngineSetup.Parse(precision) });
         var blocks = (context + KvStore.BlockSize - 1) / KvStore.BlockSize;
         _kv = new(_model.Shape, sequences * blocks, KvFormats.Of(KvPrecision.Auto));
@@ -45,7 +51,7 @@ internal sealed class ForwardModel : IDisposable
 
     public int VocabularySize => _model.Shape.VocabularySize;
 
-    public string Description => string.Create(CultureInfo.InvariantCulture, $"Stoker.Engine, {_model.Precision}, kernel set {KernelSet}, {Threads} threads, .NET {Environment.Version}");
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"Stoker.Engine, {_model.Precision}, kernel set {KernelSet}, {Threads}{(_team.IsPinned ? " pinned" : "")} threads, .NET {Environment.Version}");
 
     /// <summary>All sequences begin anew.</summary>
     public void Clear() => Array.Clear(_lengths);

@@ -45,10 +45,10 @@ internal static class ServingBench
         return new ComparedModels(arguments.Text("--models") ?? throw new UsageException("--model DIR or --models DIR is required.")).Folder(shape);
     }
 
-    /// <summary>Flags of the replica that the bench takes too.</summary>
-    public static IEnumerable<string> Flags(Arguments arguments) =>
+    /// <summary>Flags of the replica that the bench takes too, as far as they were given.</summary>
+    public static IEnumerable<string> Flags(Arguments arguments, string? except = null) =>
         from flag in ReplicaFlags
-        where arguments.Text(flag) is not null
+        where flag != except && arguments.Text(flag) is not null
         from word in new[] { flag, arguments.Text(flag)! }
         select word;
 

@@ -35,9 +35,13 @@ internal sealed class ThroughputBench(Arguments arguments)
         foreach (var shape in shapes)
         {
             var folder = models.Folder(shape);
-            foreach (var precision in precisions) bench.Measure(shape, folder, precision, limits);
+            foreach (var precision in precisions) OnItsOwnThread(() => bench.Measure(shape, folder, precision, limits));
         }
     }
+
+    /// <summary>The model may bind the thread to a core, and the next model's threads would inherit that.</summary>
+    private static void OnItsOwnThread(Action measure) =>
+        Task.Factory.StartNew(measure, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).GetAwaiter().GetResult();
 
     private void Measure(RandomShape shape, string folder, string precision, Limits limits)
     {
