@@ -46,9 +46,9 @@ internal static class ServingBench
     }
 
     /// <summary>Flags of the replica that the bench takes too, as far as they were given.</summary>
-    public static IEnumerable<string> Flags(Arguments arguments, string? except = null) =>
+    private static IEnumerable<string> Flags(Arguments arguments) =>
         from flag in ReplicaFlags
-        where flag != except && arguments.Text(flag) is not null
+        where arguments.Text(flag) is not null
         from word in new[] { flag, arguments.Text(flag)! }
         select word;
 
