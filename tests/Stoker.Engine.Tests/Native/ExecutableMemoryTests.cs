@@ -54,6 +54,13 @@ public unsafe class ExecutableMemoryTests
     }
 
     [Fact]
+    public void Without_emitted_tiles_the_choice_falls_to_the_next_set_and_forcing_them_is_refused()
+    {
+        KernelSets.Choose(null, tiles: null).Name.ShouldBe(KernelSets.SupportedNames.First(name => name != "emitted"));
+        Should.Throw<ArgumentException>(() => KernelSets.Choose("emitted", tiles: null)).Message.ShouldContain("refuses");
+    }
+
+    [Fact]
     public void The_emitted_set_is_offered_exactly_where_its_code_exists() =>
         KernelSets.SupportedNames.Contains("emitted").ShouldBe(TileCode.Shared is not null);
 
