@@ -32,6 +32,9 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     /// <summary>See <see cref="InferenceEngine.LoadNotes"/>.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
+    /// <summary>Null for a model that a test brought.</summary>
+    public ModelWork? Work { get; init; }
+
     /// <summary>The model's threads; they go after it.</summary>
     public ThreadTeam? Team { get; init; }
 
@@ -65,6 +68,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                 Precision = model.Precision,
                 Threads = team.Count,
                 Plan = plan,
+                Work = model.Work,
                 Team = team,
             };
         }

@@ -114,6 +114,8 @@ public sealed class InferenceEngine : IAsyncDisposable
     /// </summary>
     public double? MeasureReadBandwidth() => ReadBandwidth.Measure(_parts.Plan ?? new(_parts.Threads, null));
 
+    internal ModelWork? Work => _parts.Work;
+
     /// <summary>Takes a request or refuses it, at once; thread-safe.</summary>
     /// <exception cref="RequestRefusedException">With the figures.</exception>
     public Generation Submit(GenerationRequest request)

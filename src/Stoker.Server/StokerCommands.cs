@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.Globalization;
 using Stoker.Engine;
+using Stoker.Engine.Benchmarking;
+using Stoker.Server.Benchmarking;
 using Stoker.Server.Packing;
 using Stoker.Server.Quickstart;
 using Stoker.Server.Serving;
@@ -14,7 +17,7 @@ internal static class StokerCommands
 
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Pack(), Replica() };
+        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Pack(), Bench(), Replica() };
         // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the
         // streams that it waits for. How long a server takes at most is Stoker:Runtime:ShutdownBound.
         var parsed = root.Parse(args);
@@ -76,25 +79,11 @@ internal static class StokerCommands
     private static Command Pack()
     {
         var model = new Option<string>("--model") { Description = "The model's folder", Required = true };
-        var precision = new Option<Precision>("--precision")
-        {
-            HelpName = "P",
-            Description = $"One of {string.Join(", ", PrecisionNames.All)}; auto is what a replica takes by itself",
-            CustomParser = result =>
-            {
-                if (PrecisionNames.TryParse(result.Tokens[0].Value, out var parsed)) return parsed;
-                result.AddError($"--precision takes one of {string.Join(", ", PrecisionNames.All)}, was '{result.Tokens[0].Value}'");
-                return default;
-            },
-        };
+        var precision = PrecisionOption($"One of {string.Join(", ", PrecisionNames.All)}; auto is what a replica takes by itself");
         var output = new Option<string?>("--output") { Description = "The file to write; default: stoker-PRECISION.packed in the model's folder, where replicas look" };
         var verify = new Option<bool>("--verify") { Description = "Write nothing: read all of the packed file and check it" };
         var force = new Option<bool>("--force") { Description = "Pack although there is a good file" };
-        var threads = new Option<int>("--threads") { Description = "Worker threads; 0 (default): all that the process may use" };
-        threads.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 0 or > 1024) result.AddError("--threads takes a number from 0 to 1024");
-        });
+        var threads = ThreadsOption();
         var command = new Command("pack", "Write a model's weights in the layout of the kernels, so that replicas start faster") { model, precision, output, verify, force, threads };
         command.Validators.Add(result =>
         {
@@ -109,6 +98,82 @@ internal static class StokerCommands
             CancellationToken.None));
         return command;
     }
+
+    private static Command Bench()
+    {
+        var defaults = new BenchmarkOptions();
+        var model = new Option<string>("--model") { Description = "The model's folder", Required = true };
+        var precision = PrecisionOption($"One of {string.Join(", ", PrecisionNames.All)}");
+        var kernels = new Option<string?>("--kernel-set") { Description = "Forces a kernel set; default: the best that runs here" };
+        var threads = ThreadsOption();
+        var context = new Option<int?>("--context-length") { Description = "Positions of prompt and answer together; default: what the runs need" };
+        var prefill = Number("--prefill", defaults.PrefillTokens, "Tokens of the long prompt");
+        var sequences = new Option<int[]>("--sequences")
+        {
+            Description = $"Requests that generate at once, with commas between; default: {string.Join(",", defaults.Sequences)}",
+            DefaultValueFactory = _ => [.. defaults.Sequences],
+            CustomParser = result =>
+            {
+                var parts = result.Tokens[0].Value.Split(',');
+                var counts = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 0).ToArray();
+                if (Array.TrueForAll(counts, count => count is >= 1 and <= 4096)) return counts;
+                result.AddError($"--sequences takes numbers from 1 to 4096, such as 1,8,16; was '{result.Tokens[0].Value}'");
+                return null;
+            },
+        };
+        var tokens = Number("--tokens", defaults.GeneratedTokens, "Tokens that each of them generates in one run");
+        var runs = Number("--runs", defaults.Runs, "Measured runs of each row, after one to warm up");
+        var json = new Option<bool>("--json") { Description = "Print the report as JSON" };
+        var command = new Command("bench", "Measure a model on this machine, beside what the machine allows")
+        {
+            model, precision, kernels, threads, context, prefill, sequences, tokens, runs, json,
+        };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var options = new BenchmarkOptions
+            {
+                PrefillTokens = parsed.GetValue(prefill),
+                Sequences = parsed.GetValue(sequences)!,
+                GeneratedTokens = parsed.GetValue(tokens),
+                Runs = parsed.GetValue(runs),
+            };
+            var engine = new EngineOptions
+            {
+                Precision = parsed.GetValue(precision),
+                KernelSet = parsed.GetValue(kernels),
+                Threads = parsed.GetValue(threads),
+                ContextLength = parsed.GetValue(context),
+                PinThreads = ThreadPinning.Auto,
+            };
+            return new BenchCommand(Console.Out, Console.Error).RunAsync(parsed.GetValue(model)!, engine, options, parsed.GetValue(json), cancellation);
+        });
+        return command;
+    }
+
+    private static Option<Precision> PrecisionOption(string description) => new("--precision")
+    {
+        HelpName = "P",
+        Description = description,
+        CustomParser = result =>
+        {
+            if (PrecisionNames.TryParse(result.Tokens[0].Value, out var parsed)) return parsed;
+            result.AddError($"--precision takes one of {string.Join(", ", PrecisionNames.All)}, was '{result.Tokens[0].Value}'");
+            return default;
+        },
+    };
+
+    private static Option<int> ThreadsOption()
+    {
+        var threads = new Option<int>("--threads") { Description = "Worker threads; 0 (default): all that the process may use" };
+        threads.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > 1024) result.AddError("--threads takes a number from 0 to 1024");
+        });
+        return threads;
+    }
+
+    private static Option<int> Number(string name, int value, string description) =>
+        new(name) { Description = $"{description}; default: {value}", DefaultValueFactory = _ => value };
 
     /// <summary>For the help alone: Program hands the real one its arguments untouched.</summary>
     private static Command Replica() => new("replica", "Run one replica of one model (stoker replica --help)");

@@ -81,6 +81,9 @@ internal sealed partial class DecoderModel : ILanguageModel
     /// <summary>Memory that the weights take.</summary>
     public long WeightBytes => _packed.SizeBytes;
 
+    /// <summary>What a step costs at least.</summary>
+    public ModelWork Work => ModelWork.Of(_spec, _weights);
+
     private KernelSet Kernels => _parallel.Kernels;
 
     private DecoderWorkspace Workspace => _workspace ?? throw NoStep();

@@ -1,0 +1,61 @@
+using Stoker.Engine.Benchmarking;
+using Stoker.Testing;
+
+namespace Stoker.Engine.Tests.Benchmarking;
+
+public sealed class EngineBenchmarkTests
+{
+    private static readonly BenchmarkOptions Short = new() { PrefillTokens = 40, Sequences = [1, 3], GeneratedTokens = 4, Runs = 1 };
+
+    [Fact]
+    public async Task EveryRowHasItsSpeedAndTheMachinesLimit()
+    {
+        var seen = new Rows();
+
+        var report = await EngineBenchmark.RunAsync(
+            TestData.Model("story-3m"), new() { Threads = 1, Precision = Precision.Int8 }, Short, seen, TestContext.Current.CancellationToken);
+
+        Assert.Equal(["prefill 40", "decode x1", "decode x3"], report.Rows.Select(row => row.Name));
+        Assert.Equal(report.Rows, seen);
+        Assert.Equal("int8", report.Precision);
+        Assert.Equal(1, report.Threads);
+        Assert.All(report.Rows, row => Assert.True(row is { Median: > 0, Limit: > 0, Share: > 0, ReadBytesPerSecond: > 0, OperationsPerSecond: > 0 }));
+    }
+
+    [Fact]
+    public async Task TheWeightsOfAStepAreThoseOfTheModel()
+    {
+        var report = await EngineBenchmark.RunAsync(
+            TestData.Model("story-3m"), new() { Threads = 1 }, Short with { Sequences = [1] }, cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal((3_148_608 - (15 * 192)) * 2, report.WeightBytes); // all parameters but the 15 norms, in bf16
+    }
+
+    [Fact]
+    public async Task APromptLongerThanTheContextIsLowered()
+    {
+        var report = await EngineBenchmark.RunAsync(
+            TestData.Model("story-3m"), new() { Threads = 1, ContextLength = 24 }, Short, cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal("prefill 23", report.Rows[0].Name);
+    }
+
+    [Theory]
+    [InlineData(0, 4, 1, "PrefillTokens")]
+    [InlineData(8, 1, 1, "GeneratedTokens")]
+    [InlineData(8, 4, 0, "Runs")]
+    public async Task AValueOutOfRangeIsNamed(int prefill, int generated, int runs, string name)
+    {
+        var options = new BenchmarkOptions { PrefillTokens = prefill, GeneratedTokens = generated, Runs = runs };
+
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => EngineBenchmark.RunAsync(
+            TestData.Model("story-3m"), options: options, cancellation: TestContext.Current.CancellationToken));
+
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Rows : List<BenchmarkRow>, IProgress<BenchmarkRow>
+    {
+        public void Report(BenchmarkRow value) => Add(value);
+    }
+}
