@@ -11,7 +11,7 @@ public sealed class PinnedEngineTests
     [Fact]
     public async Task The_step_loop_is_bound_with_its_team()
     {
-        if (ProcessorAffinity.Refusal() is not null) return; // nothing to see on this system
+        Assert.SkipWhen(ProcessorAffinity.Refusal() is not null, $"threads cannot be bound here: {ProcessorAffinity.Refusal()}");
         await using var engine = InferenceEngine.Open(TestData.Model("story-3m"), Small with { PinThreads = ThreadPinning.On });
         engine.Statistics.ThreadsPinned.ShouldBeTrue();
         await using var answer = engine.Submit(new() { PromptTokens = [1, 2, 3], MaxTokens = 2, IgnoreEos = true });

@@ -17,9 +17,9 @@ internal static unsafe partial class ProcessorAffinity
     {
         if (!OperatingSystem.IsLinux()) return "only Linux binds threads";
         var mask = stackalloc byte[MaskBytes];
-        var size = sched_getaffinity(CurrentThread, MaskBytes, mask);
+        var read = sched_getaffinity(CurrentThread, MaskBytes, mask) == 0;
         // The same mask again: what a sandbox forbids fails here as it would later.
-        return size > 0 && sched_setaffinity(CurrentThread, size, mask) == 0 ? null : Marshal.GetLastPInvokeErrorMessage();
+        return read && sched_setaffinity(CurrentThread, MaskBytes, mask) == 0 ? null : Marshal.GetLastPInvokeErrorMessage();
     }
 
     /// <summary>False when the core is not the process's (any more).</summary>
