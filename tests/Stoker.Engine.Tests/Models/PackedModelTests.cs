@@ -78,7 +78,7 @@ public class PackedModelTests
         using var sample = PackedSample.Of("mixtral");
         using var file = PackedFile.Open(sample.File);
         var weights = file.ToWeights();
-        using (var warmer = new PageWarmer(weights.Matrices.Values)) warmer.WaitForEnd();
+        using (var warmer = new PageWarmer([.. weights.Matrices.Values])) warmer.WaitForEnd();
         file.StartWarming(weights);
         weights.Dispose(); // while it may be at work
     }

@@ -77,7 +77,7 @@ internal static class PackedDirectory
 
     private static void CheckSize(PackedEntry entry)
     {
-        if (!Enum.IsDefined(entry.Format) || entry.Rows is < 1 or > MaxSide || entry.Columns is < 1 or > MaxSide
+        if (entry.Format is < WeightFormat.F32 or > WeightFormat.Fp4 || entry.Rows is < 1 or > MaxSide || entry.Columns is < 1 or > MaxSide
             || (!entry.IsMatrix && (entry.Rows != 1 || entry.Format != WeightFormat.F32)))
         {
             throw new PackedFileException($"has an item of format {(byte)entry.Format} with {entry.Rows} x {entry.Columns} elements");

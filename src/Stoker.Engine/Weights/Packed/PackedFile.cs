@@ -134,8 +134,16 @@ internal sealed unsafe class PackedFile : IDisposable
 
     /// <summary>See <see cref="PageWarmer"/>; ends with this object.</summary>
     /// <param name="weights">This file's own.</param>
-    public void StartWarming(PackedWeights weights) => _warmer = new PageWarmer(
-        Entries.Where(entry => entry.IsMatrix && !IsUsedInPart(entry.Name)).Select(entry => weights.Matrices[entry.Name]));
+    public void StartWarming(PackedWeights weights)
+    {
+        var parts = new List<PanelMatrix>();
+        foreach (var entry in Entries)
+        {
+            if (entry.IsMatrix && !IsUsedInPart(entry.Name)) parts.Add(weights.Matrices[entry.Name]);
+        }
+
+        _warmer = new PageWarmer([.. parts]);
+    }
 
     public void Dispose()
     {

@@ -119,7 +119,8 @@ internal sealed record PackedHeader
         }
 
         if (ItemCount is < 0 or > PackedFormat.MaxItems) throw new PackedFileException($"claims {ItemCount} items");
-        foreach (var section in (ReadOnlySpan<PackedSection>)[Sources, Directory, Description, Vectors, Tokenizer])
+        PackedSection[] sections = [Sources, Directory, Description, Vectors, Tokenizer];
+        foreach (var section in sections)
         {
             if (section.Length is < 0 or > PackedFormat.MaxSectionBytes || !Holds(section.Offset, section.Length))
             {

@@ -16,13 +16,13 @@ internal sealed unsafe class PageWarmer : IDisposable
     private const long PieceBytes = 16 << 20;
 
     private readonly Thread _thread;
-    private readonly List<(nint Start, long Length)> _parts;
+    private readonly PanelMatrix[] _parts; // no tuples, no queries: each would be compiled at the start
     private volatile bool _stopped;
 
     /// <param name="parts">In the order of use; mapped until this is disposed.</param>
-    public PageWarmer(IEnumerable<PanelMatrix> parts)
+    public PageWarmer(PanelMatrix[] parts)
     {
-        _parts = [.. parts.Select(part => ((nint)part.Panel(0), part.SizeBytes))];
+        _parts = parts;
         _thread = new Thread(Warm) { IsBackground = true, Name = "warm weights" };
         _thread.Start();
     }
@@ -39,11 +39,13 @@ internal sealed unsafe class PageWarmer : IDisposable
 
     private void Warm()
     {
-        foreach (var (start, length) in _parts)
+        foreach (var part in _parts)
         {
+            var start = part.Panel(0);
+            var length = part.SizeBytes;
             for (var done = 0L; done < length && !_stopped; done += PieceBytes)
             {
-                MemoryAdvice.Populate((byte*)start + done, Math.Min(PieceBytes, length - done));
+                MemoryAdvice.Populate(start + done, Math.Min(PieceBytes, length - done));
             }
         }
     }
