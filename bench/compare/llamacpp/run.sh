@@ -3,7 +3,7 @@
 #
 #   bench/compare/llamacpp/run.sh [--cache DIR] [--parts LIST] [options]
 #
-#   --cache DIR        peer and weights (10 GB for both shapes); default $STOKER_COMPARE_CACHE, else ~/.cache/stoker-compare
+#   --cache DIR        peer and weights (13 GB for both shapes); default $STOKER_COMPARE_CACHE, else ~/.cache/stoker-compare
 #   --parts LIST       of cold,small,shapes (default all): cold start, story-3m, the two shapes in every class
 # All parts:
 #   --rounds N         default 5
