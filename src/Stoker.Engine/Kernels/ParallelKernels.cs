@@ -66,6 +66,12 @@ internal sealed unsafe class ParallelKernels : IDisposable
 
     public int MaxColumns { get; }
 
+    /// <summary>Memory that the threads have for themselves.</summary>
+    public long OwnBytes => _own.Length * KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns);
+
+    /// <summary>That and what steps need together.</summary>
+    public long SizeBytes => OwnBytes + (_shared is null ? 0 : _shared.Rows * InputBuffer.BytesPerRow(MaxColumns));
+
     /// <summary>Makes room for steps of so many rows; nothing when it is there.</summary>
     public void Reserve(int rows)
     {

@@ -68,8 +68,9 @@ internal sealed partial class DecoderModel : ILanguageModel
         Shape = new ModelShape(
             spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
         {
-            WorkspaceBytes = PagedAttention.BytesFor(team.Count, spec.Heads, spec.HeadDim, contextLength),
             WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + InputBuffer.BytesPerRow(_widths.LargestInput),
+            WorkspaceBytes = _parallel.OwnBytes + _ropes.Sum(rope => rope.SizeBytes)
+                + PagedAttention.BytesFor(team.Count, spec.Heads, spec.HeadDim, contextLength),
         };
     }
 
@@ -83,6 +84,10 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     /// <summary>What a step costs at least.</summary>
     public ModelWork Work => ModelWork.Of(_spec, _weights);
+
+    /// <summary>Memory of rows, threads and tables so far, beside attention's: no more than <see cref="Shape"/> says.</summary>
+    public long WorkspaceBytes =>
+        (_workspace?.SizeBytes ?? 0) + _parallel.SizeBytes + _ropes.Sum(rope => rope.SizeBytes);
 
     private KernelSet Kernels => _parallel.Kernels;
 

@@ -73,6 +73,8 @@ internal sealed class DecoderWorkspace : IDisposable
             + (spec.Experts is { } experts ? (2L * experts.Count) + (2L * spec.HiddenSize) + 1 : 0));
     }
 
+    public long SizeBytes => _buffers.Sum(buffer => buffer.SizeBytes) + (ExpertRows.Length * sizeof(int));
+
     public void SwapStreams() => (Stream, NextStream) = (NextStream, Stream);
 
     public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());

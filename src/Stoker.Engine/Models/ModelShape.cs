@@ -15,7 +15,7 @@ internal sealed record ModelShape(
     /// </summary>
     public long WorkspaceBytesPerRow { get; init; }
 
-    /// <summary>Memory of a step whatever its rows: what each thread works in.</summary>
+    /// <summary>Memory of a step whatever its rows: what each thread works in, and tables.</summary>
     public long WorkspaceBytes { get; init; }
 
     /// <summary>Keys and values of one position over all layers, heads padded as the store pads them.</summary>

@@ -25,6 +25,8 @@ internal sealed class RopeTable : IDisposable
         _angles = new AlignedMemory((long)_filled.Length * PositionsPerFill * 2 * Pairs * sizeof(float));
     }
 
+    public long SizeBytes => _angles.LengthBytes;
+
     private int Pairs => _frequencies.Inverse.Length;
 
     /// <summary>cos and sin of one position, each [pairs].</summary>

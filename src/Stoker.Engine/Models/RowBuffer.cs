@@ -7,7 +7,7 @@ internal sealed class RowBuffer(int rows, int width) : IDisposable
 {
     private readonly AlignedMemory _memory = new(checked((long)rows * width * sizeof(float)));
 
-    public int Width => width;
+    public long SizeBytes => _memory.LengthBytes;
 
     public Span<float> this[int row] => _memory.Slice<float>((long)row * width, width);
 

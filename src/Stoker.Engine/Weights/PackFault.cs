@@ -8,7 +8,7 @@ internal static class PackFault
         var row = error.Row;
         foreach (var source in item.Sources)
         {
-            if (row < source.Matrix.Rows) return new(source.File, source.Tensor, error.Message, error);
+            if (row < source.Matrix.Rows) return new(source.File, source.Tensor, $"row {row}: {error.Reason}", error);
             row -= source.Matrix.Rows;
         }
 

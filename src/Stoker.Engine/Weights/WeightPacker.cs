@@ -107,24 +107,8 @@ internal sealed unsafe class WeightPacker
         }
         catch (WeightRangeException error)
         {
-            throw Fail(item, error);
+            throw PackFault.Of(item, error);
         }
-    }
-
-    private static ModelLoadException Fail(PackItem item, WeightRangeException error)
-    {
-        var row = error.Row;
-        foreach (var source in item.Sources)
-        {
-            if (row < source.Matrix.Rows)
-            {
-                return new ModelLoadException(source.File, source.Tensor, error.Message, error);
-            }
-
-            row -= source.Matrix.Rows;
-        }
-
-        throw new InvalidOperationException($"{item.Name} has no row {error.Row}", error);
     }
 
     private static long Aligned(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;

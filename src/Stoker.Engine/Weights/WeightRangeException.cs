@@ -5,4 +5,6 @@ namespace Stoker.Engine.Weights;
 internal sealed class WeightRangeException(int row, string reason) : Exception($"row {row}: {reason}")
 {
     public int Row => row;
+
+    public string Reason => reason;
 }

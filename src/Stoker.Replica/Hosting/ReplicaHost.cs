@@ -125,7 +125,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             var engine = await _loading;
             var (elapsed, now) = (_time.GetElapsedTime(begun).TotalMilliseconds, engine.Statistics);
             foreach (var note in engine.LoadNotes) LogLoadNote(note);
-            LogReady(_options.ServedModelName, elapsed, now.KernelSet, now.Threads, now.ThreadsPinned ? " on cores of their own" : "");
+            LogReady(_options.ServedModelName, elapsed, now.KernelSet, now.Precision, now.Threads, now.ThreadsPinned ? " on cores of their own" : "");
             _probing = new StartupProbe(engine, _time, _log).RunAsync(_stopLoading.Token);
             await _abort.Task; // the load succeeded: this is no way to end any more
             return new(ReplicaEnd.Drained, "Stopped without waiting for the streams.");
@@ -217,8 +217,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "Listens at {Addresses}")]
     private partial void LogListening(string addresses);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Model} is ready after {Milliseconds:F0} ms, kernel set {KernelSet}, {Threads} threads{Cores}")]
-    private partial void LogReady(string model, double milliseconds, string kernelSet, int threads, string cores);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Model} is ready after {Milliseconds:F0} ms, kernel set {KernelSet}, {Precision}, {Threads} threads{Cores}")]
+    private partial void LogReady(string model, double milliseconds, string kernelSet, string precision, int threads, string cores);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
     private partial void LogLoadFailed(string reason, Exception error);

@@ -38,6 +38,8 @@ internal sealed class ModelRunner : IDisposable
 
     public ModelShape Shape => _model.Shape;
 
+    public long WorkspaceBytes => _model.WorkspaceBytes;
+
     /// <summary>Blocks of sequence i, out of order and far apart, as after some hours of service.</summary>
     public int[] BlockTable(int sequence) =>
         [.. Enumerable.Range(0, _blocksPerSequence).Select(block => _kv.BlockCount - 1 - (block * (_kv.BlockCount / _blocksPerSequence)) - sequence)];

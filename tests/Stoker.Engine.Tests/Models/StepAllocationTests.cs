@@ -59,6 +59,8 @@ public class StepAllocationTests
         }
 
         Steps();
+        var planned = runner.Shape.WorkspaceBytes + (batch.MaxRows * runner.Shape.WorkspaceBytesPerRow);
+        runner.WorkspaceBytes.ShouldBeInRange(planned / 2, planned);
         runner.AllocatedBytes();
         var before = runner.AllocatedBytes();
         Steps();
