@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Stoker.Engine;
 using Stoker.Engine.Benchmarking;
+using Stoker.Engine.Models;
 using Stoker.Server.Benchmarking;
 using Stoker.Server.Packing;
 using Stoker.Server.Quickstart;
@@ -83,6 +84,10 @@ internal static class StokerCommands
         var output = new Option<string?>("--output") { Description = "The file to write; default: stoker-PRECISION.packed in the model's folder, where replicas look" };
         var verify = new Option<bool>("--verify") { Description = "Write nothing: read all of the packed file and check it" };
         var force = new Option<bool>("--force") { Description = "Pack although there is a good file" };
+        output.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var file }] && ModelPacker.OutputFault(file) is { } fault) result.AddError($"--output: {fault}");
+        });
         var threads = ThreadsOption();
         var command = new Command("pack", "Write a model's weights in the layout of the kernels, so that replicas start faster") { model, precision, output, verify, force, threads };
         command.Validators.Add(result =>
@@ -107,11 +112,10 @@ internal static class StokerCommands
         var kernels = new Option<string?>("--kernel-set") { Description = "Forces a kernel set; default: the best that runs here" };
         var threads = ThreadsOption();
         var context = new Option<int?>("--context-length") { Description = "Positions of prompt and answer together; default: what the runs need" };
-        var prefill = Number("--prefill", defaults.PrefillTokens, "Tokens of the long prompt");
+        var prefill = Number("--prefill", defaults.PrefillTokens, 1, 1_000_000, "Tokens of the long prompt");
         var sequences = new Option<int[]>("--sequences")
         {
             Description = $"Requests that generate at once, with commas between; default: {string.Join(",", defaults.Sequences)}",
-            DefaultValueFactory = _ => [.. defaults.Sequences],
             CustomParser = result =>
             {
                 var parts = result.Tokens[0].Value.Split(',');
@@ -121,8 +125,8 @@ internal static class StokerCommands
                 return null;
             },
         };
-        var tokens = Number("--tokens", defaults.GeneratedTokens, "Tokens that each of them generates in one run");
-        var runs = Number("--runs", defaults.Runs, "Measured runs of each row, after one to warm up");
+        var tokens = Number("--tokens", defaults.GeneratedTokens, 2, 1_000_000, "Tokens that each of them generates in one run");
+        var runs = Number("--runs", defaults.Runs, 1, 1000, "Measured runs of each row, after one to warm up");
         var json = new Option<bool>("--json") { Description = "Print the report as JSON" };
         var command = new Command("bench", "Measure a model on this machine, beside what the machine allows")
         {
@@ -133,7 +137,7 @@ internal static class StokerCommands
             var options = new BenchmarkOptions
             {
                 PrefillTokens = parsed.GetValue(prefill),
-                Sequences = parsed.GetValue(sequences)!,
+                Sequences = parsed.GetValue(sequences) is { Length: > 0 } given ? given : defaults.Sequences,
                 GeneratedTokens = parsed.GetValue(tokens),
                 Runs = parsed.GetValue(runs),
             };
@@ -162,18 +166,21 @@ internal static class StokerCommands
         },
     };
 
-    private static Option<int> ThreadsOption()
-    {
-        var threads = new Option<int>("--threads") { Description = "Worker threads; 0 (default): all that the process may use" };
-        threads.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 0 or > 1024) result.AddError("--threads takes a number from 0 to 1024");
-        });
-        return threads;
-    }
+    private static Option<int> ThreadsOption() => Number("--threads", 0, 0, 1024, "Worker threads; 0: all that the process may use");
 
-    private static Option<int> Number(string name, int value, string description) =>
-        new(name) { Description = $"{description}; default: {value}", DefaultValueFactory = _ => value };
+    private static Option<int> Number(string name, int value, int least, int most, string description) => new(name)
+    {
+        HelpName = "N",
+        Description = description,
+        DefaultValueFactory = _ => value, // the help names it
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
+            result.AddError($"{name} takes a number from {least} to {most}, was '{text}'");
+            return value;
+        },
+    };
 
     /// <summary>For the help alone: Program hands the real one its arguments untouched.</summary>
     private static Command Replica() => new("replica", "Run one replica of one model (stoker replica --help)");

@@ -34,7 +34,7 @@ internal static class ColdBench
         [
             ("ours, packed: process start to first token", () => ReplicaAsync(program, folder, [.. flags, "--packed", "require"])),
             ("ours, plain folder: the same", () => ReplicaAsync(program, folder, [.. flags, "--packed", "never"])),
-            ("engine alone, packed: the same", () => ColdEngine.MeasureAsync(folder, "require", precision, threads)),
+            ("engine alone, packed: the same", () => ColdEngine.MeasureAsync(folder, "require", flags)),
         ];
         if (gguf is not null) rows.Add(("peer: load to first token, process running", () => Task.FromResult(Peer(arguments, gguf, threads))));
 

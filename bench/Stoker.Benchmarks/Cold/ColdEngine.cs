@@ -10,9 +10,9 @@ internal static class ColdEngine
     private const string Done = "first token";
 
     /// <summary>Milliseconds from the start of the process.</summary>
-    public static async Task<double> MeasureAsync(string folder, string packed, string precision, string threads)
+    public static async Task<double> MeasureAsync(string folder, string packed, params string[] flags)
     {
-        var own = new ProcessStartInfo(Environment.ProcessPath!, ["cold-engine", folder, packed, "--precision", precision, "--threads", threads])
+        var own = new ProcessStartInfo(Environment.ProcessPath!, ["cold-engine", folder, packed, .. flags])
         {
             RedirectStandardOutput = true,
         };
@@ -26,12 +26,14 @@ internal static class ColdEngine
 
     public static async Task RunAsync(string[] args)
     {
-        var arguments = new Arguments(args, ["FOLDER", "PACKED"], "--precision", "--threads");
+        var arguments = new Arguments(args, ["FOLDER", "PACKED"], "--precision", "--threads", "--kernel-set");
         await using var engine = InferenceEngine.Open(arguments[0], new()
         {
             Packed = Enum.Parse<PackedUse>(arguments[1], ignoreCase: true),
             Precision = EngineSetup.Parse(arguments.Text("--precision") ?? "auto"),
             Threads = arguments.Integer("--threads", 0, 0, 1024),
+            KernelSet = arguments.Text("--kernel-set"),
+            PinThreads = ThreadPinning.Auto, // as a replica has it
         });
         await using var generation = engine.Submit(new()
         {

@@ -30,7 +30,7 @@ die() { echo "run.sh: $*" >&2; exit 1; }
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
-    --*) [ $# -ge 2 ] || die "$1 needs a value" ;;&
+    --*) [ -n "${2-}" ] || die "$1 needs a value" ;;&
     --cache) cache=$2 ;;
     --parts) parts=$2 ;;
     --rounds | --threads | --kernel-set) common+=("$1" "$2") ;;
@@ -39,7 +39,9 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-for part in ${parts//,/ }; do
+IFS=, read -ra asked <<< "$parts"
+[ ${#asked[@]} -gt 0 ] || die "--parts needs one or more of cold,small,shapes"
+for part in "${asked[@]}"; do
   case $part in cold | small | shapes) ;; *) die "--parts must be of cold,small,shapes; '$part' is not" ;; esac
 done
 

@@ -48,7 +48,15 @@ internal sealed partial class ModelPacking(
         await foreach (var name in _waiting.Reader.ReadAllAsync(stoppingToken))
         {
             // Looked up only now: it may be deleted, or packed by another process meanwhile.
-            if (await store.FindAsync(name, stoppingToken) is { } model && Wants(model)) await PackAsync(model, stoppingToken);
+            try
+            {
+                if (await store.FindAsync(name, stoppingToken) is { } model && Wants(model)) await PackAsync(model, stoppingToken);
+            }
+            catch (Exception error) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Whatever one folder holds: the others are packed all the same, and the server goes on.
+                LogFailed(error, name);
+            }
         }
     }
 
@@ -88,6 +96,9 @@ internal sealed partial class ModelPacking(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Packed {Model}: {SizeBytes} bytes beside its files")]
     private partial void LogPacked(ModelName model, long sizeBytes);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Model} is not packed, its replicas start slower")]
+    private partial void LogFailed(Exception error, ModelName model);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Model} is not packed, its replicas start slower: {Reason}")]
     private partial void LogNotPacked(ModelName model, string reason);

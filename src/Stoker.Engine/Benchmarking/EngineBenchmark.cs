@@ -32,7 +32,7 @@ public sealed class EngineBenchmark
         _kernels = KernelSets.Choose(engine.Statistics.KernelSet);
     }
 
-    /// <param name="engine">Its prefix cache is turned off: every prompt is to be computed.</param>
+    /// <param name="engine">Its prefix cache and its bound of a step's time are left out.</param>
     /// <param name="progress">Told each row as soon as it is there.</param>
     /// <exception cref="ModelLoadException">The folder cannot be used.</exception>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
@@ -42,13 +42,27 @@ public sealed class EngineBenchmark
     {
         options ??= new();
         options.Check();
-        engine ??= new();
-        engine = engine with { PrefixCache = false, MaxSequences = Math.Max(engine.MaxSequences, options.Sequences.Max()) };
-        engine = engine with { StepTokens = Math.Max(engine.StepTokens, engine.MaxSequences) };
+        engine = Settings(engine ?? new(), options);
         await using var opened = InferenceEngine.Open(modelFolder, engine);
         using var team = new ThreadTeam(opened.Statistics.Threads);
         using var probe = new MachineProbe(team, ProbeBytes);
         return await new EngineBenchmark(opened, options, probe, engine.StepTokens).MeasureAsync(progress, cancellation);
+    }
+
+    /// <summary>
+    /// Prompts are computed, none found again, and those of one run all at once: steps short enough for streams would let a
+    /// large model's first sequences answer while the last ones still wait, and tokens would count that no batch made.
+    /// </summary>
+    internal static EngineOptions Settings(EngineOptions engine, BenchmarkOptions options)
+    {
+        var sequences = Math.Max(engine.MaxSequences, options.Sequences.Max());
+        return engine with
+        {
+            PrefixCache = false,
+            StepTime = TimeSpan.Zero,
+            MaxSequences = sequences,
+            StepTokens = Math.Max(engine.StepTokens, sequences),
+        };
     }
 
     private async Task<BenchmarkReport> MeasureAsync(IProgress<BenchmarkRow>? progress, CancellationToken cancellation)

@@ -10,7 +10,10 @@ public sealed record PackOptions
     /// <summary>Auto: as an engine without a precision of its own would run it.</summary>
     public Precision Precision { get; init; }
 
-    /// <summary>Where to write; null: into the model's folder, where engines look.</summary>
+    /// <summary>
+    /// Where to write; null: into the model's folder, where engines look. It ends in <c>.packed</c>: what is there is replaced,
+    /// and a slip must not cost a checkpoint.
+    /// </summary>
     public string? Output { get; init; }
 
     /// <summary>Packs although there is a good file.</summary>
@@ -47,6 +50,7 @@ public static class ModelPacker
     /// </remarks>
     /// <param name="progress">Called from any thread, some times a second.</param>
     /// <exception cref="ModelLoadException">The folder holds no model that can be packed.</exception>
+    /// <exception cref="ArgumentException"><see cref="PackOptions.Output"/> is no name of a packed model.</exception>
     /// <exception cref="IOException">The disk is full, read-only or fails; the message says what to do.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left.</exception>
@@ -54,6 +58,7 @@ public static class ModelPacker
         string modelFolder, PackOptions? options = null, Action<PackProgress>? progress = null, CancellationToken cancellation = default)
     {
         options ??= new();
+        if (options.Output is { } output && OutputFault(output) is { } fault) throw new ArgumentException(fault, nameof(options));
         RequireBaseModel(modelFolder);
         var target = Path.GetFullPath(options.Output is null ? modelFolder : Path.GetDirectoryName(Path.GetFullPath(options.Output))!);
         if (!Directory.Exists(target)) throw new DirectoryNotFoundException($"{target} does not exist: make the folder, or choose another --output");
@@ -98,15 +103,16 @@ public static class ModelPacker
 
     /// <summary>Reads all of a packed model and holds it against its checksums and its sources.</summary>
     /// <param name="packedFile">Null: the one in the folder.</param>
+    /// <param name="threads">0: one for each processor of this process.</param>
     /// <exception cref="ModelLoadException">There is none, or it is not to be used; the message says why.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static PackReport Verify(
-        string modelFolder, Precision precision = Precision.Auto, string? packedFile = null, CancellationToken cancellation = default)
+        string modelFolder, Precision precision = Precision.Auto, string? packedFile = null, int threads = 0, CancellationToken cancellation = default)
     {
         try
         {
             using var file = packedFile is null ? Find(modelFolder, precision) : PackedFile.Open(packedFile, modelFolder, precision);
-            file.VerifyPanels(Environment.ProcessorCount, cancellation);
+            file.VerifyPanels(threads > 0 ? threads : Environment.ProcessorCount, cancellation);
             return new(Path.GetFullPath(file.Path), file.Precision, file.LengthBytes, WasThere: true);
         }
         catch (PackedFileException refused)
@@ -122,6 +128,12 @@ public static class ModelPacker
         using var file = PackedFolder.Open(modelFolder, precision, out _);
         return file is not null;
     }
+
+    /// <summary>Why nothing is written under this name; null when it may be.</summary>
+    public static string? OutputFault(string output) =>
+        !output.EndsWith(PackedFormat.Extension, StringComparison.Ordinal) || Directory.Exists(output)
+            ? $"a packed model is a file with a name that ends in {PackedFormat.Extension}, such as {PackedFolder.FileName("bf16")}; was '{output}'"
+            : null;
 
     private static PackedFile Find(string folder, Precision precision) =>
         PackedFolder.Open(folder, precision, out var problem) ?? throw (problem is null

@@ -20,7 +20,7 @@ internal sealed class PackCommand(TextWriter output, TextWriter errors, TextWrit
         try
         {
             var report = request.Verify
-                ? ModelPacker.Verify(request.Model, request.Precision, request.Output, cancellation)
+                ? ModelPacker.Verify(request.Model, request.Precision, request.Output, request.Threads, cancellation)
                 : ModelPacker.Pack(request.Model, Options(request), Show, cancellation);
             EndProgress();
             output.WriteLine($"{Outcome(request, report)} {report.File} ({report.Precision}, {Size(report.SizeBytes)})");

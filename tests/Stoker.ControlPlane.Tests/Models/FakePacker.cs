@@ -18,6 +18,9 @@ internal sealed class FakePacker : IModelPacker
     /// <summary>What packing ends with; null: it works.</summary>
     public string? Failure { get; set; }
 
+    /// <summary>What no packer should throw.</summary>
+    public Exception? Fault { get; set; }
+
     /// <summary>Packing waits from now on, until it is cancelled or let go.</summary>
     public void Hold() => _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -35,6 +38,7 @@ internal sealed class FakePacker : IModelPacker
         try
         {
             await _gate.Task.WaitAsync(cancellation);
+            if (Fault is { } fault) throw fault;
             if (Failure is { } failure) return Problem.FailedPrecondition(failure);
             await File.WriteAllBytesAsync(Path.Combine(folder, "stoker-bf16.packed"), new byte[10], cancellation);
             Packed.Enqueue(folder);

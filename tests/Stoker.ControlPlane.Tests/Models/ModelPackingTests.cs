@@ -56,6 +56,18 @@ public sealed class ModelPackingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_fault_of_the_packer_ends_neither_the_server_nor_the_packing_of_others()
+    {
+        Packer.Fault = new InvalidOperationException("a bug");
+        var folder = await UploadAsync("unlucky", LargeBytes);
+        await Packer.Ended(folder).WaitAsync(Cancellation);
+        Packer.Fault = null;
+        var next = await UploadAsync("next", LargeBytes);
+        await Packer.Ended(next).WaitAsync(Cancellation);
+        Packer.Packed.ShouldContain(next);
+    }
+
+    [Fact]
     public async Task Deleting_a_model_ends_its_packing_first_and_takes_the_packed_file()
     {
         Packer.Hold();

@@ -32,7 +32,11 @@ public class BenchTests
     }
 
     [Theory]
-    [InlineData(1, "Runs must be at least 1", "--runs", "0")]
+    [InlineData(2, "--runs takes a number from 1 to 1000, was '0'", "--runs", "0")]
+    [InlineData(2, "--tokens takes a number from 2", "--tokens", "1")]
+    [InlineData(2, "--prefill takes a number", "--prefill", "long")]
+    [InlineData(2, "--threads takes a number", "--threads", "two")]
+    [InlineData(1, "the model reaches from 1 to 512 positions, was 100000", "--context-length", "100000")]
     [InlineData(1, "there is no such folder", "--model", "no-such-folder")]
     [InlineData(1, "kernel set 'nope' does not exist", "--kernel-set", "nope")]
     [InlineData(2, "--sequences takes numbers", "--sequences", "0")]
@@ -46,6 +50,7 @@ public class BenchTests
         output.ShouldContain(named);
         output.ShouldNotContain("   at ");
         output.ShouldNotContain("Parameter");
+        output.ShouldNotContain("Actual value");
     }
 
     private static async Task<(int Exit, string Output)> RunAsync(params string[] arguments)

@@ -40,6 +40,17 @@ public sealed class EngineBenchmarkTests
         Assert.Equal("prefill 23", report.Rows[0].Name);
     }
 
+    /// <summary>Else a batch's first answers would be counted from before the batch was whole.</summary>
+    [Fact]
+    public void PromptsOfARunAreComputedTogether()
+    {
+        var used = EngineBenchmark.Settings(new() { StepTime = TimeSpan.FromMilliseconds(1), Threads = 3 }, new() { Sequences = [1, 600] });
+
+        Assert.Equal(TimeSpan.Zero, used.StepTime); // no bound
+        Assert.False(used.PrefixCache);
+        Assert.Equal((600, 600, 3), (used.MaxSequences, used.StepTokens, used.Threads));
+    }
+
     [Theory]
     [InlineData(0, 4, 1, "PrefillTokens")]
     [InlineData(8, 1, 1, "GeneratedTokens")]

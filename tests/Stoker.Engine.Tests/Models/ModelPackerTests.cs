@@ -156,6 +156,22 @@ public class ModelPackerTests
             () => ModelPacker.Pack(folder.Path, new() { Output = elsewhere.File("no/m.packed") }, cancellation: Cancellation)).Message.ShouldContain("--output");
     }
 
+    [Theory]
+    [InlineData("model.safetensors")]
+    [InlineData("config.json")]
+    [InlineData("no/such/name.txt")]
+    [InlineData("")]
+    [InlineData(null)] // the folder itself
+    public void Output_replaces_nothing_but_packed_models(string? name)
+    {
+        using var folder = TemporaryFolder.CopyOf(TestData.Architecture("qwen3"));
+        var before = File.ReadAllBytes(folder.File("model.safetensors"));
+        var output = name switch { null => folder.Path, "" => "", _ => folder.File(name) };
+        Should.Throw<ArgumentException>(() => ModelPacker.Pack(folder.Path, new() { Output = output, Force = true }, cancellation: Cancellation))
+            .Message.ShouldContain("ends in .packed");
+        File.ReadAllBytes(folder.File("model.safetensors")).ShouldBe(before);
+    }
+
     [Fact]
     public void A_place_that_cannot_be_written_is_said()
     {
