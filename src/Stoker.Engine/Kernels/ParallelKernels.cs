@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Stoker.Engine.Native;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
@@ -39,11 +40,14 @@ internal sealed unsafe class ParallelKernels : IDisposable
     private readonly Action<int, int> _multiplyPacked;
     private readonly long[] _cursors;
     private readonly InputBuffer[] _own;
+    private readonly AlignedMemory[] _gatedSums;
     private InputBuffer? _shared;
 
     // The phase in progress.
-    private PanelMatrix? _w;
-    private RowSource? _source;
+    private PanelMatrix? _w; // of a gated product its gate
+    private GatedPanels? _gated;
+    private RowSource? _source; // null: the rows lie at _x
+    private float* _x;
     private int _rows;
     private float* _y;
     private int _stride;
@@ -60,6 +64,9 @@ internal sealed unsafe class ParallelKernels : IDisposable
         {
             _own[part] = new InputBuffer(KernelSet.TileTokens, maxColumns);
         }
+
+        _gatedSums = new AlignedMemory[team.Count];
+        ReserveGatedSums(KernelSet.TileTokens);
     }
 
     public KernelSet Kernels { get; }
@@ -67,10 +74,15 @@ internal sealed unsafe class ParallelKernels : IDisposable
     public int MaxColumns { get; }
 
     /// <summary>Memory that the threads have for themselves.</summary>
-    public long OwnBytes => _own.Length * KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns);
+    public long OwnBytes => _own.Length * (
+        (KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns)) + (KernelSet.GatedScratch(KernelSet.TileTokens) * sizeof(float)));
 
-    /// <summary>That and what steps need together.</summary>
-    public long SizeBytes => OwnBytes + (_shared is null ? 0 : _shared.Rows * InputBuffer.BytesPerRow(MaxColumns));
+    /// <summary>Memory for each row of the largest step, at most.</summary>
+    public long BytesPerRow => InputBuffer.BytesPerRow(MaxColumns) + (_own.Length * 2L * PanelLayout.Rows * sizeof(float));
+
+    /// <summary>What is taken now.</summary>
+    public long SizeBytes => (_own.Length * KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns))
+        + _gatedSums.Sum(sums => sums.LengthBytes) + (_shared is null ? 0 : _shared.Rows * InputBuffer.BytesPerRow(MaxColumns));
 
     /// <summary>Makes room for steps of so many rows; nothing when it is there.</summary>
     public void Reserve(int rows)
@@ -79,6 +91,7 @@ internal sealed unsafe class ParallelKernels : IDisposable
         {
             _shared?.Dispose();
             _shared = new InputBuffer(rows, MaxColumns);
+            ReserveGatedSums(rows);
         }
     }
 
@@ -100,17 +113,34 @@ internal sealed unsafe class ParallelKernels : IDisposable
     /// <param name="y">[rows, stride]; only the first w.Rows of each row are written.</param>
     /// <param name="softCap">Above 0: caps every output, as <see cref="KernelSet.SoftCap"/>.</param>
     /// <param name="valueCost">Of making one input value, in multiples of a norm's.</param>
-    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, int valueCost = 1, float softCap = 0)
+    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, int valueCost = 1, float softCap = 0) =>
+        Project(w, null, source, default, rows, y, stride, valueCost, softCap);
+
+    /// <summary>The same of rows that are there: [rows, w.Columns].</summary>
+    public void Project(PanelMatrix w, ReadOnlySpan<float> x, int rows, Span<float> y, int stride)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(x.Length, (long)rows * w.Columns, nameof(x));
+        Project(w, null, null, x, rows, y, stride, valueCost: 1, softCap: 0);
+    }
+
+    /// <summary>y[r, o] = act(gate[o] · source(r)) · (up[o] · source(r)), biases included.</summary>
+    public void ProjectGated(GatedPanels w, RowSource source, int rows, Span<float> y, int stride) =>
+        Project(w.Gate, w, source, default, rows, y, stride, valueCost: 1, softCap: 0);
+
+    private void Project(
+        PanelMatrix w, GatedPanels? gated, RowSource? source, ReadOnlySpan<float> x, int rows, Span<float> y, int stride, int valueCost,
+        float softCap)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(w.Columns, MaxColumns, nameof(w));
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, w.Rows);
         ArgumentOutOfRangeException.ThrowIfLessThan(y.Length, ((rows - 1L) * stride) + w.Rows, nameof(y));
-        var work = (long)rows * w.Rows * w.Columns;
-        // Pinned until the team is done: the parts see the same buffer through a plain pointer.
-        fixed (float* output = y)
+        var work = (long)rows * w.Rows * w.Columns * (gated is null ? 1 : 2);
+        // Pinned until the team is done: the parts see the same buffers through plain pointers.
+        fixed (float* input = x, output = y)
         {
+            _x = input;
             _y = output;
-            (_w, _source, _rows, _stride, _softCap) = (w, source, rows, stride, softCap);
+            (_w, _gated, _source, _rows, _stride, _softCap) = (w, gated, source, rows, stride, softCap);
             if (rows <= KernelSet.TileTokens && (long)rows * w.Columns * valueCost <= MostOwnValues)
             {
                 DealPanels(work);
@@ -133,6 +163,21 @@ internal sealed unsafe class ParallelKernels : IDisposable
         {
             own.Dispose();
         }
+
+        Array.ForEach(_gatedSums, sums => sums.Dispose());
+    }
+
+    private void ReserveGatedSums(int rows)
+    {
+        var bytes = (long)KernelSet.GatedScratch(rows) * sizeof(float);
+        for (var part = 0; part < _gatedSums.Length; part++)
+        {
+            if (_gatedSums[part] is not { } sums || sums.LengthBytes < bytes)
+            {
+                _gatedSums[part]?.Dispose();
+                _gatedSums[part] = new AlignedMemory(bytes);
+            }
+        }
     }
 
     /// <summary>Each part's cursor to the start of its share of the panels.</summary>
@@ -151,12 +196,12 @@ internal sealed unsafe class ParallelKernels : IDisposable
     private void ProjectOwn(int part, int parts)
     {
         var (own, w) = (_own[part], _w!);
-        for (var row = 0; row < _rows; row++)
+        for (var row = 0; _source is not null && row < _rows; row++)
         {
-            _source!(row, own.Row(row, w.Columns), row % parts == part);
+            _source(row, own.Row(row, w.Columns), row % parts == part);
         }
 
-        Kernels.Pack(own.All(_rows, w.Columns), _rows, 0, 1, w, own.Packed);
+        Kernels.Pack(_source is null ? Rows(w) : own.All(_rows, w.Columns), _rows, 0, 1, w, own.Packed);
         MultiplyShares(part, parts, own.Packed);
     }
 
@@ -168,14 +213,16 @@ internal sealed unsafe class ParallelKernels : IDisposable
         for (var tile = part; tile < tiles; tile += parts)
         {
             var end = Math.Min((tile + 1) * KernelSet.TileTokens, _rows);
-            for (var row = tile * KernelSet.TileTokens; row < end; row++)
+            for (var row = tile * KernelSet.TileTokens; _source is not null && row < end; row++)
             {
-                _source!(row, shared.Row(row, w.Columns), true);
+                _source(row, shared.Row(row, w.Columns), true);
             }
 
-            Kernels.Pack(shared.All(_rows, w.Columns), _rows, tile, tile + 1, w, shared.Packed);
+            Kernels.Pack(_source is null ? Rows(w) : shared.All(_rows, w.Columns), _rows, tile, tile + 1, w, shared.Packed);
         }
     }
+
+    private ReadOnlySpan<float> Rows(PanelMatrix w) => new(_x, checked(_rows * w.Columns));
 
     private void MultiplyPacked(int part, int parts) => MultiplyShares(part, parts, _shared!.Packed);
 
@@ -191,16 +238,23 @@ internal sealed unsafe class ParallelKernels : IDisposable
             ref var cursor = ref _cursors[owner * CursorStride];
             for (var first = Take(ref cursor, chunk); first < end; first = Take(ref cursor, chunk))
             {
-                Multiply(first, Math.Min(first + chunk, end), input);
+                Multiply(part, first, Math.Min(first + chunk, end), input);
             }
         }
     }
 
     private static int Take(ref long cursor, int chunk) => (int)(Interlocked.Add(ref cursor, chunk) - chunk);
 
-    private void Multiply(int firstPanel, int endPanel, ActivationBuffer input)
+    private void Multiply(int part, int firstPanel, int endPanel, ActivationBuffer input)
     {
         var length = checked(((_rows - 1) * _stride) + _w!.Rows);
+        if (_gated is not null)
+        {
+            var sums = _gatedSums[part].Slice<float>(0, KernelSet.GatedScratch(_rows));
+            Kernels.MultiplyGated(_gated, firstPanel, endPanel, input, _rows, sums, new Span<float>(_y, length), _stride);
+            return;
+        }
+
         Kernels.Multiply(_w, firstPanel, endPanel, input, _rows, new Span<float>(_y, length), _stride);
         if (_softCap > 0)
         {

@@ -119,8 +119,8 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
     private static void WriteOutputs(float* sums, float* y, int stride, int firstRow, int rows, int tokens)
     {
         var target = y + firstRow;
-        var past = tokens > ManyTokens && rows - firstRow >= PanelLayout.Rows && ((nuint)target % CacheLine) == 0
-            && stride % (CacheLine / sizeof(float)) == 0;
+        var past = tokens > ManyTokens && stride > PanelLayout.Rows && rows - firstRow >= PanelLayout.Rows
+            && ((nuint)target % CacheLine) == 0 && stride % (CacheLine / sizeof(float)) == 0;
         for (var t = 0; t < tokens; t++, sums += PanelLayout.Rows, target += stride)
         {
             if (past)

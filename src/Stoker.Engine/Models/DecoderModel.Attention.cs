@@ -23,7 +23,16 @@ internal sealed partial class DecoderModel
             Attention.Run(
                 Batch, Kv, _layer, _spec.Layers[_layer].Window, _attentionScale, Workspace.Qkv.First(Batch.RowCount), _widths.Qkv,
                 Workspace.Attended.First(Batch.RowCount));
-            _parallel.Project(layer.Output.Weight, _attendedRow, _rows, Workspace.Branch.First(_rows), _spec.HiddenSize);
+            var branch = Workspace.Branch.First(_rows);
+            if (_gather)
+            {
+                _parallel.Project(layer.Output.Weight, _attendedRow, _rows, branch, _spec.HiddenSize);
+            }
+            else
+            {
+                _parallel.Project(layer.Output.Weight, Workspace.Attended.First(_rows), _rows, branch, _spec.HiddenSize);
+            }
+
             _branch = new PendingBranch(true, layer.Output.Bias, layer.AttentionOutputNorm);
         }
     }
@@ -80,6 +89,6 @@ internal sealed partial class DecoderModel
         }
     }
 
-    /// <summary>Row source: what attention gave.</summary>
+    /// <summary>Row source: what attention gave to the rows that go on.</summary>
     private void AttendedRow(int row, Span<float> target, bool publish) => Workspace.Attended[StreamRow(row)].CopyTo(target);
 }

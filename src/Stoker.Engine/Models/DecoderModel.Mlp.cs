@@ -3,19 +3,14 @@ namespace Stoker.Engine.Models;
 /// <remarks>The MLP: dense, or a mixture in which each expert runs once over all rows that chose it.</remarks>
 internal sealed partial class DecoderModel
 {
-    /// <summary>An exponential and its product cost some four times a norm's value.</summary>
-    private const int ActivationCost = 4;
-
-    // The gate and up of the MLP in progress.
-    private MlpWeights? _mlp;
-    private int _mlpRows;
-
     private void AddMlp(LayerWeights layer)
     {
         if (layer.Router is null)
         {
             var mlp = layer.Mlps[0];
-            ProjectStream(mlp.GateUp.Weight, layer.MlpNorm, Workspace.GateUp.First(_rows), _widths.GateUp);
+            _norm = layer.MlpNorm;
+            _parallel.ProjectGated(mlp.GateUp, _normedRow, _rows, Workspace.Gated.First(_rows), _spec.IntermediateSize);
+            FinishStream();
             ProjectDown(mlp, _rows, Workspace.Branch.First(_rows));
             _branch = new PendingBranch(true, mlp.Down.Bias, layer.MlpOutputNorm);
         }
@@ -26,42 +21,9 @@ internal sealed partial class DecoderModel
         }
     }
 
-    /// <summary>down( act(gate) · up ), the bias of down not yet added.</summary>
-    private void ProjectDown(MlpWeights mlp, int rows, Span<float> output)
-    {
-        (_mlp, _mlpRows) = (mlp, rows);
-        if (mlp.GateUp.Bias is not null)
-        {
-            _parallel.Run(_addGateUpBias, (long)rows * _widths.GateUp);
-        }
-
-        _parallel.Project(mlp.Down.Weight, _activatedRow, rows, output, _spec.HiddenSize, ActivationCost);
-    }
-
-    /// <summary>Job: a phase of its own, since every thread reads gate and up afterwards.</summary>
-    private void AddGateUpBias(int part, int parts)
-    {
-        for (var row = part; row < _mlpRows; row += parts)
-        {
-            Kernels.Add(Workspace.GateUp[row], _mlp!.GateUp.Bias);
-        }
-    }
-
-    /// <summary>Row source: act(gate) · up.</summary>
-    private void ActivatedRow(int row, Span<float> target, bool publish)
-    {
-        var inner = _spec.IntermediateSize;
-        var up = Workspace.GateUp[row][inner..];
-        Workspace.GateUp[row][..inner].CopyTo(target);
-        if (_spec.Activation == Activation.Silu)
-        {
-            Kernels.SiluMultiply(target, up);
-        }
-        else
-        {
-            Kernels.GeluMultiply(target, up);
-        }
-    }
+    /// <summary>The bias of down is not yet added.</summary>
+    private void ProjectDown(MlpWeights mlp, int rows, Span<float> output) =>
+        _parallel.Project(mlp.Down.Weight, Workspace.Gated.First(rows), rows, output, _spec.HiddenSize);
 
     /// <summary>
     /// Experts in ascending order, so that a row's sum has the same order whatever its neighbours chose.
@@ -85,7 +47,7 @@ internal sealed partial class DecoderModel
             if (chosen > 0)
             {
                 var mlp = layer.Mlps[expert];
-                _parallel.Project(mlp.GateUp.Weight, _expertRow, chosen, Workspace.GateUp.First(chosen), _widths.GateUp);
+                _parallel.ProjectGated(mlp.GateUp, _expertRow, chosen, Workspace.Gated.First(chosen), _spec.IntermediateSize);
                 ProjectDown(mlp, chosen, Workspace.ExpertOutput.First(chosen));
                 ScatterRows(expert, chosen);
             }

@@ -33,10 +33,8 @@ internal sealed partial class DecoderModel : ILanguageModel
     private readonly Action<int, int> _embed;
     private readonly Action<int, int> _prepareHeads;
     private readonly Action<int, int> _normRows;
-    private readonly Action<int, int> _addGateUpBias;
     private readonly RowSource _normedRow;
     private readonly RowSource _attendedRow;
-    private readonly RowSource _activatedRow;
     private readonly RowSource _routedRow;
     private readonly RowSource _expertRow;
 
@@ -63,12 +61,12 @@ internal sealed partial class DecoderModel : ILanguageModel
         _ropes =
             [.. spec.Ropes.Select(rope => new RopeTable(RopeFrequencies.Create(rope, spec.RotatedDims, contextLength), contextLength))];
         _attentionScale = new AttentionScale((float)spec.AttentionFactor, (float)spec.AttentionSoftCap);
-        (_embed, _prepareHeads, _normRows, _addGateUpBias) = (Embed, PrepareHeads, NormRows, AddGateUpBias);
-        (_normedRow, _attendedRow, _activatedRow, _routedRow, _expertRow) = (NormedRow, AttendedRow, ActivatedRow, RoutedRow, ExpertRow);
+        (_embed, _prepareHeads, _normRows) = (Embed, PrepareHeads, NormRows);
+        (_normedRow, _attendedRow, _routedRow, _expertRow) = (NormedRow, AttendedRow, RoutedRow, ExpertRow);
         Shape = new ModelShape(
             spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
         {
-            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + InputBuffer.BytesPerRow(_widths.LargestInput),
+            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + _parallel.BytesPerRow,
             WorkspaceBytes = _parallel.OwnBytes + _ropes.Sum(rope => rope.SizeBytes)
                 + PagedAttention.BytesFor(team.Count, spec.Heads, spec.HeadDim, contextLength),
         };

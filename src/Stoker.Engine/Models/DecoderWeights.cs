@@ -1,3 +1,4 @@
+using Stoker.Engine.Kernels;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
@@ -85,12 +86,17 @@ internal sealed record LayerWeights
     }
 }
 
-/// <summary>down( act(gate x) · (up x) ); rows of gate, then of up, in one matrix.</summary>
-internal sealed record MlpWeights(Linear GateUp, Linear Down)
+/// <summary>down( act(gate x) · (up x) ).</summary>
+internal sealed record MlpWeights(GatedPanels GateUp, Linear Down)
 {
-    public static MlpWeights From(DecoderSpec spec, PackedWeights packed, string name) => new(
-        Linear.From(packed, name + PackNames.GateUp, 2 * spec.IntermediateSize, spec.HiddenSize, spec.MlpBias),
-        Linear.From(packed, name + PackNames.Down, spec.HiddenSize, spec.IntermediateSize, spec.MlpBias));
+    public static MlpWeights From(DecoderSpec spec, PackedWeights packed, string name)
+    {
+        var gate = Linear.From(packed, name + PackNames.Gate, spec.IntermediateSize, spec.HiddenSize, spec.MlpBias);
+        var up = Linear.From(packed, name + PackNames.Up, spec.IntermediateSize, spec.HiddenSize, spec.MlpBias);
+        return new(
+            new GatedPanels(gate.Weight, up.Weight, gate.Bias, up.Bias, spec.Activation),
+            Linear.From(packed, name + PackNames.Down, spec.HiddenSize, spec.IntermediateSize, spec.MlpBias));
+    }
 }
 
 /// <summary>y = W x + b; W: [outputs, inputs].</summary>

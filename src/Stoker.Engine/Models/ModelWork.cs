@@ -25,7 +25,8 @@ internal sealed record ModelWork(
             var share = spec.Experts is { } experts ? (double)experts.PerToken / experts.Count : 1;
             foreach (var mlp in layer.Mlps)
             {
-                Count(mlp.GateUp.Weight, share);
+                Count(mlp.GateUp.Gate, share);
+                Count(mlp.GateUp.Up, share);
                 Count(mlp.Down.Weight, share);
             }
         }

@@ -32,8 +32,9 @@ internal static class PackNames
 
     public const string Router = "router";
 
-    /// <summary>Rows of gate, then of up.</summary>
-    public const string GateUp = "gate_up";
+    public const string Gate = "gate";
+
+    public const string Up = "up";
 
     public const string Down = "down";
 

@@ -122,15 +122,21 @@ internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Pr
     private void AddDense(string name, string prefix)
     {
         var (inner, hidden) = (spec.IntermediateSize, spec.HiddenSize);
-        AddProjection(name + PackNames.GateUp, spec.FusedProjections
-            ? [Source(prefix + "gate_up_proj.weight", 2 * inner, hidden)]
-            : [Source(prefix + "gate_proj.weight", inner, hidden), Source(prefix + "up_proj.weight", inner, hidden)]);
+        if (spec.FusedProjections)
+        {
+            AddGateAndUp(name, Source(prefix + "gate_up_proj.weight", 2 * inner, hidden));
+        }
+        else
+        {
+            AddProjection(name + PackNames.Gate, [Source(prefix + "gate_proj.weight", inner, hidden)]);
+            AddProjection(name + PackNames.Up, [Source(prefix + "up_proj.weight", inner, hidden)]);
+        }
+
         AddProjection(name + PackNames.Down, [Source(prefix + "down_proj.weight", hidden, inner)]);
         if (spec.MlpBias)
         {
-            AddVector(
-                PackNames.Bias(name + PackNames.GateUp),
-                [.. checkpoint.Vector(prefix + "gate_proj.bias", inner), .. checkpoint.Vector(prefix + "up_proj.bias", inner)]);
+            AddVector(PackNames.Bias(name + PackNames.Gate), checkpoint.Vector(prefix + "gate_proj.bias", inner));
+            AddVector(PackNames.Bias(name + PackNames.Up), checkpoint.Vector(prefix + "up_proj.bias", inner));
             AddVector(PackNames.Bias(name + PackNames.Down), checkpoint.Vector(prefix + "down_proj.bias", hidden));
         }
     }
@@ -149,13 +155,28 @@ internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Pr
         {
             var name = PackNames.Expert(layer, expert);
             var single = $"{prefix}experts.{expert}.";
-            AddProjection(name + PackNames.GateUp, stacked
-                ? [Slice(gateUps, expert, count, 2 * inner, hidden)]
-                : [Source(single + "w1.weight", inner, hidden), Source(single + "w3.weight", inner, hidden)]);
+            if (stacked)
+            {
+                AddGateAndUp(name, Slice(gateUps, expert, count, 2 * inner, hidden));
+            }
+            else
+            {
+                AddProjection(name + PackNames.Gate, [Source(single + "w1.weight", inner, hidden)]);
+                AddProjection(name + PackNames.Up, [Source(single + "w3.weight", inner, hidden)]);
+            }
+
             AddProjection(name + PackNames.Down, stacked
                 ? [Slice(downs, expert, count, hidden, inner)]
                 : [Source(single + "w2.weight", hidden, inner)]);
         }
+    }
+
+    /// <summary>From one tensor: rows of gate, then of up.</summary>
+    private void AddGateAndUp(string name, PackSource both)
+    {
+        var inner = spec.IntermediateSize;
+        AddProjection(name + PackNames.Gate, [both with { Matrix = both.Matrix.Slice(0, inner) }]);
+        AddProjection(name + PackNames.Up, [both with { Matrix = both.Matrix.Slice(inner, inner) }]);
     }
 
     private PackSource Source(string tensor, int rows, int columns)

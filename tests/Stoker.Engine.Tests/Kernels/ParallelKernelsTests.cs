@@ -1,4 +1,5 @@
 using Stoker.Engine.Kernels;
+using Stoker.Engine.Models;
 using Stoker.Engine.Native;
 using Stoker.Engine.Weights;
 
@@ -41,6 +42,84 @@ public sealed class ParallelKernelsTests
                 }
             }
         }
+    }
+
+    /// <summary>act(gate + bias) · (up + bias), bit for bit what the two products give when they are computed apart.</summary>
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void A_gated_product_is_both_products_joined(string set)
+    {
+        const int Rows = 330, Columns = 96, Stride = 340;
+        var kernels = KernelSets.Choose(set);
+        using var gate = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(4));
+        using var up = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(5));
+        foreach (var (format, activation, biased) in new[]
+        {
+            (WeightFormat.Bf16, Activation.Silu, false), (WeightFormat.Fp8, Activation.GeluTanh, true), (WeightFormat.Int8, Activation.Silu, true),
+        })
+        {
+            using var packedGate = new PackedTestMatrix(gate.Matrix, format);
+            using var packedUp = new PackedTestMatrix(up.Matrix, format);
+            var (gateBias, upBias) = biased ? (TestMatrix.Values(Rows, new Random(6)), TestMatrix.Values(Rows, new Random(7))) : (null, null);
+            var joined = new GatedPanels(packedGate.Panels, packedUp.Panels, gateBias, upBias, activation);
+            foreach (var tokens in new[] { 1, 3, 8, 9, 70 })
+            {
+                var x = TestMatrix.Values(tokens * Columns, new Random(tokens));
+                var expected = Once(kernels, packedGate.Panels, x, tokens);
+                var ups = Once(kernels, packedUp.Panels, x, tokens);
+                for (var row = 0; row < tokens; row++)
+                {
+                    var a = expected.AsSpan(row * Rows, Rows);
+                    var b = ups.AsSpan(row * Rows, Rows);
+                    if (biased) kernels.Add(a, gateBias);
+                    if (biased) kernels.Add(b, upBias);
+                    if (activation == Activation.Silu) kernels.SiluMultiply(a, b);
+                    else kernels.GeluMultiply(a, b);
+                }
+
+                foreach (var threads in new[] { 1, 3 })
+                {
+                    using var team = new ThreadTeam(threads) { MinimumWork = 0 };
+                    using var parallel = new ParallelKernels(kernels, team, Columns);
+                    var actual = Enumerable.Repeat(7f, tokens * Stride).ToArray();
+                    parallel.ProjectGated(joined, (row, target, _) => x.AsSpan(row * Columns, Columns).CopyTo(target), tokens, actual, Stride);
+                    for (var row = 0; row < tokens; row++)
+                    {
+                        actual.AsSpan(row * Stride, Rows).ToArray().ShouldHaveTheBitsOf(expected.AsSpan(row * Rows, Rows).ToArray(), $"{format}, {tokens} tokens, {threads} threads");
+                        actual.AsSpan((row * Stride) + Rows, Stride - Rows).ToArray().ShouldAllBe(value => value == 7);
+                    }
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(20)]
+    public void Rows_that_are_there_need_no_source(int tokens)
+    {
+        const int Rows = 70, Columns = 64;
+        var kernels = KernelSets.Choose();
+        using var matrix = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(8));
+        using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
+        using var team = new ThreadTeam(2) { MinimumWork = 0 };
+        using var parallel = new ParallelKernels(kernels, team, Columns);
+        var x = TestMatrix.Values(tokens * Columns, new Random(9));
+        var actual = new float[tokens * Rows];
+
+        parallel.Project(packed.Panels, x, tokens, actual, Rows);
+
+        actual.ShouldHaveTheBitsOf(Once(kernels, packed.Panels, x, tokens), "without a source");
+        Should.Throw<ArgumentOutOfRangeException>(() => parallel.Project(packed.Panels, x.AsSpan(1), tokens, actual, Rows));
+    }
+
+    [Fact]
+    public void Gate_and_up_are_of_one_shape()
+    {
+        using var matrix = TestMatrix.Random(TensorType.BF16, 40, 32, new Random(2));
+        using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
+        using var other = new PackedTestMatrix(matrix.Matrix, WeightFormat.Int8);
+        Should.Throw<ArgumentException>(() => new GatedPanels(packed.Panels, other.Panels, null, null, Activation.Silu)).Message.ShouldContain("Int8 [40, 32]");
     }
 
     [Fact]

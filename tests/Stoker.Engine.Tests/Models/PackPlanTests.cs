@@ -39,13 +39,13 @@ public class PackPlanTests
     }
 
     [Fact]
-    public void Query_key_value_and_gate_up_are_one_matrix_each()
+    public void Query_key_and_value_are_one_matrix_and_gate_and_up_are_of_one_shape()
     {
         var items = Plan("story-3m", Precision.Auto).Items.ToDictionary(item => item.Name);
         (items["layers.0.qkv"].Rows, items["layers.0.qkv"].Columns).ShouldBe((192 + (2 * 64), 192));
         items["layers.0.qkv"].Sources.Select(source => source.Tensor[^("q_proj.weight".Length)..])
             .ShouldBe(["q_proj.weight", "k_proj.weight", "v_proj.weight"]);
-        (items["layers.6.gate_up"].Rows, items["layers.6.down"].Columns).ShouldBe((1024, 512));
+        (items["layers.6.gate"].Rows, items["layers.6.up"].Rows, items["layers.6.down"].Columns).ShouldBe((512, 512, 512));
         items["layers.0.attention_norm"].Vector!.Length.ShouldBe(192);
     }
 
@@ -54,7 +54,8 @@ public class PackPlanTests
     {
         var items = Plan("phi3", Precision.Int8).Items.ToDictionary(item => item.Name);
         items["layers.0.qkv"].Sources.Single().Tensor.ShouldBe("model.layers.0.self_attn.qkv_proj.weight");
-        items["layers.0.gate_up"].Sources.Single().Tensor.ShouldBe("model.layers.0.mlp.gate_up_proj.weight");
+        items["layers.0.gate"].Sources.Single().Tensor.ShouldBe("model.layers.0.mlp.gate_up_proj.weight");
+        items["layers.0.up"].Sources.Single().Tensor.ShouldBe("model.layers.0.mlp.gate_up_proj.weight");
     }
 
     [Fact]
@@ -62,8 +63,8 @@ public class PackPlanTests
     {
         var items = Plan("mixtral", Precision.Fp4).Items.ToDictionary(item => item.Name);
         items["layers.1.router"].Format.ShouldBe(WeightFormat.F32);
-        items["layers.1.experts.3.gate_up"].Sources.Select(source => source.Tensor).ShouldBe(
-            ["model.layers.1.block_sparse_moe.experts.3.w1.weight", "model.layers.1.block_sparse_moe.experts.3.w3.weight"]);
+        items["layers.1.experts.3.gate"].Sources.Single().Tensor.ShouldBe("model.layers.1.block_sparse_moe.experts.3.w1.weight");
+        items["layers.1.experts.3.up"].Sources.Single().Tensor.ShouldBe("model.layers.1.block_sparse_moe.experts.3.w3.weight");
         items["layers.1.experts.3.down"].Format.ShouldBe(WeightFormat.Fp4);
     }
 

@@ -28,13 +28,13 @@ public class WeightPackerTests
     {
         using var checkpoint = Checkpoint.Open(TestData.Model("story-3m"));
         using var packed = Pack(TestData.Model("story-3m"), Precision.Auto, threads: 2);
-        var gateUp = packed.Matrix("layers.3.gate_up", 1024, 192);
-        var up = checkpoint.Matrix("model.layers.3.mlp.up_proj.weight", 512, 192);
+        var qkv = packed.Matrix("layers.3.qkv", 192 + (2 * 64), 192);
+        var value = checkpoint.Matrix("model.layers.3.self_attn.v_proj.weight", 64, 192);
         var (expected, actual) = (new float[192], new float[192]);
-        foreach (var row in new[] { 0, 31, 32, 511 })
+        foreach (var row in new[] { 0, 31, 32, 63 })
         {
-            up.WidenRow(row, expected);
-            gateUp.ReadRow(512 + row, actual);
+            value.WidenRow(row, expected);
+            qkv.ReadRow(192 + 64 + row, actual);
             actual.ShouldBe(expected);
         }
     }
