@@ -106,7 +106,7 @@ internal static unsafe class ActivationPacker
         return tail;
     }
 
-    /// <summary>To the nearest, ties to even. NaNs of this CPU stay NaN; large numbers become infinity.</summary>
+    /// <summary>The bits of <see cref="BFloat16.FromSingle"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ToBf16(float* source, int count, ushort* target)
     {
@@ -125,8 +125,11 @@ internal static unsafe class ActivationPacker
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<uint> Rounded(float* source)
     {
-        var bits = Vector512.Load((uint*)source);
-        return (bits + Vector512.Create(0x7FFFu) + ((bits >>> 16) & Vector512.Create(1u))) >>> 16;
+        var value = Vector512.Load(source);
+        var bits = value.AsUInt32();
+        var rounded = (bits + Vector512.Create(0x7FFFu) + ((bits >>> 16) & Vector512.Create(1u))) >>> 16;
+        var nan = (bits >>> 16) | Vector512.Create(0x40u); // rounding some NaNs would carry into the sign and leave a zero
+        return Vector512.ConditionalSelect(Vector512.Equals(value, value).AsUInt32(), rounded, nan);
     }
 
     /// <summary>One token's group (a multiple of 32 columns): scale = largest / 127. Returns the sum of the integers.</summary>
