@@ -100,6 +100,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                     ContextLength = options.ContextLength,
                     Precision = options.Precision,
                     Packed = packed?.Weights,
+                    MemoryBytes = Math.Min(options.MemoryBudgetBytes ?? long.MaxValue, MachineMemory.LimitBytes()),
                     LockMemory = options.LockMemory,
                     Notes = notes,
                 });

@@ -1,5 +1,8 @@
+using Stoker.Engine.Kernels;
+using Stoker.Engine.Models;
 using Stoker.Engine.Sampling;
 using Stoker.Engine.Tests.Scheduling;
+using Stoker.Testing;
 
 namespace Stoker.Engine.Tests;
 
@@ -25,6 +28,22 @@ public sealed class EngineLimitsTests
     {
         var model = new FakeModel(contextLength: 1 << 20);
         Should.Throw<ArgumentException>(() => Open(model, new() { MemoryBudgetBytes = 1L << 60 }, 1 << 20)).Message.ShouldContain("MemoryBudgetBytes");
+    }
+
+    /// <summary>Else the system would end the process while it packs, and nobody could say why.</summary>
+    [Fact]
+    public void Weights_that_do_not_fit_are_refused_before_they_are_packed()
+    {
+        using var team = new ThreadTeam(1);
+        LoadOptions Allowing(long bytes) => new() { Precision = Precision.Int8, MemoryBytes = bytes };
+        using var model = LanguageModel.Load(TestData.Model("story-3m"), KernelSets.Choose(), team, Allowing(long.MaxValue));
+        using var exactly = LanguageModel.Load(TestData.Model("story-3m"), KernelSets.Choose(), team, Allowing(model.WeightBytes));
+        var error = Should.Throw<ArgumentException>(
+            () => LanguageModel.Load(TestData.Model("story-3m"), KernelSets.Choose(), team, Allowing(model.WeightBytes - 1))).Message;
+        error.ShouldContain($"take {model.WeightBytes} bytes as int8");
+        error.ShouldContain($"there are {model.WeightBytes - 1}");
+        Should.Throw<ArgumentException>(() => EngineParts.Load(TestData.Model("story-3m"), new() { MemoryBudgetBytes = 4096, Packed = PackedUse.Never }))
+            .Message.ShouldContain("there are 4096 by MemoryBudgetBytes");
     }
 
     [Fact]

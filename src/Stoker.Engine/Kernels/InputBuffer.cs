@@ -25,7 +25,7 @@ internal sealed class InputBuffer : IDisposable
     public Span<float> Row(int row, int columns) => _values.Slice<float>((long)row * columns, columns);
 
     /// <summary>[rows, columns].</summary>
-    public Span<float> All(int rows, int columns) => _values.Slice<float>(0, rows * columns);
+    public Span<float> All(int rows, int columns) => _values.Slice<float>(0, checked(rows * columns));
 
     public void Dispose()
     {

@@ -17,6 +17,9 @@ internal sealed record LoadOptions
     /// <summary>A packed model of the folder in this precision, the model's from then on; null: the checkpoint is packed.</summary>
     public PackedWeights? Packed { get; init; }
 
+    /// <summary>Memory that there is for packed weights, in bytes; null: nobody counts.</summary>
+    public long? MemoryBytes { get; init; }
+
     /// <summary>Keeps the weights in memory.</summary>
     public bool LockMemory { get; init; }
 
@@ -32,6 +35,7 @@ internal static class LanguageModel
     /// <param name="team">Shared with nothing else that runs at the same time.</param>
     /// <exception cref="ModelLoadException">A file is missing, broken or asks for what is not supported.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The context length is more than the model reaches.</exception>
+    /// <exception cref="ArgumentException">The weights need more memory than there is.</exception>
     public static DecoderModel Load(string folder, KernelSet kernels, ThreadTeam team, LoadOptions? options = null)
     {
         options ??= new();
@@ -60,6 +64,12 @@ internal static class LanguageModel
     {
         using var checkpoint = Checkpoint.Open(folder, options.Placement);
         var plan = PackPlan.Create(spec, checkpoint, options.Precision);
-        return WeightPacker.Pack(plan.Precision, plan.Items, team);
+        // Pages are granted when they are written: asked for more than there is, the system ends the process half-way.
+        return plan.SizeBytes <= (options.MemoryBytes ?? long.MaxValue)
+            ? WeightPacker.Pack(plan.Precision, plan.Items, team)
+            : throw new ArgumentException(
+                $"{folder}: the weights take {plan.SizeBytes} bytes as {plan.Precision}, and there are {options.MemoryBytes} by "
+                + $"{nameof(EngineOptions.MemoryBudgetBytes)} and the machine or cgroup. Allow more, choose a smaller {nameof(EngineOptions.Precision)}, or open a smaller model.",
+                nameof(options));
     }
 }

@@ -64,7 +64,11 @@ internal sealed record SpecReader(ConfigObject Config)
             throw Config.Fail("head_dim", $"is missing, and hidden_size {hidden} is no multiple of num_attention_heads {heads}");
         }
 
-        return headDim ?? hidden / heads;
+        return headDim ?? (hidden / heads <= DecoderLimits.MaxHeadDim
+            ? hidden / heads
+            : throw Config.Fail(
+                "head_dim",
+                $"is missing, and hidden_size {hidden} / num_attention_heads {heads} is {hidden / heads}: at most {DecoderLimits.MaxHeadDim} is supported"));
     }
 
     private int KvHeads(int heads)

@@ -9,7 +9,8 @@ internal static unsafe partial class MemoryAdvice
     private const int PopulateRead = 22; // MADV_POPULATE_READ, Linux 5.14
     private const int LockOnFault = 1; // MLOCK_ONFAULT
     private const int LockedMemoryLimit = 8; // RLIMIT_MEMLOCK
-    private const nuint PageMask = 4095;
+
+    private static readonly nuint PageMask = (nuint)Environment.SystemPageSize - 1; // Arm has pages of 16 and 64 KiB too
 
     /// <summary>Brings pages into memory and into this process's tables now; returns when they are there.</summary>
     public static void Populate(byte* start, long lengthBytes)

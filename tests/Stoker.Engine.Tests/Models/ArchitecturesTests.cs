@@ -76,6 +76,13 @@ public class ArchitecturesTests
     public void Absurd_values_are_refused_by_name(string key, string json) =>
         Should.Throw<ModelLoadException>(() => TestConfig.Spec("LlamaForCausalLM", (key, json))).Item.ShouldBe(key);
 
+    /// <summary>Rows of one head lie on the stack of a thread while they are stored.</summary>
+    [Fact]
+    public void A_head_that_is_too_wide_is_refused_when_it_is_derived_too() =>
+        Should.Throw<ModelLoadException>(() => TestConfig.Spec(
+            "LlamaForCausalLM", ("head_dim", null), ("hidden_size", "131072"), ("num_attention_heads", "1"), ("num_key_value_heads", "1")))
+            .Item.ShouldBe("head_dim");
+
     [Theory]
     [InlineData("hidden_size")]
     [InlineData("vocab_size")]
