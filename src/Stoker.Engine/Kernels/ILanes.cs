@@ -16,9 +16,6 @@ internal unsafe interface ILanes<TVector> where TVector : struct
     /// <summary>Any alignment.</summary>
     static abstract TVector Load(float* source);
 
-    /// <summary>bf16 to float32: the upper half of the bits.</summary>
-    static abstract TVector LoadBFloat16(ushort* source);
-
     /// <summary>f16 to float32, exact, with subnormals, infinities and NaN.</summary>
     static abstract TVector LoadHalf(ushort* source);
 

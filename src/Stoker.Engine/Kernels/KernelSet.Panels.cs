@@ -4,7 +4,7 @@ namespace Stoker.Engine.Kernels;
 
 /// <remarks>
 /// Products with weights in panels. First the activations are packed into the form that the kernel reads
-/// (<see cref="Pack"/>), then any thread multiplies any range of panels (<see cref="Multiply(PanelMatrix, int, int, ActivationBuffer, int, Span{float}, int)"/>).
+/// (<see cref="Pack"/>), then any thread multiplies any range of panels (<see cref="Multiply"/>).
 /// A tile is 8 tokens by the 32 rows of a panel; the last tile of a batch has fewer tokens. Every output is one
 /// accumulator that runs over the columns in order, whatever the tile's height and however the columns are cut.
 /// </remarks>
@@ -15,7 +15,7 @@ internal abstract unsafe partial class KernelSet
 
     public static int TileCount(int tokens) => (tokens + TileTokens - 1) / TileTokens;
 
-    /// <summary>What <see cref="Multiply(PanelMatrix, int, int, ActivationBuffer, int, Span{float}, int)"/> reads for a weight of this format.</summary>
+    /// <summary>What <see cref="Multiply"/> reads for a weight of this format.</summary>
     public abstract ActivationForm FormOf(WeightFormat format);
 
     /// <summary>Packs tiles firstTile..endTile-1; the tiles of one packing may be shared out over threads.</summary>

@@ -1,5 +1,3 @@
-using Stoker.Engine.Weights;
-
 namespace Stoker.Engine.Kernels;
 
 /// <summary>The few operations that a decoder is made of, in one implementation. All arithmetic is float32.</summary>
@@ -13,11 +11,6 @@ internal abstract unsafe partial class KernelSet
 {
     /// <summary>As in options and metrics: part of a result's identity.</summary>
     public abstract string Name { get; }
-
-    /// <summary>y[t, r] = sum over k of w[r, k] · x[t, k] for rows firstRow..endRow-1 and all tokens.</summary>
-    /// <remarks>x: [tokens, columns]; y: [tokens, rows], only the named columns of it are written.</remarks>
-    public abstract void Multiply(
-        WeightMatrix w, int firstRow, int endRow, ReadOnlySpan<float> x, int tokens, Span<float> y);
 
     /// <summary>y = x / sqrt(mean(x²) + epsilon) · weight; all of one length. y may be x.</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y);

@@ -13,9 +13,6 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
 
     public static Vector256<float> Load(float* source) => Vector256.Load(source);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LoadBFloat16(ushort* source) => (Widen(source) << 16).AsSingle();
-
     /// <summary>
     /// Shifted into place, the exponent is 112 too small, which one multiplication mends, for subnormals too.
     /// </summary>

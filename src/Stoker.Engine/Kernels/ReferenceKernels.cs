@@ -1,5 +1,3 @@
-using Stoker.Engine.Weights;
-
 namespace Stoker.Engine.Kernels;
 
 /// <summary>Every operation as its formula reads: the form that the fast sets are held to.</summary>
@@ -9,20 +7,6 @@ namespace Stoker.Engine.Kernels;
 internal sealed unsafe partial class ReferenceKernels : KernelSet
 {
     public override string Name => "reference";
-
-    public override void Multiply(
-        WeightMatrix w, int firstRow, int endRow, ReadOnlySpan<float> x, int tokens, Span<float> y)
-    {
-        var row = new float[w.Columns];
-        for (var r = firstRow; r < endRow; r++)
-        {
-            w.WidenRow(r, row);
-            for (var t = 0; t < tokens; t++)
-            {
-                y[(t * w.Rows) + r] = Dot(row, x.Slice(t * w.Columns, w.Columns));
-            }
-        }
-    }
 
     public override void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y)
     {
@@ -89,16 +73,5 @@ internal sealed unsafe partial class ReferenceKernels : KernelSet
         {
             x[i] = cap * MathF.Tanh(x[i] / cap);
         }
-    }
-
-    private static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
-    {
-        var sum = 0.0;
-        for (var i = 0; i < a.Length; i++)
-        {
-            sum += (double)a[i] * b[i];
-        }
-
-        return (float)sum;
     }
 }

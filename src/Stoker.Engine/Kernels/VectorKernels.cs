@@ -2,11 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Stoker.Engine.Kernels;
 
-/// <summary>All operations in vectors of one width, over the checkpoint's own row-major layout.</summary>
+/// <summary>All operations in vectors of one width.</summary>
 /// <remarks>
 /// Within 1e-5 of <see cref="ReferenceKernels"/>, relative to the sum of the terms' magnitudes. Tails that fill no
-/// vector are computed in vectors padded with zeros, except in matrix products, where they are fused in one by one
-/// after the vectors.
+/// vector are computed in vectors padded with zeros; panels are padded already.
 /// </remarks>
 internal unsafe partial class VectorKernels<TLanes, TVector>(string name) : KernelSet
     where TLanes : struct, ILanes<TVector>

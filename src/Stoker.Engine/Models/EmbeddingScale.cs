@@ -14,15 +14,8 @@ internal static class EmbeddingScale
         return type switch
         {
             TensorType.F16 => (float)(Half)factor,
-            TensorType.BF16 => RoundToBFloat16(factor),
+            TensorType.BF16 => BFloat16.ToSingle(BFloat16.FromSingle(factor)),
             _ => factor,
         };
-    }
-
-    private static float RoundToBFloat16(float value)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        bits += 0x7FFF + ((bits >> 16) & 1); // to nearest, ties to even
-        return BitConverter.UInt32BitsToSingle(bits & 0xFFFF0000);
     }
 }

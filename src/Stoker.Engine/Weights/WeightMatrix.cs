@@ -7,7 +7,7 @@ namespace Stoker.Engine.Weights;
 /// </summary>
 /// <remarks>
 /// A view: the checkpoint owns the bytes and outlives it. Rows start at any byte, so loads must not assume alignment.
-/// Kernel sets that want another layout pack from here once.
+/// Kernels read it in panels: <see cref="PanelPacker"/>.
 /// </remarks>
 internal sealed unsafe class WeightMatrix
 {
