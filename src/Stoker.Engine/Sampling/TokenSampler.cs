@@ -140,8 +140,10 @@ internal sealed class TokenSampler
         if (Nucleus(scratch.Weights.AsSpan(0, count), wanted) is { } nucleus) return DrawFromKeys(nucleus, uniform, scratch);
         if (_settings.MinP == 0) return WeightLevels.Draw(row, highest, _settings.Temperature, total, wanted, uniform, scratch);
 
-        // Only tokens that min_p leaves can be drawn; a little lower, for the rounding.
-        count = HighestTokens.TakeAbove(row, (float)(highest + (_settings.Temperature * (Math.Log(_settings.MinP) - 0.01))), scratch);
+        // Only tokens that min_p leaves can be drawn; a little lower, for the rounding, and below the highest itself where the
+        // temperature is lost beside it.
+        var bound = (float)(highest + (_settings.Temperature * (Math.Log(_settings.MinP) - 0.01)));
+        count = HighestTokens.TakeAbove(row, MathF.BitDecrement(MathF.Min(bound, highest)), scratch);
         WeighKeys(row, highest, _settings.Temperature, count, scratch);
         return DrawFromKeys(Nucleus(scratch.Weights.AsSpan(0, count), wanted) ?? count, uniform, scratch);
     }

@@ -48,13 +48,15 @@ internal readonly ref struct WeightLevels
             if (nucleus >= wanted) kept = index + 1;
         }
 
-        var left = uniform * nucleus;
+        var (left, filled) = (uniform * nucleus, end);
         for (var level = 0; level < end; level++)
         {
             if (left < sums[level]) return levels.Pick(levels.Sort(level), left);
             left -= sums[level];
+            if (sums[level] > 0) filled = level;
         }
-        return levels.Pick(kept, left);
+        if (kept > 0) return levels.Pick(kept, left);
+        return levels.Pick(levels.Sort(filled), double.PositiveInfinity); // all are in it, and rounding led past the last one
     }
 
     private int Pick(int count, double left) => HighestTokens.Id(_scratch.Keys[TokenSampler.Walk(_scratch.Weights.AsSpan(0, count), left)]);

@@ -149,6 +149,28 @@ public sealed class TokenSamplerTests
     }
 
     [Fact]
+    public void A_temperature_that_is_lost_beside_the_logits_leaves_the_most_likely_ones()
+    {
+        float[] ties = [.. Enumerable.Repeat(20f, 600), 19.5f];
+        Drawn(new() { Temperature = 1e-9, TopP = 0.9, MinP = 0.1 }, ties).ShouldAllBe(id => id < 600);
+    }
+
+    [Fact]
+    public void A_nucleus_of_all_tokens_has_a_last_one_however_sums_are_rounded()
+    {
+        for (var seed = 0; seed < 200; seed++)
+        {
+            var random = new Random(seed);
+            var row = new float[600];
+            for (var id = 0; id < row.Length; id++) row[id] = -random.NextSingle();
+            var (highest, scratch) = (RowMath.Max(row), new SamplingScratch(row.Length));
+            var total = RowMath.TotalWeight(row, highest, temperature: 1) * (1 + 1e-15); // another order of summing would give it
+            var chosen = WeightLevels.Draw(row, highest, 1, total, wanted: total, Math.BitDecrement(1.0), scratch);
+            row[chosen].ShouldBeLessThan(-0.9f, $"seed {seed}"); // the end of the order
+        }
+    }
+
+    [Fact]
     public void A_draw_is_a_function_of_seed_choice_and_position()
     {
         var draws =
