@@ -22,8 +22,8 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     private int _rowsLeft;
     private int _echoRowsLeft;
     private int _decodes;
-    private int _step;
-    private int[] _claimedIn = []; // by block: the last step whose plan holds it
+    private long _step; // 32 bits of quick steps are over in days
+    private long[] _claimedIn = []; // by block: the last step whose plan holds it
 
     /// <param name="running">Sequences with blocks, by age.</param>
     /// <param name="waiting">Sequences without, by age.</param>
@@ -109,7 +109,8 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
             }
 
             if (sequence.PromptLogitsFrom <= shared * limits.BlockSize && _echoRowsLeft == 0) return;
-            if (RowsInTime(shared * limits.BlockSize, 1, plan) == 0) return;
+            // One that gets no row would hold blocks in vain, and its siblings would not find it among those that compute.
+            if (RowsInTime(shared * limits.BlockSize, Math.Min(sequence.TokenCount - (shared * limits.BlockSize), _rowsLeft), plan) == 0) return;
             var reserve = sequence.Preemptions >= limits.MaxPreemptions;
             var blocks = limits.BlocksFor(reserve ? sequence.MaxTokenCount : sequence.TokenCount);
             if (blocks - shared + foundFree > _freeBlocks) return;
@@ -131,7 +132,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     /// <returns>How many of them are free and not claimed by another sequence of this plan.</returns>
     private int Find(SequenceState sequence, BlockPool pool, StepPlan plan)
     {
-        if (_claimedIn.Length < pool.Count) _claimedIn = new int[pool.Count];
+        if (_claimedIn.Length < pool.Count) _claimedIn = new long[pool.Count];
         var tokens = sequence.Tokens;
         var end = Math.Min(sequence.TokenCount - 1, sequence.PromptLogitsFrom) / limits.BlockSize;
         var (block, free) = (PrefixCache.None, 0);

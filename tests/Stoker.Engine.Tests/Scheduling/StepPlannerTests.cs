@@ -179,6 +179,19 @@ public sealed class StepPlannerTests
     }
 
     [Fact]
+    public void A_request_that_the_time_has_no_row_for_waits_and_so_do_its_other_choices()
+    {
+        Running(prompt: 5, computed: 5, output: 1);
+        Waiting(prompt: 32);
+        Waiting(prompt: 30, group: 7);
+        Waiting(prompt: 30, group: 7);
+        // There is time for two rows more, but they would leave a tile nearly empty.
+        var plan = PlanInTime(milliseconds: 27.6);
+        Rows(plan).ShouldBe([(0, 5, 1), (1, 0, 32)]);
+        plan.Admit.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public void A_step_far_larger_than_all_before_is_not_trusted_to_its_estimate()
     {
         Running(prompt: 5, computed: 5, output: 1);
