@@ -131,6 +131,24 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes all or none, and lets them begin in one step as far as they fit in: for measurements.</summary>
+    /// <exception cref="RequestRefusedException">Of the first that is refused.</exception>
+    internal Generation[] SubmitTogether(IReadOnlyList<GenerationRequest> requests)
+    {
+        var states = new RequestState[requests.Count];
+        try
+        {
+            for (var index = 0; index < states.Length; index++) states[index] = Enqueue(requests[index], AdmissionRules.Check(requests[index], _door));
+            if (!_thread.TryPost(states)) throw Closing();
+        }
+        catch (RequestRefusedException)
+        {
+            foreach (var state in states) state?.LeaveQueue();
+            throw;
+        }
+        return Array.ConvertAll(states, GenerationOf);
+    }
+
     /// <summary>Cancels all requests, stops the loop and frees weights and cache.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -141,13 +159,21 @@ public sealed class InferenceEngine : IAsyncDisposable
 
     private Generation Accept(GenerationRequest request, AdmittedRequest admitted)
     {
+        var state = Enqueue(request, admitted);
+        if (_thread.TryPost(state)) return GenerationOf(state);
+        state.LeaveQueue();
+        throw Closing();
+    }
+
+    private RequestState Enqueue(GenerationRequest request, AdmittedRequest admitted)
+    {
         if (Interlocked.Increment(ref _waiting) > _options.MaxQueuedRequests)
         {
             Interlocked.Decrement(ref _waiting);
             throw new RequestRefusedException(RefusalKind.QueueFull, null,
                 $"{_options.MaxQueuedRequests} requests already wait, which is the limit. Send the request again later.");
         }
-        var state = new RequestState(
+        return new(
             request,
             admitted,
             group: Interlocked.Increment(ref _lastGroup),
@@ -155,13 +181,11 @@ public sealed class InferenceEngine : IAsyncDisposable
             _endTokens,
             _options.MaxUnreadEvents,
             leaveQueue: () => Interlocked.Decrement(ref _waiting));
-        if (!_thread.TryPost(state))
-        {
-            state.LeaveQueue();
-            throw new RequestRefusedException(RefusalKind.Closed, null, "The engine is closing and takes no requests.");
-        }
-        return new(request.Id ?? Guid.NewGuid().ToString("N"), state, _thread.PostCancel);
     }
+
+    private Generation GenerationOf(RequestState state) => new(state.Source.Id ?? Guid.NewGuid().ToString("N"), state, _thread.PostCancel);
+
+    private static RequestRefusedException Closing() => new(RefusalKind.Closed, null, "The engine is closing and takes no requests.");
 
     private static InsufficientMemoryException Refused(MemoryPlan plan, OutOfMemoryException error) => new(
         $"The system refuses the engine's memory: {plan.KvBytes} bytes for the KV cache and {plan.StepBytes} for a step's buffers, beside {plan.WeightBytes} of weights. "

@@ -62,6 +62,7 @@ public sealed class EngineBenchmark
             StepTime = TimeSpan.Zero,
             MaxSequences = sequences,
             StepTokens = Math.Max(engine.StepTokens, sequences),
+            MaxQueuedRequests = Math.Max(engine.MaxQueuedRequests, sequences),
         };
     }
 
@@ -86,20 +87,38 @@ public sealed class EngineBenchmark
         var steps = (tokens + _stepTokens - 1) / _stepTokens;
         return RowAsync(
             BenchmarkPhase.Prefill, tokens, steps, tokens, tokens, logitRows: 1,
-            async () => (await CompleteAsync(tokens, 1, cancellation)).TimeToFirstToken!.Value.TotalSeconds);
+            async () => (await CompleteAsync(_engine.Submit(Request(tokens, 1)), cancellation)).TimeToFirstToken!.Value.TotalSeconds);
     }
 
     private Task<BenchmarkRow> DecodeAsync(int sequences, CancellationToken cancellation)
     {
-        var prompt = Math.Min(DecodePrompt, _engine.ContextLength / 2);
+        // All prompts go into one step: a sequence that began earlier would be counted as if it had not.
+        var prompt = Math.Min(DecodePrompt, Math.Min(_engine.ContextLength / 2, _stepTokens / sequences));
         var steps = Math.Min(_options.GeneratedTokens, _engine.ContextLength - prompt) - 1; // the first token is the prompt's
+        CheckFits(sequences, prompt + steps + 1);
         var tokens = (long)sequences * steps;
-        return RowAsync(BenchmarkPhase.Decode, sequences, steps, tokens, tokens, tokens, async () =>
-        {
-            var running = Enumerable.Range(0, sequences).Select(_ => CompleteAsync(prompt, steps + 1, cancellation)).ToList();
-            var usages = await Task.WhenAll(running);
-            return usages.Max(usage => usage.Duration.TotalSeconds) - usages.Max(usage => usage.TimeToFirstToken!.Value.TotalSeconds);
-        });
+        return RowAsync(
+            BenchmarkPhase.Decode, sequences, steps, tokens, tokens, tokens,
+            () => DecodeSecondsAsync(_engine, [.. Enumerable.Range(0, sequences).Select(_ => Request(prompt, steps + 1))], cancellation));
+    }
+
+    /// <summary>From the first token of all, which they get in the same step, to the last one.</summary>
+    internal static async Task<double> DecodeSecondsAsync(
+        InferenceEngine engine, IReadOnlyList<GenerationRequest> requests, CancellationToken cancellation)
+    {
+        var usages = await Task.WhenAll(engine.SubmitTogether(requests).Select(generation => CompleteAsync(generation, cancellation)));
+        return usages.Max(usage => usage.Duration.TotalSeconds) - usages.Max(usage => usage.TimeToFirstToken!.Value.TotalSeconds);
+    }
+
+    // Sequences that wait for blocks would make it a measurement of fewer.
+    private void CheckFits(int sequences, int tokens)
+    {
+        var statistics = _engine.Statistics;
+        var blocks = (long)sequences * ((tokens + statistics.KvBlockSize - 1) / statistics.KvBlockSize);
+        if (blocks <= statistics.KvBlocksTotal) return;
+        throw new ArgumentException(
+            $"{nameof(BenchmarkOptions.Sequences)}: {sequences} sequences of {tokens} tokens take {blocks} KV blocks at once, but the cache has "
+            + $"{statistics.KvBlocksTotal}. Measure fewer of them or fewer tokens, or free memory.");
     }
 
     /// <param name="seconds">Runs the work once.</param>
@@ -123,16 +142,18 @@ public sealed class EngineBenchmark
             Median(runs.Select(run => run.Rates.Of(main))));
     }
 
-    private async Task<GenerationUsage> CompleteAsync(int promptTokens, int maxTokens, CancellationToken cancellation)
+    private GenerationRequest Request(int promptTokens, int maxTokens) => new()
     {
-        await using var generation = _engine.Submit(new()
-        {
-            PromptTokens = [.. Enumerable.Range(0, promptTokens).Select(_ => NextToken())],
-            MaxTokens = maxTokens,
-            IgnoreEos = true,
-            Sampling = new() { Temperature = 0 },
-        });
-        return (await generation.CompleteAsync(cancellation)).Usage;
+        PromptTokens = [.. Enumerable.Range(0, promptTokens).Select(_ => NextToken())],
+        MaxTokens = maxTokens,
+        IgnoreEos = true,
+        Sampling = new() { Temperature = 0 },
+    };
+
+    private static async Task<GenerationUsage> CompleteAsync(Generation generation, CancellationToken cancellation)
+    {
+        await using var running = generation;
+        return (await running.CompleteAsync(cancellation)).Usage;
     }
 
     private int NextToken()

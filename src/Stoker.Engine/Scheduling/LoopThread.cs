@@ -42,13 +42,13 @@ internal sealed class LoopThread : IAsyncDisposable
 
     public void Start() => _thread.Start();
 
-    /// <summary>False when the loop is closing.</summary>
-    public bool TryPost(RequestState request)
+    /// <summary>All of them are there for the same step. False when the loop is closing.</summary>
+    public bool TryPost(params ReadOnlySpan<RequestState> requests)
     {
         lock (_lock)
         {
             if (_closing) return false;
-            _new.Add(request);
+            _new.AddRange(requests);
             NoteWork_NeedsLock();
             return true;
         }

@@ -1,4 +1,5 @@
 using Stoker.Engine.Benchmarking;
+using Stoker.Engine.Tests.Scheduling;
 using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Benchmarking;
@@ -48,7 +49,31 @@ public sealed class EngineBenchmarkTests
 
         Assert.Equal(TimeSpan.Zero, used.StepTime); // no bound
         Assert.False(used.PrefixCache);
-        Assert.Equal((600, 600, 3), (used.MaxSequences, used.StepTokens, used.Threads));
+        Assert.Equal((600, 600, 600, 3), (used.MaxSequences, used.StepTokens, used.MaxQueuedRequests, used.Threads));
+    }
+
+    [Fact]
+    public async Task SequencesThatAreMeasuredTogetherBeginAndEndInTheSameSteps()
+    {
+        var batches = new List<int>();
+        var model = new FakeModel { OnForward = batch => batches.Add(batch.LogitRowCount) };
+        await using var engine = new InferenceEngine(new(model, new FakeText(), new(SamplingOptions.Unset, [])), new() { MaxQueuedRequests = 16, StepTime = TimeSpan.Zero });
+        var requests = Enumerable.Range(0, 16).Select(first => new GenerationRequest { PromptTokens = [first, 1, 2], MaxTokens = 5, IgnoreEos = true }).ToList();
+
+        await EngineBenchmark.DecodeSecondsAsync(engine, requests, TestContext.Current.CancellationToken);
+
+        Assert.Equal([16, 16, 16, 16, 16], batches);
+    }
+
+    [Fact]
+    public async Task SequencesThatTheCacheCannotHoldTogetherAreRefusedWithTheFigures()
+    {
+        var options = Short with { Sequences = [400], GeneratedTokens = 200 };
+
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => EngineBenchmark.RunAsync(
+            TestData.Model("story-3m"), new() { Threads = 1, MemoryBudgetBytes = 50_000_000 }, options, cancellation: TestContext.Current.CancellationToken));
+
+        Assert.Contains("400 sequences of ", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
