@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Stoker.Engine.Weights;
 
 /// <summary>
@@ -13,12 +15,16 @@ internal static class Fp4
 
     public static int Doubled(int code) => Values[code];
 
-    /// <summary>The code whose doubled value is nearest, ties to the even significand, saturating.</summary>
-    public static int FromDoubled(float value)
+    /// <summary>The codes whose doubled values are nearest, ties to the even significand, saturating.</summary>
+    public static Vector512<int> FromDoubled(Vector512<float> values)
     {
-        var magnitude = MathF.Abs(value);
-        var code = magnitude <= 0.5f ? 0 : magnitude < 1.5f ? 1 : magnitude <= 2.5f ? 2 : magnitude < 3.5f ? 3
-            : magnitude <= 5 ? 4 : magnitude < 7 ? 5 : magnitude <= 10 ? 6 : 7;
-        return value < 0 ? code | 8 : code;
+        var magnitude = Vector512.Abs(values);
+        // Every bound passed is the next code; at a tie the even code wins, so bounds are in turn outside and inside.
+        var codes = Above(0.5f) + AtLeast(1.5f) + Above(2.5f) + AtLeast(3.5f) + Above(5) + AtLeast(7) + Above(10);
+        return (Vector512.LessThan(values, Vector512<float>.Zero).AsInt32() & Vector512.Create(8)) - codes;
+
+        Vector512<int> Above(float bound) => Vector512.GreaterThan(magnitude, Vector512.Create(bound)).AsInt32(); // -1 where true
+
+        Vector512<int> AtLeast(float bound) => Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(bound)).AsInt32();
     }
 }

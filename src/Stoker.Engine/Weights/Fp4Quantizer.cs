@@ -31,19 +31,21 @@ internal static unsafe class Fp4Quantizer
             }
         }
 
-        Write(values, best == Half.Zero ? 0 : 1 / (float)best, target);
+        Write(low, high, Vector512.Create(best == Half.Zero ? 0 : 1 / (float)best), target);
         return BitConverter.HalfToUInt16Bits(best);
     }
 
-    private static void Write(float* values, float inverse, byte* target)
+    [SkipLocalsInit]
+    private static void Write(Vector512<float> low, Vector512<float> high, Vector512<float> inverse, byte* target)
     {
+        var codes = stackalloc int[PanelLayout.Fp4Group];
+        Fp4.FromDoubled(low * inverse).Store(codes);
+        Fp4.FromDoubled(high * inverse).Store(codes + Vector512<int>.Count);
         for (var j = 0; j < 4; j++)
         {
             for (var i = 0; i < 4; i++)
             {
-                var low = Fp4.FromDoubled(values[(8 * j) + i] * inverse);
-                var high = Fp4.FromDoubled(values[(8 * j) + 4 + i] * inverse);
-                target[(4 * j) + i] = (byte)(low | (high << 4));
+                target[(4 * j) + i] = (byte)(codes[(8 * j) + i] | (codes[(8 * j) + 4 + i] << 4));
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Tests.Weights;
@@ -52,12 +53,18 @@ public class NumberFormatTests
         for (var value = -15f; value <= 15; value += 0.125f)
         {
             var nearest = Enumerable.Range(0, 16).Min(code => MathF.Abs(Fp4.Doubled(code) - value));
-            MathF.Abs(Fp4.Doubled(Fp4.FromDoubled(value)) - value).ShouldBe(nearest, $"{value}");
+            MathF.Abs(Fp4.Doubled(Code(value)) - value).ShouldBe(nearest, $"{value}");
         }
 
         for (var code = 0; code < 16; code++)
         {
-            Fp4.Doubled(Fp4.FromDoubled(Fp4.Doubled(code))).ShouldBe(Fp4.Doubled(code));
+            Fp4.Doubled(Code(Fp4.Doubled(code))).ShouldBe(Fp4.Doubled(code));
+        }
+
+        foreach (var (tie, even) in new[] { (0.5f, 0), (1.5f, 2), (2.5f, 2), (3.5f, 4), (5f, 4), (7f, 8), (10f, 8) })
+        {
+            Fp4.Doubled(Code(tie)).ShouldBe(even);
+            Fp4.Doubled(Code(-tie)).ShouldBe(-even);
         }
     }
 
@@ -76,4 +83,6 @@ public class NumberFormatTests
 
         float.IsNaN(BFloat16.ToSingle(BFloat16.FromSingle(BitConverter.UInt32BitsToSingle(0x7FFFFFFF)))).ShouldBeTrue();
     }
+
+    private static int Code(float value) => Fp4.FromDoubled(Vector512.Create(value))[15];
 }
