@@ -93,6 +93,11 @@ internal sealed record MlpWeights(GatedPanels GateUp, Linear Down)
     {
         var gate = Linear.From(packed, name + PackNames.Gate, spec.IntermediateSize, spec.HiddenSize, spec.MlpBias);
         var up = Linear.From(packed, name + PackNames.Up, spec.IntermediateSize, spec.HiddenSize, spec.MlpBias);
+        if (up.Weight.Format != gate.Weight.Format)
+        {
+            throw packed.Unfit(name + PackNames.Up, $"is {up.Weight.Format}, its gate {gate.Weight.Format}: they go together");
+        }
+
         return new(
             new GatedPanels(gate.Weight, up.Weight, gate.Bias, up.Bias, spec.Activation),
             Linear.From(packed, name + PackNames.Down, spec.HiddenSize, spec.IntermediateSize, spec.MlpBias));

@@ -128,8 +128,7 @@ internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Pr
         }
         else
         {
-            AddProjection(name + PackNames.Gate, [Source(prefix + "gate_proj.weight", inner, hidden)]);
-            AddProjection(name + PackNames.Up, [Source(prefix + "up_proj.weight", inner, hidden)]);
+            AddGateAndUp(name, Source(prefix + "gate_proj.weight", inner, hidden), Source(prefix + "up_proj.weight", inner, hidden));
         }
 
         AddProjection(name + PackNames.Down, [Source(prefix + "down_proj.weight", hidden, inner)]);
@@ -161,8 +160,7 @@ internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Pr
             }
             else
             {
-                AddProjection(name + PackNames.Gate, [Source(single + "w1.weight", inner, hidden)]);
-                AddProjection(name + PackNames.Up, [Source(single + "w3.weight", inner, hidden)]);
+                AddGateAndUp(name, Source(single + "w1.weight", inner, hidden), Source(single + "w3.weight", inner, hidden));
             }
 
             AddProjection(name + PackNames.Down, stacked
@@ -175,8 +173,15 @@ internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Pr
     private void AddGateAndUp(string name, PackSource both)
     {
         var inner = spec.IntermediateSize;
-        AddProjection(name + PackNames.Gate, [both with { Matrix = both.Matrix.Slice(0, inner) }]);
-        AddProjection(name + PackNames.Up, [both with { Matrix = both.Matrix.Slice(inner, inner) }]);
+        AddGateAndUp(name, both with { Matrix = both.Matrix.Slice(0, inner) }, both with { Matrix = both.Matrix.Slice(inner, inner) });
+    }
+
+    /// <summary>They are multiplied together, so one format holds both, also where the checkpoint's types differ.</summary>
+    private void AddGateAndUp(string name, PackSource gate, PackSource up)
+    {
+        var format = PackPrecision.Projection(precision, [gate, up]);
+        AddMatrix(name + PackNames.Gate, format, [gate]);
+        AddMatrix(name + PackNames.Up, format, [up]);
     }
 
     private PackSource Source(string tensor, int rows, int columns)

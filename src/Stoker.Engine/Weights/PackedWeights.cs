@@ -44,5 +44,8 @@ internal sealed class PackedWeights(
             : throw new ModelLoadException(file, name, $"has length {vector.Length}, the config asks for {length}");
     }
 
+    /// <summary>The error for what is there and cannot be used.</summary>
+    public ModelLoadException Unfit(string name, string reason) => new(file, name, reason);
+
     public void Dispose() => memory.Dispose();
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Stoker.Engine.Models;
 using Stoker.Engine.Tests.Weights;
 using Stoker.Engine.Weights;
@@ -21,6 +22,16 @@ public class CheckpointFormsTests
         }
 
         Logits(folder.Path).ShouldHaveTheBitsOf(single);
+    }
+
+    [Fact]
+    public void Gate_and_up_may_be_stored_in_different_types()
+    {
+        var plain = TestData.Architecture("qwen2"); // f16
+        using var folder = TemporaryFolder.CopyOf(plain);
+        using (var checkpoint = Checkpoint.Open(plain)) File.WriteAllBytes(folder.File("model.safetensors"), WidenUps(checkpoint));
+        Logits(folder.Path, precision: Precision.F32).ShouldHaveTheBitsOf(Logits(plain, precision: Precision.F32));
+        Logits(folder.Path).ShouldAllBe(logit => float.IsFinite(logit)); // as stored: both as bf16, since one is no f16
     }
 
     [Theory]
@@ -58,10 +69,29 @@ public class CheckpointFormsTests
             TestData.Model("story-3m"), Engine.Kernels.KernelSets.Choose("portable"), team, new() { ContextLength = 513 }));
     }
 
-    private static float[] Logits(string folder, WeightPlacement placement = WeightPlacement.Auto)
+    private static float[] Logits(string folder, WeightPlacement placement = WeightPlacement.Auto, Precision precision = Precision.Auto)
     {
-        using var runner = new ModelRunner(folder, "portable", placement: placement);
+        using var runner = new ModelRunner(folder, "portable", placement: placement, precision: precision);
         return runner.Run(Prompt, LogitRows.All);
+    }
+
+    private static byte[] WidenUps(Checkpoint checkpoint)
+    {
+        var file = new SafetensorsBuilder();
+        foreach (var tensor in checkpoint.Tensors)
+        {
+            var values = Rows(checkpoint, tensor.Name, tensor.Shape is [_] ? 1 : (int)tensor.Shape[0], (int)tensor.Shape[^1]);
+            if (tensor.Name.EndsWith("up_proj.weight", StringComparison.Ordinal))
+            {
+                file.Add(tensor.Name, [.. tensor.Shape], values);
+            }
+            else
+            {
+                file.Add(tensor.Name, "F16", [.. tensor.Shape], MemoryMarshal.AsBytes<Half>(Array.ConvertAll(values, value => (Half)value)).ToArray());
+            }
+        }
+
+        return file.Build();
     }
 
     private static byte[] StackExperts(Checkpoint checkpoint)

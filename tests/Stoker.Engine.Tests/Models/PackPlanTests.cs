@@ -1,3 +1,4 @@
+using Stoker.Engine.Kernels;
 using Stoker.Engine.Models;
 using Stoker.Engine.Weights;
 using Stoker.Testing;
@@ -47,6 +48,22 @@ public class PackPlanTests
             .ShouldBe(["q_proj.weight", "k_proj.weight", "v_proj.weight"]);
         (items["layers.6.gate"].Rows, items["layers.6.up"].Rows, items["layers.6.down"].Columns).ShouldBe((512, 512, 512));
         items["layers.0.attention_norm"].Vector!.Length.ShouldBe(192);
+    }
+
+    /// <summary>A packed file says of itself what format each matrix has.</summary>
+    [Fact]
+    public void Gate_and_up_of_two_formats_are_no_model()
+    {
+        var folder = TestData.Model("story-3m");
+        var spec = Architectures.Read(ConfigObject.Read(folder, LanguageModel.ConfigFile));
+        using var checkpoint = Checkpoint.Open(folder);
+        using var team = new ThreadTeam(1);
+        var items = PackPlan.Create(spec, checkpoint, Precision.Auto).Items
+            .Select(item => item.Name == "layers.2.up" ? item with { Format = WeightFormat.Int8 } : item).ToList();
+        using var packed = WeightPacker.Pack("bf16", items, team);
+        var error = Should.Throw<ModelLoadException>(() => DecoderWeights.From(spec, packed));
+        error.Item.ShouldBe("layers.2.up");
+        error.Message.ShouldContain("is Int8, its gate Bf16");
     }
 
     [Fact]

@@ -14,7 +14,7 @@ internal static class PackedFormat
     /// <summary>
     /// Raised when any byte of a file would differ for the same source: format, panel layout, items or quantisers.
     /// </summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     public const int HeaderBytes = 4096;
 
