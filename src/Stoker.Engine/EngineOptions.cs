@@ -66,8 +66,14 @@ public sealed record EngineOptions
     /// each token.</summary>
     public KvPrecision KvPrecision { get; init; }
 
-    /// <summary>Forces a kernel set by name; null takes the best one the CPU has.</summary>
+    /// <summary>
+    /// Forces one of <see cref="KernelSets"/>; null takes the fastest that runs here. One that needs what the CPU lacks
+    /// is an error.
+    /// </summary>
     public string? KernelSet { get; init; }
+
+    /// <summary>The names of all kernel sets, the fastest first. Which of them run depends on the machine.</summary>
+    public static IReadOnlyList<string> KernelSets { get; } = [.. Kernels.KernelSets.Names];
 
     /// <summary>Of the model's matrices in memory. Below 16 bit the output head is packed too.</summary>
     public Precision Precision { get; init; }

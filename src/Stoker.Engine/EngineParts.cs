@@ -44,9 +44,11 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     public static EngineParts Load(string modelFolder, EngineOptions options)
     {
         if (!Directory.Exists(modelFolder)) throw new ModelLoadException(modelFolder, null, "there is no such folder");
-        var plan = TeamPlan.For(options.Threads, options.PinThreads, ProcessorAllowance.Read(), ProcessorAffinity.Refusal());
+        var allowance = ProcessorAllowance.Read();
+        var plan = TeamPlan.For(options.Threads, options.PinThreads, allowance, ProcessorAffinity.Refusal());
         var kernels = KernelSets.Choose(options.KernelSet);
         var notes = new List<string>();
+        if (TooMany(plan, allowance) is { } slow) notes.Add(slow);
         var packed = PackedModel.Open(modelFolder, options.Precision, options.Packed, notes);
         var team = new ThreadTeam(plan.Threads, plan.Cores);
         DecoderModel? model = null;
@@ -80,6 +82,11 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
             throw;
         }
     }
+
+    /// <summary>Taken as asked for, but not in silence: it makes every step slower, many times with several sequences.</summary>
+    internal static string? TooMany(TeamPlan plan, ProcessorAllowance allowance) => plan.Threads <= allowance.Threads
+        ? null
+        : $"{plan.Threads} threads take turns on what this process may use, which is enough for {allowance.Threads}: it answers faster with that many";
 
     public void Dispose()
     {

@@ -21,6 +21,7 @@ internal sealed class ReplicaArguments
           --listen ADDRESS           unix:PATH or http://IP:PORT, port 0 for a free one; may be repeated; default: http://127.0.0.1:7866
           --engine ENGINE            stoker (default) or simulated
           --precision P              of the weights in memory: auto (default: as stored, in 16 bit), f32, bf16, int8, fp8 or fp4
+          --kernel-set NAME          forces a kernel set: emitted, vector512, vector256, portable or reference; default: the fastest here
           --threads N                worker threads; 0 (default): all that the process may use
           --pin-threads on|off|auto  binds each worker thread to a core; default: auto, when there are as many as cores
           --cores LIST               binds the process to these cores, such as 0,1
@@ -47,6 +48,7 @@ internal sealed class ReplicaArguments
     private const string DetachFlag = "--detach";
     private const string PrecisionFlag = "--precision";
     private const string KvPrecisionFlag = "--kv-precision";
+    private const string KernelSetFlag = "--kernel-set";
     private const string PinThreadsFlag = "--pin-threads";
     private const string PackedFlag = "--packed";
     private const string LockMemoryFlag = "--lock-memory";
@@ -55,12 +57,12 @@ internal sealed class ReplicaArguments
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
         "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
-        PrecisionFlag, PinThreadsFlag, PackedFlag,
+        PrecisionFlag, KernelSetFlag, PinThreadsFlag, PackedFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
     private static readonly string[] EngineFlags =
-        [PrecisionFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag];
+        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
@@ -152,6 +154,7 @@ internal sealed class ReplicaArguments
             ServedModelName = _values.GetValueOrDefault("--served-model-name") ?? FolderName(model) ?? "simulated",
             Listen = [.. (_listen.Count > 0 ? _listen : [DefaultListen]).Select(Address)],
             Precision = Precision(),
+            KernelSet = KernelSet(),
             Threads = (int)(Integer("--threads", 0, 4096) ?? 0),
             PinThreads = Pinning(),
             Cores = Cores(),
@@ -197,6 +200,14 @@ internal sealed class ReplicaArguments
         return PrecisionNames.TryParse(text, out var precision)
             ? precision
             : throw new FormatException($"{PrecisionFlag} must be one of {string.Join(", ", PrecisionNames.All)}, was '{text}'.");
+    }
+
+    private string? KernelSet()
+    {
+        if (!_values.TryGetValue(KernelSetFlag, out var name)) return null;
+        return EngineOptions.KernelSets.Contains(name)
+            ? name
+            : throw new FormatException($"{KernelSetFlag} must be one of {string.Join(", ", EngineOptions.KernelSets)}, was '{name}'.");
     }
 
     private PackedUse Packed() => _values.GetValueOrDefault(PackedFlag) switch

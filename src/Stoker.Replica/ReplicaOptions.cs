@@ -30,6 +30,9 @@ internal sealed record ReplicaOptions
     /// <summary>Of the weights in memory.</summary>
     public Precision Precision { get; init; }
 
+    /// <summary>Null: the fastest that runs here.</summary>
+    public string? KernelSet { get; init; }
+
     /// <summary>0: what affinity mask and cgroup allow.</summary>
     public int Threads { get; init; }
 
@@ -79,6 +82,7 @@ internal sealed record ReplicaOptions
         {
             Threads = Threads,
             Precision = Precision,
+            KernelSet = KernelSet,
             PinThreads = PinThreads,
             ContextLength = ContextLength,
             MemoryBudgetBytes = MemoryBytes,

@@ -25,7 +25,7 @@ internal static class StokerCommands
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"stoker: {error.Message}");
-            await Console.Error.WriteLineAsync("See: stoker --help");
+            await Console.Error.WriteLineAsync($"See: stoker {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help");
             return WrongUsage;
         }
 
@@ -109,12 +109,17 @@ internal static class StokerCommands
         var defaults = new BenchmarkOptions();
         var model = new Option<string>("--model") { Description = "The model's folder", Required = true };
         var precision = PrecisionOption($"One of {string.Join(", ", PrecisionNames.All)}");
-        var kernels = new Option<string?>("--kernel-set") { Description = "Forces a kernel set; default: the best that runs here" };
+        var kernels = new Option<string?>("--kernel-set")
+        {
+            HelpName = "NAME",
+            Description = $"Forces a kernel set: one of {string.Join(", ", EngineOptions.KernelSets)}; default: the fastest that runs here",
+        };
         var threads = ThreadsOption();
-        var context = new Option<int?>("--context-length") { Description = "Positions of prompt and answer together; default: what the runs need" };
-        var prefill = Number("--prefill", defaults.PrefillTokens, 1, 1_000_000, "Tokens of the long prompt");
+        var context = new Option<int?>("--context-length") { Description = "Positions of prompt and answer together; default: the model's" };
+        var prefill = Number("--prefill", defaults.PrefillTokens, 1, 1_000_000, "Tokens of the long prompt, lowered to what the context holds");
         var sequences = new Option<int[]>("--sequences")
         {
+            HelpName = "N,N,...",
             Description = $"Requests that generate at once, with commas between; default: {string.Join(",", defaults.Sequences)}",
             CustomParser = result =>
             {
@@ -125,7 +130,7 @@ internal static class StokerCommands
                 return null;
             },
         };
-        var tokens = Number("--tokens", defaults.GeneratedTokens, 2, 1_000_000, "Tokens that each of them generates in one run");
+        var tokens = Number("--tokens", defaults.GeneratedTokens, 2, 1_000_000, "Tokens that each of them generates in one run, lowered to what the context holds");
         var runs = Number("--runs", defaults.Runs, 1, 1000, "Measured runs of each row, after one to warm up");
         var json = new Option<bool>("--json") { Description = "Print the report as JSON" };
         var command = new Command("bench", "Measure a model on this machine, beside what the machine allows")

@@ -72,6 +72,17 @@ public sealed class ReplicaArgumentsTests
         Parse("--model m" + flag).ToEngineOptions(TimeProvider.System).KvPrecision.ShouldBe(expected);
 
     [Fact]
+    public void Every_kernel_set_can_be_forced_and_the_fastest_is_the_default()
+    {
+        Parse("--model m").ToEngineOptions(TimeProvider.System).KernelSet.ShouldBeNull();
+        foreach (var name in EngineOptions.KernelSets)
+        {
+            Parse($"--model m --kernel-set {name}").ToEngineOptions(TimeProvider.System).KernelSet.ShouldBe(name);
+            ReplicaArguments.Usage.ShouldContain(name);
+        }
+    }
+
+    [Fact]
     public void Packed_models_and_locked_memory_reach_the_engine()
     {
         var options = Parse("--model m --packed require --lock-memory").ToEngineOptions(TimeProvider.System);
@@ -120,6 +131,8 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --step-tokens 0", "--step-tokens")]
     [InlineData("--model m --step-milliseconds 60001", "--step-milliseconds")]
     [InlineData("--model m --precision int7", "--precision must be one of auto, f32, bf16, int8, fp8, fp4, was 'int7'")]
+    [InlineData("--model m --kernel-set avx2", "--kernel-set must be one of emitted, vector512, vector256, portable, reference, was 'avx2'")]
+    [InlineData("--engine simulated --kernel-set portable", "--kernel-set needs --engine stoker")]
     [InlineData("--engine simulated --precision int8", "--precision needs --engine stoker")]
     [InlineData("--engine simulated --step-milliseconds 50", "--step-milliseconds needs --engine stoker")]
     [InlineData("--engine simulated --step-tokens 50", "--step-tokens needs --engine stoker")]
@@ -135,7 +148,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--kernel-set", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Stoker.Api;
 using Stoker.Api.Replicas;
+using Stoker.Testing;
 
 namespace Stoker.Replica.Tests;
 
@@ -41,11 +42,27 @@ public sealed class ReplicaCommandTests : IDisposable
         Exit().Message.ShouldContain(".json");
     }
 
+    [Theory]
+    [InlineData("--context-length", "99999", "ContextLength: the model reaches from 1 to 512 positions, was 99999")]
+    [InlineData("--memory-bytes", "1", "there are 1 by MemoryBudgetBytes")]
+    [InlineData("--step-tokens", "1", "StepTokens must be at least MaxSequences (32)")]
+    public async Task An_option_that_this_model_cannot_have_ends_the_load_with_one_plain_sentence(string flag, string value, string said)
+    {
+        string[] arguments = [.. Arguments().Take(6), "--model", TestData.Model("story-3m"), "--lease-seconds", "60", "--threads", "1", flag, value];
+        (await ReplicaCommand.RunAsync(arguments)).ShouldBe(1);
+        Exit().Message.ShouldContain(said);
+        Exit().Message.ShouldNotContain("Exception");
+        Exit().Message.ShouldNotContain("(Parameter");
+        var log = await File.ReadAllTextAsync(Path.Combine(_directory, "log.txt"), Stop);
+        log.ShouldContain(said);
+        log.ShouldNotContain("   at ");
+    }
+
     [Fact]
     public async Task A_core_that_is_not_there_is_exit_status_1_and_named()
     {
         (await ReplicaCommand.RunAsync([.. Arguments(), "--cores", "4095"])).ShouldBe(1);
-        Exit().Message.ShouldContain("sched_setaffinity");
+        Exit().Message.ShouldStartWith("--cores 4095: not there, or not given to this process");
     }
 
     [Fact]

@@ -15,6 +15,7 @@ namespace Stoker.Engine.Benchmarking;
 public sealed class EngineBenchmark
 {
     private const int DecodePrompt = 16; // short: decode then means weights and not attention
+    private const int LeastContext = 3; // a prompt, the token that it gives, and one of decode
     private const long ProbeBytes = 256L << 20;
 
     private readonly InferenceEngine _engine;
@@ -44,6 +45,7 @@ public sealed class EngineBenchmark
         options.Check();
         engine = Settings(engine ?? new(), options);
         await using var opened = InferenceEngine.Open(modelFolder, engine);
+        if (opened.ContextLength < LeastContext) throw new ArgumentException($"ContextLength must be at least {LeastContext} to measure anything, was {opened.ContextLength}.");
         using var team = new ThreadTeam(opened.Statistics.Threads);
         using var probe = new MachineProbe(team, ProbeBytes);
         return await new EngineBenchmark(opened, options, probe, engine.StepTokens).MeasureAsync(progress, cancellation);

@@ -34,16 +34,17 @@ internal static class LanguageModel
 
     /// <param name="team">Shared with nothing else that runs at the same time.</param>
     /// <exception cref="ModelLoadException">A file is missing, broken or asks for what is not supported.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The context length is more than the model reaches.</exception>
-    /// <exception cref="ArgumentException">The weights need more memory than there is.</exception>
+    /// <exception cref="ArgumentException">
+    /// The context length is more than the model reaches, or the weights need more memory than there is.
+    /// </exception>
     public static DecoderModel Load(string folder, KernelSet kernels, ThreadTeam team, LoadOptions? options = null)
     {
         options ??= new();
         var spec = Architectures.Read(ConfigObject.Read(folder, ConfigFile));
         if (options.ContextLength is { } asked && (asked < 1 || asked > spec.MaxContextLength))
         {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), asked, $"{nameof(options.ContextLength)}: the model reaches from 1 to {spec.MaxContextLength} positions");
+            throw new ArgumentException(
+                $"{nameof(options.ContextLength)}: the model reaches from 1 to {spec.MaxContextLength} positions, was {asked}", nameof(options));
         }
 
         var weights = options.Packed ?? LoadWeights(folder, spec, team, options);

@@ -117,7 +117,7 @@ public static class ModelPacker
         }
         catch (PackedFileException refused)
         {
-            var name = packedFile is null ? PackedFolder.FileName(PrecisionNames.NameOf(precision)) : Path.GetFileName(packedFile);
+            var name = packedFile is null ? PackedFolder.NamesOf(precision) : Path.GetFileName(packedFile);
             throw new ModelLoadException(name, null, refused.Message, refused);
         }
     }

@@ -31,7 +31,7 @@ internal sealed record PackedModel(PackedFile File, PackedWeights Weights)
         if (use == PackedUse.Require)
         {
             throw new ModelLoadException(
-                problem?.File ?? PackedFolder.FileName(PrecisionNames.NameOf(precision)), null,
+                problem?.File ?? PackedFolder.NamesOf(precision), null,
                 $"{problem?.Reason ?? "is not there"}, and a packed model is required: run stoker pack, or open the model without requiring it");
         }
 

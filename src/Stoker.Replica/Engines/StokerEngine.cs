@@ -56,7 +56,7 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
         if (result.Choices[0].Finish is FinishReason.Error or FinishReason.Cancelled)
         {
             throw new ModelLoadException(
-                "model", null, $"the loaded model failed its first step: {result.Choices[0].Error?.GetType().Name}", result.Choices[0].Error);
+                "model", null, $"the loaded model failed its first step: {result.Choices[0].Error?.GetBaseException().Message}", result.Choices[0].Error);
         }
     }
 

@@ -20,6 +20,8 @@ internal static class Posix
     // Linux values; elsewhere the plain file API is used instead.
     private const int Create = 0x40;
     private const int Append = 0x400;
+    private const int InvalidArgument = 22;
+    private const int MostCores = 8192; // more than the system's own mask: a smaller buffer is refused
     private const int CloseOnExec = 0x80000;
 
     /// <summary>Leaves the starter's session and terminal: its Ctrl-C and its end do not reach us any more.</summary>
@@ -65,13 +67,25 @@ internal static class Posix
         if (!OperatingSystem.IsLinux()) throw new PlatformNotSupportedException("--cores works on Linux only");
         var mask = new byte[(cores.Max() / 64 + 1) * 8]; // whole words: the kernel counts in them
         foreach (var core in cores) mask[core / 8] |= (byte)(1 << (core % 8));
-        Check(sched_setaffinity(0, mask.Length, mask), "sched_setaffinity");
+        if (sched_setaffinity(0, mask.Length, mask) == -1) throw NotOurs(cores, Marshal.GetLastPInvokeError());
+        RequireAll(cores); // the system takes a list of which one is there, and leaves the others out in silence
         foreach (var thread in Directory.EnumerateDirectories("/proc/self/task"))
         {
             // A thread that ended in between is none to bind.
             _ = sched_setaffinity(int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture), mask.Length, mask);
         }
     }
+
+    private static void RequireAll(IReadOnlyList<int> cores)
+    {
+        var bound = new byte[MostCores / 8];
+        Check(sched_getaffinity(0, bound.Length, bound), "sched_getaffinity");
+        if (cores.Where(core => (bound[core / 8] & (1 << (core % 8))) == 0).ToList() is { Count: > 0 } missing) throw NotOurs(missing, InvalidArgument);
+    }
+
+    private static Win32Exception NotOurs(IEnumerable<int> cores, int error) => new(
+        error,
+        $"--cores {string.Join(',', cores)}: not there, or not given to this process; Cpus_allowed_list in /proc/self/status shows what is ({Marshal.GetPInvokeErrorMessage(error)})");
 
     private static void Check(int result, string call)
     {
@@ -93,5 +107,8 @@ internal static class Posix
 
     [DllImport("libc", SetLastError = true)]
     private static extern int sched_setaffinity(int thread, nint size, byte[] mask);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int sched_getaffinity(int thread, nint size, [Out] byte[] mask);
 #pragma warning restore IDE1006, CA2101, SYSLIB1054
 }

@@ -130,10 +130,13 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             await _abort.Task; // the load succeeded: this is no way to end any more
             return new(ReplicaEnd.Drained, "Stopped without waiting for the streams.");
         }
-        catch (ModelLoadException error)
+        catch (Exception error) when (error is ModelLoadException or ArgumentException or InsufficientMemoryException)
         {
-            LogLoadFailed(error.Message, error);
-            return new(ReplicaEnd.LoadFailed, error.Message);
+            // The model, an option or the machine: whoever started this mends it, for whom our stack is noise.
+            var reason = WithoutParameter(error);
+            LogLoadRefused(reason);
+            LogLoadStack(error);
+            return new(ReplicaEnd.LoadFailed, reason);
         }
         catch (Exception error) when (!_stopLoading.IsCancellationRequested)
         {
@@ -143,6 +146,10 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             return new(ReplicaEnd.LoadFailed, reason);
         }
     }
+
+    /// <summary>.NET adds the name of a parameter of our code to the message.</summary>
+    private static string WithoutParameter(Exception error) =>
+        error is ArgumentException { ParamName: { } name } ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message;
 
     private async Task ListenAsync()
     {
@@ -222,6 +229,12 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
     private partial void LogLoadFailed(string reason, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
+    private partial void LogLoadRefused(string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Where the load ended")]
+    private partial void LogLoadStack(Exception error);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Ends: {Reason}; waits for the streams inside")]
     private partial void LogEnding(string reason);

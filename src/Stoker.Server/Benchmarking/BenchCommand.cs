@@ -31,13 +31,9 @@ internal sealed class BenchCommand(TextWriter output, TextWriter errors)
         }
     }
 
-    /// <summary>Without what .NET puts behind the message: the parameter of our code, and its value on a second line.</summary>
-    private static string Line(Exception problem)
-    {
-        if (problem is not ArgumentException { ParamName: { } name }) return problem.Message;
-        var told = problem.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal).Split('\n')[0].TrimEnd();
-        return problem is ArgumentOutOfRangeException { ActualValue: { } value } ? $"{told}, was {value}" : told;
-    }
+    /// <summary>Without the parameter of our code that .NET puts behind the message.</summary>
+    private static string Line(Exception problem) =>
+        problem is ArgumentException { ParamName: { } name } ? problem.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : problem.Message;
 
     private static string Summary(BenchmarkReport report)
     {

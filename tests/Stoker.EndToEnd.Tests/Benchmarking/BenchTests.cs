@@ -37,6 +37,7 @@ public class BenchTests
     [InlineData(2, "--prefill takes a number", "--prefill", "long")]
     [InlineData(2, "--threads takes a number", "--threads", "two")]
     [InlineData(1, "the model reaches from 1 to 512 positions, was 100000", "--context-length", "100000")]
+    [InlineData(1, "ContextLength must be at least 3", "--context-length", "2")]
     [InlineData(1, "there is no such folder", "--model", "no-such-folder")]
     [InlineData(1, "kernel set 'nope' does not exist", "--kernel-set", "nope")]
     [InlineData(2, "--sequences takes numbers", "--sequences", "0")]

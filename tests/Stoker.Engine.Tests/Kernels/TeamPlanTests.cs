@@ -30,6 +30,21 @@ public sealed class TeamPlanTests
         (plan.Threads, plan.Cores).ShouldBe((2, null));
     }
 
+    [Theory]
+    [InlineData(4, null, false)]
+    [InlineData(5, null, true)]
+    [InlineData(2, 2.5, false)]
+    [InlineData(3, 2.5, true)] // fewer than the cores, more than the quota keeps busy
+    public void More_threads_than_the_process_can_keep_busy_are_taken_with_a_warning(int threads, double? quota, bool warns)
+    {
+        var allowance = Four with { Quota = quota };
+        var plan = TeamPlan.For(threads, ThreadPinning.Off, allowance, refusal: null);
+        plan.Threads.ShouldBe(threads);
+        var warning = EngineParts.TooMany(plan, allowance);
+        if (warns) warning.ShouldNotBeNull().ShouldContain($"{threads} threads take turns");
+        else warning.ShouldBeNull();
+    }
+
     [Fact]
     public void More_threads_than_cores_cannot_be_bound() =>
         Should.Throw<ArgumentException>(() => TeamPlan.For(5, ThreadPinning.On, Four, refusal: null)).Message

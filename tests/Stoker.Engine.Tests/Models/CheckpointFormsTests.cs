@@ -65,7 +65,7 @@ public class CheckpointFormsTests
     public void Longer_context_than_the_model_reaches_is_refused()
     {
         using var team = new Engine.Kernels.ThreadTeam(1);
-        Should.Throw<ArgumentOutOfRangeException>(() => LanguageModel.Load(
+        Should.Throw<ArgumentException>(() => LanguageModel.Load(
             TestData.Model("story-3m"), Engine.Kernels.KernelSets.Choose("portable"), team, new() { ContextLength = 513 }));
     }
 

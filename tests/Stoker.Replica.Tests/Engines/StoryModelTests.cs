@@ -165,6 +165,23 @@ public sealed class StoryModelTests(StoryReplica story) : IClassFixture<StoryRep
         Directory.Delete(empty);
     }
 
+    [Fact]
+    public async Task Weights_that_are_no_numbers_end_the_replica_with_what_the_first_step_saw()
+    {
+        var folder = Directory.CreateTempSubdirectory("stoker-nan-").FullName;
+        foreach (var file in Directory.EnumerateFiles(TestData.Model("story-3m"))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var weights = Path.Combine(folder, "model.safetensors");
+        var bytes = await File.ReadAllBytesAsync(weights, TestContext.Current.CancellationToken);
+        bytes.AsSpan(8 + (int)BitConverter.ToInt64(bytes)).Fill(0xFF); // bf16: not a number
+        await File.WriteAllBytesAsync(weights, bytes, TestContext.Current.CancellationToken);
+
+        await using var replica = await RunningReplica.StartWithAsync(new StokerEngineLoader(folder, new() { Threads = 1 }));
+        var end = await replica.Ended;
+        end.Reason.ShouldBe("LOAD_FAILED");
+        end.Message.ShouldContain("failed its first step: No token can be chosen: every logit is masked, infinite or not a number.");
+        Directory.Delete(folder, recursive: true);
+    }
+
     private static IEnumerable<int> Ids(JsonNode? ids) => ids!.AsArray().Select(id => id!.GetValue<int>());
 
     private async Task<JsonNode> AnswerAsync(string path, JsonNode ask)

@@ -15,6 +15,9 @@ internal static class PackedFolder
     /// <summary>By what the projections are held in: <c>stoker-bf16.packed</c>.</summary>
     public static string FileName(string precision) => $"{Prefix}{precision}{PackedFormat.Extension}";
 
+    /// <summary>What would be looked for, for a message: <c>stoker-bf16.packed or stoker-f16.packed</c>.</summary>
+    public static string NamesOf(Precision precision) => string.Join(" or ", Candidates(precision));
+
     /// <summary>A name of its own for each writer; hidden, and known by its suffix as a half.</summary>
     public static string TemporaryName(string fileName) =>
         $".{fileName}.{Guid.NewGuid():N}{TemporarySuffix}";
