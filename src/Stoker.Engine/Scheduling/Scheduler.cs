@@ -67,13 +67,17 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
         return progress;
     }
 
-    /// <param name="failed">It ended in an error of the engine: what it computed is not used again.</param>
+    /// <param name="failed">
+    /// It ended in an error of the engine: what it computed is not used again, nor what it had found. If one of those blocks is
+    /// the cause, every use would keep it at hand and every request with that prefix would fail; if none is, they are computed
+    /// once more.
+    /// </param>
     public void Remove(SequenceState sequence, bool failed = false)
     {
         if (!_running.Remove(sequence)) _waiting.Remove(sequence);
         if (failed)
         {
-            for (var index = sequence.OwnBlocksFrom; index < sequence.Table.Count; index++) pool.Retract(sequence.Table.BlockSpan[index]);
+            foreach (var block in sequence.Table.BlockSpan) pool.Retract(block);
         }
 
         sequence.Table.Free();
@@ -121,7 +125,6 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
         sequence.Reserved = admission.Reserve;
         sequence.Computed = admission.SharedBlocks * limits.BlockSize;
         sequence.PublishedBlocks = admission.SharedBlocks;
-        sequence.OwnBlocksFrom = Math.Min(sequence.OwnBlocksFrom, admission.SharedBlocks);
         _waiting.Remove(sequence);
         InsertByAge(_running, sequence);
     }

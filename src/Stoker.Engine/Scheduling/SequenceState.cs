@@ -51,9 +51,6 @@ internal abstract class SequenceState(long arrival, int group, int promptLength,
     /// <summary>Leading blocks that others find, or whose parent nobody does.</summary>
     public int PublishedBlocks { get; set; }
 
-    /// <summary>From this block on it computed keys and values itself, now or before a preemption.</summary>
-    public int OwnBlocksFrom { get; set; } = int.MaxValue;
-
     public int Preemptions { get; set; }
 
     /// <summary>

@@ -109,9 +109,16 @@ public sealed class PrefixReuseTests
         var prompt = Prompt + "z"; // after it every logit is NaN
         rig.Complete(Ask(prompt)).Choices[0].Finish.ShouldBe(FinishReason.Error);
         rig.Complete(Ask(Prompt)).Usage.CachedTokens.ShouldBe(0);
+    }
 
-        // What it had found was others' and stays.
-        rig.Complete(Ask(prompt)).Choices[0].Finish.ShouldBe(FinishReason.Error);
+    [Fact]
+    public void What_a_failed_request_had_found_is_computed_anew_because_it_may_be_the_cause()
+    {
+        var rig = new LoopRig(model: new() { PoisonToken = 25 });
+        rig.Complete(Ask(Prompt));
+        var failed = rig.Complete(Ask(Prompt + "z"));
+        (failed.Choices[0].Finish, failed.Usage.CachedTokens).ShouldBe((FinishReason.Error, 2 * Block));
+        rig.Complete(Ask(Prompt)).Usage.CachedTokens.ShouldBe(0);
         rig.Complete(Ask(Prompt)).Usage.CachedTokens.ShouldBe(2 * Block);
     }
 

@@ -51,11 +51,12 @@ public sealed class SteadyStateTests
         var sequence = New(20);
         var before = GC.GetAllocatedBytesForCurrentThread();
         scheduler.Add(sequence);
-        scheduler.Complete(scheduler.Begin());
+        var plan = scheduler.Begin();
+        scheduler.Complete(plan);
         scheduler.Remove(sequence);
         var table = (64 * sizeof(int)) + 24;
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(table);
-        sequence.OwnBlocksFrom.ShouldBe(3);
+        plan.Admit.Single().SharedBlocks.ShouldBe(3);
 
         void Run(long arrival)
         {
