@@ -22,6 +22,8 @@ public class QuickstartTests
         figures.Success.ShouldBeTrue(quickstart.Output);
         double.Parse(figures.Groups[1].Value, CultureInfo.InvariantCulture).ShouldBeGreaterThan(0);
         int.Parse(figures.Groups[4].Value, CultureInfo.InvariantCulture).ShouldBe(160);
+        var (firstToken, rate) = (int.Parse(figures.Groups[2].Value, CultureInfo.InvariantCulture), int.Parse(figures.Groups[3].Value, CultureInfo.InvariantCulture));
+        rate.ShouldBeLessThanOrEqualTo((int)(160_000 / (firstToken - 0.5)) + 1); // of the whole request, its wait included
         quickstart.Output.ShouldContain("curl http://127.0.0.1:");
         quickstart.Output.ShouldContain("firectl create deployment");
         ReplicaProcesses.Under(sandbox.Root).ShouldBeEmpty();
