@@ -13,15 +13,23 @@ internal static class MachineMemory
     public static long LimitBytes() => LimitBytes("/proc", "/sys/fs/cgroup");
 
     /// <param name="proc">Where the system says what the machine has, and which cgroup this is.</param>
-    /// <param name="cgroups">Where the cgroups are, version 2.</param>
+    /// <param name="cgroups">Where the cgroups are: version 2, or the hierarchies of version 1.</param>
     internal static long LimitBytes(string proc, string cgroups)
     {
         var limit = MachineBytes(Path.Join(proc, "meminfo")) ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        var own = SystemFile.Lines(Path.Join(proc, "self", "cgroup")).FirstOrDefault(line => line.StartsWith("0::", StringComparison.Ordinal));
-        for (var path = own?[3..].Trim('/'); path is not null; path = path.Length == 0 ? null : Path.GetDirectoryName(path) ?? "")
+        foreach (var line in SystemFile.Lines(Path.Join(proc, "self", "cgroup")))
         {
-            limit = Math.Min(limit, CgroupBytes(Path.Join(cgroups, path, "memory.max")) ?? limit);
+            // "0::/path" of version 2, "9:memory:/path" of version 1; a system may have both.
+            if (line.Split(':', 3) is not [_, var controllers, var group]) continue;
+            var isVersion2 = controllers.Length == 0;
+            if (!isVersion2 && !controllers.Split(',').Contains("memory")) continue;
+            var (root, file) = isVersion2 ? (cgroups, "memory.max") : (Path.Join(cgroups, "memory"), "memory.limit_in_bytes");
+            for (var path = group.Trim('/'); path is not null; path = path.Length == 0 ? null : Path.GetDirectoryName(path) ?? "")
+            {
+                limit = Math.Min(limit, CgroupBytes(Path.Join(root, path, file)) ?? limit);
+            }
         }
+
         return limit;
     }
 

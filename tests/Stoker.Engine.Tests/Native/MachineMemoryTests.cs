@@ -10,6 +10,20 @@ public sealed class MachineMemoryTests : IDisposable
 
     public void Dispose() => _root.Dispose();
 
+    /// <summary>The path is the host's; in a container its own group is what is mounted.</summary>
+    [Fact]
+    public void Groups_of_version_1_count_too()
+    {
+        Write("proc/self/cgroup", "9:cpu,cpuacct:/a\n8:memory:/docker/abc\n0::/\n");
+        Limit().ShouldBe(8_000_000L * 1024);
+        Write("cgroup/memory/memory.limit_in_bytes", "500000000\n");
+        Limit().ShouldBe(500_000_000);
+        Write("cgroup/memory/docker/abc/memory.limit_in_bytes", "400000000\n");
+        Limit().ShouldBe(400_000_000);
+        Write("cgroup/memory/docker/abc/memory.limit_in_bytes", "9223372036854771712\n"); // none
+        Limit().ShouldBe(500_000_000);
+    }
+
     [Fact]
     public void Without_a_cgroup_it_is_what_the_machine_has() => Limit().ShouldBe(8_000_000L * 1024);
 
