@@ -26,9 +26,11 @@ public class CrashTests
         using var sandbox = new Sandbox();
         await using var server = await StokerServerProcess.StartAsync(sandbox);
         await server.DeployAsync("d");
-        using var stream = await EventStream.OpenAsync(server.Http, StokerServerProcess.Address("d"), "Once upon a time", maxTokens: 500);
-        (await stream.NextAsync()).ShouldNotBeNull();
         var replica = ReplicaProcesses.Under(sandbox.Root).ShouldHaveSingleItem();
+
+        // One choice is over after 50 ms, which may be before the kill.
+        using var stream = await EventStream.OpenAsync(server.Http, StokerServerProcess.Address("d"), "Once upon a time", maxTokens: 500, choices: 32);
+        (await stream.NextAsync()).ShouldNotBeNull();
 
         var killed = Stopwatch.GetTimestamp();
         replica.Kill();

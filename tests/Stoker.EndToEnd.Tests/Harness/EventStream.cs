@@ -14,13 +14,14 @@ internal sealed class EventStream : IDisposable
     /// <summary>Whether the stream ended with its end marker.</summary>
     public bool IsDone { get; private set; }
 
-    public static async Task<EventStream> OpenAsync(HttpClient http, string model, string prompt, int maxTokens)
+    public static async Task<EventStream> OpenAsync(HttpClient http, string model, string prompt, int maxTokens, int choices = 1)
     {
         var body = new JsonObject
         {
             ["model"] = model,
             ["prompt"] = prompt,
             ["max_tokens"] = maxTokens,
+            ["n"] = choices,
             ["temperature"] = 0,
             ["ignore_eos"] = true,
             ["stream"] = true,
