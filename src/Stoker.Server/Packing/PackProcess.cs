@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Stoker.Api.Problems;
 using Stoker.ControlPlane.Models;
 using Stoker.Engine.Models;
@@ -13,6 +14,14 @@ namespace Stoker.Server.Packing;
 /// </remarks>
 internal sealed class PackProcess : IModelPacker
 {
+    private const int Terminate = 15; // SIGTERM
+
+    /// <summary>A stop is seen between two pieces of megabytes; behind busy replicas that may take its time.</summary>
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(5);
+
+    /// <summary>The program to start; null: this one.</summary>
+    public string? Program { get; init; }
+
     public bool IsPacked(string folder) => ModelPacker.IsPacked(folder);
 
     public async Task<Result<long>> PackAsync(string folder, CancellationToken cancellation)
@@ -43,15 +52,29 @@ internal sealed class PackProcess : IModelPacker
         }
         catch (OperationCanceledException)
         {
-            process.Kill();
-            await process.WaitForExitAsync(CancellationToken.None); // the folder may go only when nobody writes in it
+            await StopAsync(process); // the folder may go only when nobody writes in it
             throw;
         }
     }
 
-    private static ProcessStartInfo StartOf(string folder)
+    /// <summary>Asked first: it then removes what it has half written, as large as the model. Killed after a while.</summary>
+    private static async Task StopAsync(Process process)
     {
-        var self = Environment.ProcessPath ?? throw new IOException("this program's path is unknown");
+        try
+        {
+            if (!OperatingSystem.IsWindows() && !process.HasExited) _ = Kill(process.Id, Terminate);
+            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(StopBound, TimeProvider.System);
+        }
+        catch (TimeoutException)
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private ProcessStartInfo StartOf(string folder)
+    {
+        var self = Program ?? Environment.ProcessPath ?? throw new IOException("this program's path is unknown");
         var start = new ProcessStartInfo(self) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         if (Path.GetFileNameWithoutExtension(self) == "dotnet") start.ArgumentList.Add(Path.GetFullPath(Environment.GetCommandLineArgs()[0]));
         foreach (var argument in (string[])["pack", "--model", folder]) start.ArgumentList.Add(argument);
@@ -75,4 +98,8 @@ internal sealed class PackProcess : IModelPacker
 
     private static long SizeOf(string folder) =>
         new DirectoryInfo(folder).EnumerateFiles("stoker-*.packed").Sum(file => file.Length);
+
+    [DllImport("libc", EntryPoint = "kill")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Kill(int pid, int signal);
 }
