@@ -20,12 +20,6 @@ internal delegate void RowSource(int row, Span<float> target, bool publish);
 /// </remarks>
 internal sealed unsafe class ParallelKernels : IDisposable
 {
-    /// <summary>
-    /// Values up to which each thread makes the input for itself: some 4 us of work of a norm, of which half is wasted
-    /// with two threads, against 1 to 2 us for a barrier.
-    /// </summary>
-    private const int MostOwnValues = 16_384;
-
     /// <summary>Parts of a thread's share: small enough that the others can even out a thread that lost its CPU.</summary>
     private const int ChunksPerShare = 8;
 
@@ -73,6 +67,12 @@ internal sealed unsafe class ParallelKernels : IDisposable
 
     public int MaxColumns { get; }
 
+    /// <summary>
+    /// Values up to which each thread makes the input for itself: some 4 us of work of a norm, of which half is wasted
+    /// with two threads, against 1 to 2 us for a barrier.
+    /// </summary>
+    public int MostOwnValues { get; init; } = 16_384;
+
     /// <summary>Memory that the threads have for themselves.</summary>
     public long OwnBytes => _own.Length * (
         (KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns)) + (KernelSet.GatedScratch(KernelSet.TileTokens) * sizeof(float)));
@@ -112,24 +112,22 @@ internal sealed unsafe class ParallelKernels : IDisposable
     /// <summary>y[r, o] = sum over k of w[o, k] · source(r)[k].</summary>
     /// <param name="y">[rows, stride]; only the first w.Rows of each row are written.</param>
     /// <param name="softCap">Above 0: caps every output, as <see cref="KernelSet.SoftCap"/>.</param>
-    /// <param name="valueCost">Of making one input value, in multiples of a norm's.</param>
-    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, int valueCost = 1, float softCap = 0) =>
-        Project(w, null, source, default, rows, y, stride, valueCost, softCap);
+    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, float softCap = 0) =>
+        Project(w, null, source, default, rows, y, stride, softCap);
 
     /// <summary>The same of rows that are there: [rows, w.Columns].</summary>
     public void Project(PanelMatrix w, ReadOnlySpan<float> x, int rows, Span<float> y, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(x.Length, (long)rows * w.Columns, nameof(x));
-        Project(w, null, null, x, rows, y, stride, valueCost: 1, softCap: 0);
+        Project(w, null, null, x, rows, y, stride, softCap: 0);
     }
 
     /// <summary>y[r, o] = act(gate[o] · source(r)) · (up[o] · source(r)), biases included.</summary>
     public void ProjectGated(GatedPanels w, RowSource source, int rows, Span<float> y, int stride) =>
-        Project(w.Gate, w, source, default, rows, y, stride, valueCost: 1, softCap: 0);
+        Project(w.Gate, w, source, default, rows, y, stride, softCap: 0);
 
     private void Project(
-        PanelMatrix w, GatedPanels? gated, RowSource? source, ReadOnlySpan<float> x, int rows, Span<float> y, int stride, int valueCost,
-        float softCap)
+        PanelMatrix w, GatedPanels? gated, RowSource? source, ReadOnlySpan<float> x, int rows, Span<float> y, int stride, float softCap)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(w.Columns, MaxColumns, nameof(w));
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, w.Rows);
@@ -141,7 +139,7 @@ internal sealed unsafe class ParallelKernels : IDisposable
             _x = input;
             _y = output;
             (_w, _gated, _source, _rows, _stride, _softCap) = (w, gated, source, rows, stride, softCap);
-            if (rows <= KernelSet.TileTokens && (long)rows * w.Columns * valueCost <= MostOwnValues)
+            if (rows <= KernelSet.TileTokens && (long)rows * w.Columns <= MostOwnValues)
             {
                 DealPanels(work);
                 Run(_projectOwn, work);

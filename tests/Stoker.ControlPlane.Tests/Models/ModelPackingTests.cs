@@ -110,10 +110,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
         await Packer.Ended(folder).WaitAsync(Cancellation);
         Packer.Failure = null;
 
-        using var next = new ModelPacking(
-            _host.Services.GetRequiredService<ModelStore>(), Packer,
-            Microsoft.Extensions.Options.Options.Create(new ModelOptions { PackFromBytes = 4000 }),
-            Microsoft.Extensions.Logging.Abstractions.NullLogger<ModelPacking>.Instance);
+        using var next = Packing(new ModelOptions { PackFromBytes = 4000 });
         var second = await UploadAsync("marker", LargeBytes);
         await Packer.Ended(second).WaitAsync(Cancellation);
         await next.StartAsync(Cancellation);
@@ -128,14 +125,16 @@ public sealed class ModelPackingTests : IAsyncLifetime
         var folder = await UploadAsync("off", LargeBytes);
         await Packer.Ended(folder).WaitAsync(Cancellation);
         Packer.Failure = null;
-        using var off = new ModelPacking(
-            _host.Services.GetRequiredService<ModelStore>(), Packer,
-            Microsoft.Extensions.Options.Options.Create(new ModelOptions { Pack = false, PackFromBytes = 0 }),
-            Microsoft.Extensions.Logging.Abstractions.NullLogger<ModelPacking>.Instance);
+        using var off = Packing(new ModelOptions { Pack = false, PackFromBytes = 0 });
         await off.StartAsync(Cancellation);
         await off.ExecuteTask!.WaitAsync(Cancellation);
         Packer.IsPacked(folder).ShouldBeFalse();
     }
+
+    /// <summary>A second one over the same models, as after a restart.</summary>
+    private ModelPacking Packing(ModelOptions options) => new(
+        _host.Services.GetRequiredService<ModelStore>(), Packer, Microsoft.Extensions.Options.Options.Create(options),
+        Microsoft.Extensions.Logging.Abstractions.NullLogger<ModelPacking>.Instance);
 
     private static async Task Patient(Func<bool> holds)
     {

@@ -25,9 +25,9 @@ public sealed class ParallelKernelsTests
             foreach (var threads in new[] { 1, 2, 3, 5 })
             {
                 using var team = new ThreadTeam(threads) { MinimumWork = 0 };
-                using var parallel = new ParallelKernels(kernels, team, Columns);
-                foreach (var valueCost in new[] { 1, 1_000_000 }) // each thread for itself, and packed together
+                foreach (var ownValues in new[] { 16_384, 0 }) // each thread for itself, and packed together
                 {
+                    using var parallel = new ParallelKernels(kernels, team, Columns) { MostOwnValues = ownValues };
                     var (actual, published) = (new float[tokens * Rows], new int[tokens]);
                     parallel.Project(
                         packed.Panels,
@@ -36,8 +36,8 @@ public sealed class ParallelKernelsTests
                             x.AsSpan(row * Columns, Columns).CopyTo(target);
                             Interlocked.Add(ref published[row], publish ? 1 : 0);
                         },
-                        tokens, actual, Rows, valueCost);
-                    actual.ShouldHaveTheBitsOf(expected, $"{tokens} tokens, {threads} threads, cost {valueCost}");
+                        tokens, actual, Rows);
+                    actual.ShouldHaveTheBitsOf(expected, $"{tokens} tokens, {threads} threads, own values {ownValues}");
                     published.ShouldAllBe(count => count == 1);
                 }
             }
