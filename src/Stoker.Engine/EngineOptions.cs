@@ -37,7 +37,8 @@ public sealed record EngineOptions
 
     /// <summary>
     /// What a step that continues running streams is to take at most; prompts that join it are cut to fit, to 16 rows at
-    /// the least. Zero: no limit but <see cref="StepTokens"/>; at most a minute. Ten tokens a second read as a steady
+    /// the least. A slow model, whose streams alone take more than half of it, gets twice the streams' time instead: its
+    /// prompts would hardly get on. Zero: no limit but <see cref="StepTokens"/>; at most a minute. Ten tokens a second read as a steady
     /// stream, hence 100 ms: less would take much of the machine's rate from prompts, since every step reads all weights again.
     /// </summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);

@@ -19,7 +19,12 @@ internal sealed record StepLimits(int MaxSequences, int StepTokens, int BlockSiz
     /// <summary>How much larger than any step before one may be whose time is only an estimate.</summary>
     public const int Growth = 4;
 
-    /// <summary>What a step with decodes in it is to take at most, microseconds; 0: rows alone limit it.</summary>
+    /// <summary>How much longer than with its decodes alone a step may always take: with 2 prompts and answers share the time
+    /// evenly where decodes alone take longer than <see cref="StepMicroseconds"/>, and streams keep half of their speed.</summary>
+    public const int Stretch = 2;
+
+    /// <summary>What a step with decodes in it is to take at most, microseconds, or <see cref="Stretch"/> times what the
+    /// decodes take alone where that is more; 0: rows alone limit it.</summary>
     public double StepMicroseconds { get; init; }
 
     /// <summary>Threads that sample; each has its own scratch memory.</summary>

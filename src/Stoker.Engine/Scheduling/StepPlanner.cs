@@ -12,8 +12,9 @@ namespace Stoker.Engine.Scheduling;
 ///    the prefix cache has of it. Waiting ones stay in the order of arrival, whatever the cache has: prefixes first
 ///    would starve the others, and arrival order loses little, because a prompt in work is found chunk by chunk.
 /// Prompts that join decodes are cut so that the step's estimated time stays within the limit: those streams wait for the
-/// whole step. Without decodes nobody waits, and the rows alone are the limit. When rows are computed never changes what
-/// they give.
+/// whole step. Where the decodes alone take more than half of the limit, twice their time is the limit: prompts then get as
+/// much time as answers. Without decodes nobody waits, and the rows alone are the limit. When rows are computed never
+/// changes what they give.
 /// </remarks>
 internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
 {
@@ -22,6 +23,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     private int _rowsLeft;
     private int _echoRowsLeft;
     private int _decodes;
+    private double _microsecondsAllowed;
     private long _step; // 32 bits of quick steps are over in days
     private long[] _claimedIn = []; // by block: the last step whose plan holds it
 
@@ -35,6 +37,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         (_freeBlocks, _rowsLeft, _echoRowsLeft, _decodes) = (freeBlocks, limits.StepTokens, limits.EchoRows, 0);
         PlanDecodes(running, plan);
         _decodes = plan.RowCount;
+        _microsecondsAllowed = MicrosecondsBeside(plan.Work);
         PlanPrefills(running, plan);
         if (plan.Preempt.Count == 0) PlanAdmissions(running, waiting, pool, plan);
     }
@@ -199,10 +202,15 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         plan.Add(new(sequence, first, count, wanted));
     }
 
+    /// <summary>What a step may take in all that holds these decodes.</summary>
+    private double MicrosecondsBeside(StepWork decodes) => decodes.Rows == 0 || limits.StepMicroseconds == 0 || cost is null
+        ? double.PositiveInfinity
+        : Math.Max(limits.StepMicroseconds, StepLimits.Stretch * cost.Predict(decodes));
+
     /// <summary>How many of the rows the step has time for beside its decodes.</summary>
     private int RowsInTime(int first, int count, StepPlan plan)
     {
-        if (_decodes == 0 || limits.StepMicroseconds == 0 || cost is null) return count;
+        if (double.IsPositiveInfinity(_microsecondsAllowed) || cost is null) return count;
         var least = Math.Max(StepLimits.LeastPrefill - (plan.RowCount - _decodes), 0);
         if (count <= least) return count;
         var most = Math.Min(count, Math.Max((StepLimits.Growth * cost.KnownRows) - plan.RowCount, least));
@@ -210,7 +218,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         while (fits < most) // the estimate rises with the rows
         {
             var middle = (fits + most + 1) / 2;
-            if (cost.Predict(plan.Work.Plus(first, middle, 1)) <= limits.StepMicroseconds) fits = middle;
+            if (cost.Predict(plan.Work.Plus(first, middle, 1)) <= _microsecondsAllowed) fits = middle;
             else most = middle - 1;
         }
         // Where it cuts, no tile of the matrix kernels is left half empty.

@@ -156,6 +156,19 @@ public sealed class StepPlannerTests
     }
 
     [Fact]
+    public void Where_decodes_alone_take_the_time_prompts_get_as_much_again()
+    {
+        for (var stream = 0; stream < 3; stream++) Running(prompt: 5, computed: 5, output: 1);
+        Running(prompt: 1000, computed: 0);
+        var slow = Learned(slower: 12); // 120 ms and 6 ms a row: the decodes alone are estimated at 138 ms, twice that is 26 rows
+        var rows = Rows(PlanInTime(milliseconds: 100, slow));
+        rows[..3].ShouldBe([(0, 5, 1), (1, 5, 1), (2, 5, 1)]);
+        rows[3].ShouldBe((3, 0, 21)); // 24 in all: a whole tile
+        Rows(PlanInTime(milliseconds: 1, slow)).ShouldBe(rows); // the limit has no say any more
+        Rows(PlanInTime(milliseconds: 360, slow))[3].ShouldBe((3, 0, 37)); // until it is more: 40 rows
+    }
+
+    [Fact]
     public void However_short_the_time_a_prompt_gets_on_by_two_tiles_and_no_second_one_joins()
     {
         Running(prompt: 5, computed: 5, output: 1);
@@ -210,14 +223,14 @@ public sealed class StepPlannerTests
         return plan;
     }
 
-    /// <summary>10 ms a step and 0.5 ms a row.</summary>
-    private static StepCost Learned()
+    /// <summary>10 ms a step and 0.5 ms a row, or so many times as much.</summary>
+    private static StepCost Learned(int slower = 1)
     {
         var cost = StepCostTests.New();
         foreach (var rows in new[] { 1, 4, 16, 64, 256, 512 })
         {
-            cost.Observe(new(rows, rows, 1), 10_000 + (500 * rows));
-            cost.Observe(new(rows, rows * 100, rows), 10_000 + (500 * rows));
+            cost.Observe(new(rows, rows, 1), slower * (10_000 + (500 * rows)));
+            cost.Observe(new(rows, rows * 100, rows), slower * (10_000 + (500 * rows)));
         }
         return cost;
     }
