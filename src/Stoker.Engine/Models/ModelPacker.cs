@@ -74,6 +74,7 @@ public static class ModelPacker
         var path = options.Output is null
             ? Path.Combine(target, PackedFolder.FileName(contents.Precision))
             : Path.GetFullPath(options.Output);
+        if (Directory.Exists(path)) throw new IOException($"{path} is a folder, where the packed model is to lie: remove it, or choose another --output");
 
         // 3.
         if (!options.Force && FindGood(path, modelFolder, options.Precision) is { } good) return good;

@@ -80,7 +80,7 @@ internal sealed unsafe class PackedFile : IDisposable
     {
         try
         {
-            using var handle = File.OpenHandle(path);
+            using var handle = RegularFile.OpenToRead(path);
             return new PackedFile(handle, path);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)

@@ -26,6 +26,15 @@ internal static class PackedBytes
         BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(12), Checksum.Of(file.AsSpan(0, PackedFormat.HeaderBytes)));
     }
 
+    /// <summary>Clears the fingerprint of the sources (times of writing), the machine class, and the checksums over them.</summary>
+    public static void ClearWhatIsOfThePlace(byte[] file)
+    {
+        var (offset, length) = Section(file, SourcesAt);
+        file.AsSpan(offset, length).Clear();
+        file.AsSpan(SourcesAt + 16, 4).Clear();
+        file.AsSpan(12, 4 + 32).Clear(); // the header's checksum, then the layout
+    }
+
     /// <summary>Gives a file the sources of another, so that it seems to be made of them.</summary>
     public static void GraftSources(string from, string to)
     {
