@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Stoker.Engine;
+using Stoker.Engine.Benchmarking;
 
 namespace Stoker.Benchmarks.Comparing;
 
@@ -24,30 +25,30 @@ internal sealed class EngineSide : ISide
 
     public double Prefill(int tokens) => tokens / FirstToken(tokens) * 1e3;
 
-    public double FirstToken(int promptTokens) => Complete(promptTokens, 1).GetAwaiter().GetResult().TimeToFirstToken!.Value.TotalMilliseconds;
+    public double FirstToken(int promptTokens) => FirstTokenAsync(promptTokens).GetAwaiter().GetResult().TotalMilliseconds;
 
-    /// <summary>From the first of the first tokens to the last of the last.</summary>
+    /// <summary>All begin in one step, from whose end on it counts.</summary>
     public double Decode(int sequences, int steps)
     {
-        var running = Enumerable.Range(0, sequences).Select(_ => Complete(Workload.DecodePrompt, steps + 1)).ToArray();
-        var usages = Task.WhenAll(running).GetAwaiter().GetResult();
-        var seconds = usages.Max(usage => usage.Duration.TotalSeconds) - usages.Min(usage => usage.TimeToFirstToken!.Value.TotalSeconds);
-        return sequences * steps / seconds;
+        GenerationRequest[] requests = [.. Enumerable.Range(0, sequences).Select(_ => Request(Workload.DecodePrompt, steps + 1))];
+        return sequences * steps / EngineBenchmark.DecodeSecondsAsync(_engine, requests, CancellationToken.None).GetAwaiter().GetResult();
     }
 
     public float[] CheckLogits() => throw new UsageException("The engine's public face has no logits; ask the side 'stoker'.");
 
     public void Dispose() => _engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
 
-    private async Task<GenerationUsage> Complete(int promptTokens, int maxTokens)
+    private async Task<TimeSpan> FirstTokenAsync(int promptTokens)
     {
-        await using var generation = _engine.Submit(new()
-        {
-            PromptTokens = _work.Tokens(promptTokens),
-            MaxTokens = maxTokens,
-            IgnoreEos = true,
-            Sampling = new() { Temperature = 0, TopK = 0, TopP = 1 },
-        });
-        return (await generation.CompleteAsync()).Usage;
+        await using var generation = _engine.Submit(Request(promptTokens, 1));
+        return (await generation.CompleteAsync()).Usage.TimeToFirstToken!.Value;
     }
+
+    private GenerationRequest Request(int promptTokens, int maxTokens) => new()
+    {
+        PromptTokens = _work.Tokens(promptTokens),
+        MaxTokens = maxTokens,
+        IgnoreEos = true,
+        Sampling = new() { Temperature = 0, TopK = 0, TopP = 1 },
+    };
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Stoker.Benchmarks.LlamaCpp;
+using Stoker.Engine;
+using Stoker.Engine.Benchmarking;
 
 namespace Stoker.Benchmarks.Comparing;
 
@@ -19,10 +21,10 @@ internal static class SideServer
         using ISide side = arguments[0] switch
         {
             "stoker" => new StokerSide(arguments[1], EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set"), prefill, sequences, prefill),
-            "engine" => new EngineSide(arguments[1], EngineSetup.Options(EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set")) with
+            "engine" => new EngineSide(arguments[1], ForDecodes(sequences, EngineSetup.Options(EngineSetup.Precision(arguments), threads, arguments.Text("--kernel-set")) with
             {
                 ContextLength = Math.Max(prefill, Workload.DecodeContext) + 1,
-            }),
+            })),
             "llamacpp" => new LlamaSide(PeerPackage.Find(arguments.Required("--peer")), arguments[1], threads, prefill),
             var other => throw new UsageException($"SIDE must be stoker, engine or llamacpp, was '{other}'."),
         };
@@ -38,6 +40,10 @@ internal static class SideServer
             else throw new UsageException($"'{line}' is no request.");
         }
     }
+
+    /// <summary>All their prompts go into one step.</summary>
+    private static EngineOptions ForDecodes(int sequences, EngineOptions options) => EngineBenchmark.Settings(
+        options with { StepTokens = Math.Max(options.StepTokens, sequences * Workload.DecodePrompt) }, new() { Sequences = [sequences] });
 
     private static int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);
 

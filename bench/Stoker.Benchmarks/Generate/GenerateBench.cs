@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Stoker.Engine;
+using Stoker.Engine.Benchmarking;
 using Stoker.Engine.Scheduling;
 
 namespace Stoker.Benchmarks.Generate;
@@ -15,6 +16,7 @@ internal static class GenerateBench
     private const int Runs = 5;
     private const int LongPrompt = 384; // of a context of 512
     private const int Generated = 256;
+    private const int Together = 8;
 
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "models", "story-3m");
 
@@ -33,7 +35,7 @@ internal static class GenerateBench
 
     private static async Task MeasureAsync(int threads, DeliveryMode delivery)
     {
-        var options = new EngineOptions { Threads = threads, Delivery = delivery };
+        var options = EngineBenchmark.Settings(new() { Threads = threads, Delivery = delivery }, new() { Sequences = [Together] });
         var opening = await MedianAsync(async () =>
         {
             var start = Stopwatch.GetTimestamp();
@@ -49,7 +51,7 @@ internal static class GenerateBench
         Print("time to first token", await MedianAsync(() => FirstTokenAsync(engine, shortPrompt)) * 1e3, "ms");
         Print($"prefill of {LongPrompt} tokens", LongPrompt / await MedianAsync(() => FirstTokenAsync(engine, longPrompt)), "tokens/s");
         Print("decode x1", await MedianAsync(() => DecodeAsync(engine, shortPrompt, 1)), "tokens/s");
-        Print("decode x8 (sum)", await MedianAsync(() => DecodeAsync(engine, shortPrompt, 8)), "tokens/s");
+        Print($"decode x{Together} (sum)", await MedianAsync(() => DecodeAsync(engine, shortPrompt, Together)), "tokens/s");
     }
 
     /// <summary>Seconds from submission to the first token.</summary>
@@ -59,15 +61,11 @@ internal static class GenerateBench
         return (await generation.CompleteAsync()).Usage.TimeToFirstToken!.Value.TotalSeconds;
     }
 
-    /// <summary>
-    /// Tokens a second of all requests together, from the first token of the first to the last of the last.
-    /// </summary>
+    /// <summary>Tokens a second of all requests together, which begin in one step: what follows it counts.</summary>
     private static async Task<double> DecodeAsync(InferenceEngine engine, int[] prompt, int requests)
     {
-        var running = Enumerable.Range(0, requests).Select(_ => engine.Submit(Greedy(prompt, Generated)).CompleteAsync()).ToList();
-        var usages = (await Task.WhenAll(running)).Select(result => result.Usage).ToList();
-        var seconds = usages.Max(usage => usage.Duration.TotalSeconds) - usages.Min(usage => usage.TimeToFirstToken!.Value.TotalSeconds);
-        return (usages.Sum(usage => usage.CompletionTokens) - requests) / seconds;
+        GenerationRequest[] together = [.. Enumerable.Repeat(Greedy(prompt, Generated), requests)];
+        return requests * (Generated - 1) / await EngineBenchmark.DecodeSecondsAsync(engine, together, CancellationToken.None);
     }
 
     private static GenerationRequest Greedy(int[] prompt, int maxTokens) => new()
