@@ -62,6 +62,12 @@ public sealed record GenerationRequest
     /// </summary>
     public string? CacheSalt { get; init; }
 
+    /// <summary>
+    /// Asked by whoever runs the engine, to see that it answers: statistics of requests and tokens leave it out. Its steps
+    /// are steps like any other.
+    /// </summary>
+    public bool IsProbe { get; init; }
+
     /// <summary>The load of the addon that the request runs with; part of its blocks' identity. 0: none.</summary>
     internal ulong AdapterVersion { get; init; }
 

@@ -126,7 +126,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
         catch (RequestRefusedException)
         {
-            _counters.Refused();
+            if (!request.IsProbe) _counters.Refused();
             throw;
         }
     }

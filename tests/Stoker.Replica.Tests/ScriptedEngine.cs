@@ -24,15 +24,28 @@ internal sealed class ScriptedEngine(params GenerationEvent[] events) : IReplica
 
     public int VocabularySize => _inner.VocabularySize;
 
-    public bool SupportsChat => false;
+    public bool SupportsChat { get; init; }
+
+    /// <summary>What was submitted last.</summary>
+    public GenerationRequest? Submitted { get; private set; }
+
+    public int Encoded { get; private set; }
 
     public SamplingOptions DefaultSampling => SamplingOptions.ApiDefaults;
 
     public EngineStatistics Statistics => _inner.Statistics;
 
-    public int[] EncodeText(string text) => _inner.EncodeText(text);
+    public int[] EncodeText(string text)
+    {
+        Encoded++;
+        return _inner.EncodeText(text);
+    }
 
-    public int[] EncodeChat(JsonElement messages, bool safeTokenization) => throw new NotSupportedException();
+    public int[] EncodeChat(JsonElement messages, bool safeTokenization)
+    {
+        Encoded++;
+        throw new NotSupportedException();
+    }
 
     public string Decode(ReadOnlySpan<int> tokens) => _inner.Decode(tokens);
 
@@ -42,7 +55,11 @@ internal sealed class ScriptedEngine(params GenerationEvent[] events) : IReplica
         return Proof.WaitAsync(cancellation);
     }
 
-    public IReplicaGeneration Submit(GenerationRequest request) => new Script(events);
+    public IReplicaGeneration Submit(GenerationRequest request)
+    {
+        Submitted = request;
+        return new Script(events);
+    }
 
     public ValueTask DisposeAsync() => _inner.DisposeAsync();
 

@@ -26,7 +26,7 @@ internal sealed partial class DeliveryDesk
         {
             var item = new GenerationEvent(request.Source.Choices - request.Unfinished, "", [], reason) { Error = error };
             request.Unfinished--;
-            counters.ChoiceEnded(reason, null);
+            if (request.IsCounted) counters.ChoiceEnded(reason, null);
             Close(request, item);
         }
     }
@@ -36,9 +36,13 @@ internal sealed partial class DeliveryDesk
         var (request, output) = (sequence.Request, sequence.Output);
         output.Finish = last.Finish;
         request.Unfinished--;
-        counters.ChoiceEnded(last.Finish!.Value, output.Generated < 2
-            ? null
-            : time.GetElapsedTime(output.FirstTokenAt, output.LastTokenAt) / (output.Generated - 1));
+        if (request.IsCounted)
+        {
+            counters.ChoiceEnded(last.Finish!.Value, output.Generated < 2
+                ? null
+                : time.GetElapsedTime(output.FirstTokenAt, output.LastTokenAt) / (output.Generated - 1));
+        }
+
         Close(request, last);
     }
 
@@ -53,7 +57,7 @@ internal sealed partial class DeliveryDesk
             return;
         }
         var usage = Usage(request);
-        if (request.StartedAt is not null) counters.RequestEnded(usage);
+        if (request.StartedAt is not null && request.IsCounted) counters.RequestEnded(usage);
         request.Events.WriteLast(last with { Usage = usage });
         request.Events.Complete();
     }
@@ -90,10 +94,10 @@ internal sealed partial class DeliveryDesk
         if (request.FirstTokenAt is null)
         {
             request.FirstTokenAt = at;
-            counters.FirstToken(time.GetElapsedTime(request.SubmittedAt, at));
+            if (request.IsCounted) counters.FirstToken(time.GetElapsedTime(request.SubmittedAt, at));
         }
         var first = output.Generated == 1;
-        counters.Token(first ? null : time.GetElapsedTime(output.LastTokenAt, at));
+        if (request.IsCounted) counters.Token(first ? null : time.GetElapsedTime(output.LastTokenAt, at));
         if (first) output.FirstTokenAt = at;
         output.LastTokenAt = at;
     }

@@ -30,6 +30,9 @@ internal sealed class RequestState
 
     public GenerationRequest Source { get; }
 
+    /// <summary>Whether the counters are to know of it.</summary>
+    public bool IsCounted => !Source.IsProbe;
+
     public SamplingSettings Settings { get; }
 
     public int Group { get; }

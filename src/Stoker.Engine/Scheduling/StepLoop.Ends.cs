@@ -30,10 +30,14 @@ internal sealed partial class StepLoop
         if (request.StartedAt is not null) return; // another choice of it, or one that was preempted
         request.StartedAt = _time.GetTimestamp();
         request.CachedTokens = admission.SharedBlocks * _scheduler.Limits.BlockSize;
-        _counters.RequestStarted(
-            request.Prompt.Length,
-            _scheduler.Pool.HasPrefixes ? request.CachedTokens : null,
-            _time.GetElapsedTime(request.SubmittedAt, request.StartedAt.Value));
+        if (request.IsCounted)
+        {
+            _counters.RequestStarted(
+                request.Prompt.Length,
+                _scheduler.Pool.HasPrefixes ? request.CachedTokens : null,
+                _time.GetElapsedTime(request.SubmittedAt, request.StartedAt.Value));
+        }
+
         request.LeaveQueue();
     }
 }

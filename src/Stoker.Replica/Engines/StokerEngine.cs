@@ -2,6 +2,7 @@ using System.Text.Json;
 using Stoker.Engine;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
+using Stoker.Replica.Answers;
 using Stoker.Replica.Requests;
 
 namespace Stoker.Replica.Engines;
@@ -48,15 +49,16 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
 
     public IReplicaGeneration Submit(GenerationRequest request) => new Running(engine.Submit(request));
 
-    /// <summary>One token from one token: the only inference that is not a client's.</summary>
+    /// <summary>The only inference that is not a client's.</summary>
     public async Task ProveAsync(CancellationToken cancellation)
     {
-        await using var probe = engine.Submit(new() { PromptTokens = [0], MaxTokens = 1, IgnoreEos = true });
-        var result = await probe.CompleteAsync(cancellation);
-        if (result.Choices[0].Finish is FinishReason.Error or FinishReason.Cancelled)
+        try
         {
-            throw new ModelLoadException(
-                "model", null, $"the loaded model failed its first step: {result.Choices[0].Error?.GetBaseException().Message}", result.Choices[0].Error);
+            await FirstAnswer.StreamAsync(this, time, cancellation);
+        }
+        catch (ApiException failed)
+        {
+            throw new ModelLoadException("model", null, $"the loaded model failed its first step: {failed.GetBaseException().Message}", failed);
         }
     }
 

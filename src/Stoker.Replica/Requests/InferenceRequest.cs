@@ -71,6 +71,9 @@ internal sealed record InferenceRequest : IDisposable
     /// <summary>Made of it and of the owner's salt; see <see cref="Requests.CacheSalt"/>.</summary>
     public string? CacheSalt { get; set; }
 
+    /// <summary>Our own and no client's; see <see cref="GenerationRequest.IsProbe"/>.</summary>
+    public bool IsProbe { get; set; }
+
     /// <summary>The engine's form of it for one of the prompts.</summary>
     public GenerationRequest ToGeneration(IReadOnlyList<int> promptTokens, string id) => new()
     {
@@ -87,6 +90,7 @@ internal sealed record InferenceRequest : IDisposable
         EchoLast = EchoLast,
         IgnoreEos = IgnoreEos,
         CacheSalt = CacheSalt,
+        IsProbe = IsProbe,
     };
 
     /// <summary>

@@ -40,6 +40,24 @@ public sealed class EngineCountersTests
     }
 
     [Fact]
+    public void A_probe_is_no_request_and_its_tokens_are_nobodys()
+    {
+        var rig = new LoopRig();
+        rig.Complete(StepLoopTests.Forced(1, maxTokens: 3) with { IsProbe = true }).Choices[0].Tokens.Count.ShouldBe(3);
+        rig.Loop.Cancel(rig.Submit(StepLoopTests.Forced(1, maxTokens: 3) with { IsProbe = true }));
+        var statistics = rig.Statistics;
+        (statistics.PromptTokens, statistics.QueriedPromptTokens, statistics.GeneratedTokens).ShouldBe((0, 0, 0));
+        statistics.Finished.Values.ShouldAllBe(count => count == 0);
+        HistogramSnapshot[] times =
+        [
+            statistics.QueueTime, statistics.TimeToFirstToken, statistics.InterTokenLatency, statistics.TimePerOutputToken, statistics.EndToEndLatency,
+            statistics.PrefillTime, statistics.DecodeTime, statistics.RequestPromptTokens, statistics.RequestGenerationTokens,
+        ];
+        times.ShouldAllBe(histogram => histogram.Count == 0);
+        statistics.Steps.ShouldBe(3); // they took their time
+    }
+
+    [Fact]
     public void Steps_are_counted_by_what_they_compute()
     {
         var rig = new LoopRig(stepTokens: 16, maxSequences: 2);

@@ -155,6 +155,23 @@ public sealed class StoryModelTests(StoryReplica story) : IClassFixture<StoryRep
     }
 
     [Fact]
+    public async Task The_answer_that_shows_it_ready_is_in_no_metric_of_requests()
+    {
+        await using var replica = await (await RunningReplica.StartWithAsync(new StokerEngineLoader(TestData.Model("story-3m"), new() { Threads = 1 }))).LoadedAsync();
+        var fresh = await MetricsAsync(replica);
+        fresh["vllm:generation_tokens_total"].ShouldBe("0");
+        fresh["vllm:prompt_tokens_total"].ShouldBe("0");
+        fresh.Where(sample => sample.Key.StartsWith("vllm:request_success_total", StringComparison.Ordinal)).ShouldAllBe(sample => sample.Value == "0");
+        fresh["vllm:time_to_first_token_seconds_count"].ShouldBe("0");
+        fresh["vllm:e2e_request_latency_seconds_count"].ShouldBe("0");
+        fresh["stoker_engine_step_tokens_total,steps=\"prefill\",tokens=\"prefill\""].ShouldBe("1"); // it did run
+        (await replica.PostAsync("/v1/completions", """{"model":"sim","prompt":"Once","max_tokens":2,"ignore_eos":true}""")).Status.ShouldBe(200);
+        var asked = await MetricsAsync(replica);
+        asked["vllm:generation_tokens_total"].ShouldBe("2");
+        asked["vllm:e2e_request_latency_seconds_count"].ShouldBe("1");
+    }
+
+    [Fact]
     public async Task A_folder_without_a_model_ends_the_replica_with_the_files_name()
     {
         var empty = Directory.CreateTempSubdirectory("stoker-empty-").FullName;
@@ -180,6 +197,15 @@ public sealed class StoryModelTests(StoryReplica story) : IClassFixture<StoryRep
         end.Reason.ShouldBe("LOAD_FAILED");
         end.Message.ShouldContain("failed its first step: No token can be chosen: every logit is masked, infinite or not a number.");
         Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>Values by name and labels, without those that all have.</summary>
+    private static async Task<Dictionary<string, string>> MetricsAsync(RunningReplica replica)
+    {
+        var text = await replica.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith('#')).ToDictionary(
+            line => line[..line.LastIndexOf('}')].Replace("{model_name=\"sim\",engine=\"0\"", "", StringComparison.Ordinal),
+            line => line[(line.LastIndexOf(' ') + 1)..]);
     }
 
     private static IEnumerable<int> Ids(JsonNode? ids) => ids!.AsArray().Select(id => id!.GetValue<int>());
