@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Stoker.Engine.Native;
 
-/// <summary>Private memory outside the garbage collector's heap, aligned to a cache line.</summary>
+/// <summary>Private memory outside the garbage collector's heap, aligned to a cache line at the least.</summary>
 /// <remarks>
 /// Weights and KV blocks live here and not in managed arrays: in a container the collector caps its own heap at three
 /// quarters of the limit, and one array ends at 2^31 elements. Pages are handed out by the system when first touched.
@@ -12,12 +12,13 @@ internal sealed unsafe class AlignedMemory : IDisposable
     private const int CacheLineBytes = 64;
     private byte* _start;
 
+    /// <param name="alignmentBytes">A power of two.</param>
     /// <exception cref="OutOfMemoryException">The system refuses the size.</exception>
-    public AlignedMemory(long lengthBytes)
+    public AlignedMemory(long lengthBytes, int alignmentBytes = CacheLineBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
         LengthBytes = lengthBytes;
-        _start = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(lengthBytes, 1), CacheLineBytes);
+        _start = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(lengthBytes, 1), (nuint)alignmentBytes);
     }
 
     ~AlignedMemory() => Free();

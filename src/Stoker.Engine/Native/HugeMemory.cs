@@ -12,38 +12,26 @@ internal sealed unsafe partial class HugeMemory : IDisposable
     public const int PageBytes = 2 << 20;
     private const int AdviseHugePages = 14; // MADV_HUGEPAGE of Linux
 
-    private byte* _start;
+    private readonly AlignedMemory _memory;
 
     /// <exception cref="OutOfMemoryException">The system refuses the size.</exception>
     public HugeMemory(long lengthBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(lengthBytes);
         LengthBytes = lengthBytes;
-        var whole = (nuint)((lengthBytes + PageBytes - 1) / PageBytes * PageBytes); // else the end lies in small pages
-        _start = (byte*)NativeMemory.AlignedAlloc(whole, PageBytes);
+        var whole = (lengthBytes + PageBytes - 1) / PageBytes * PageBytes; // else the end lies in small pages
+        _memory = new(whole, PageBytes);
         if (OperatingSystem.IsLinux())
         {
-            _ = Advise(_start, whole, AdviseHugePages);
+            _ = Advise(_memory.Start, (nuint)whole, AdviseHugePages);
         }
     }
 
-    ~HugeMemory() => Free();
-
     public long LengthBytes { get; }
 
-    public byte* Start => _start;
+    public byte* Start => _memory.Start;
 
-    public void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    private void Free()
-    {
-        NativeMemory.AlignedFree(_start);
-        _start = null;
-    }
+    public void Dispose() => _memory.Dispose();
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Advise(void* start, nuint lengthBytes, int advice);

@@ -16,16 +16,7 @@ public class PagedAttentionTests
 
     public static TheoryData<string> Sets() => [.. KernelSets.SupportedNames];
 
-    public static TheoryData<string, string> SetsAndFormats()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var set in KernelSets.SupportedNames)
-        {
-            foreach (var format in Enum.GetNames<KvFormat>()) data.Add(set, format);
-        }
-
-        return data;
-    }
+    public static MatrixTheoryData<string, string> SetsAndFormats() => new(KernelSets.SupportedNames, Enum.GetNames<KvFormat>());
 
     [Theory]
     [MemberData(nameof(SetsAndFormats))]

@@ -14,16 +14,7 @@ public class PanelMultiplyTests
 
     private static readonly KernelSet Reference = KernelSets.Choose("reference");
 
-    public static TheoryData<string, string> SetsAndFormats()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var set in KernelSets.SupportedNames)
-        {
-            foreach (var format in Enum.GetNames<WeightFormat>()) data.Add(set, format);
-        }
-
-        return data;
-    }
+    public static MatrixTheoryData<string, string> SetsAndFormats() => new(KernelSets.SupportedNames, Enum.GetNames<WeightFormat>());
 
     [Theory]
     [MemberData(nameof(SetsAndFormats))]

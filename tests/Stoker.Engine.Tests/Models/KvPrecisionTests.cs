@@ -55,31 +55,11 @@ public class KvPrecisionTests
             for (var row = 0; row < tokens.Length; row++, rows++)
             {
                 var (start, count) = (row * exact.Shape.VocabularySize, exact.Shape.VocabularySize);
-                total += Divergence(expected.AsSpan(start, count), actual.AsSpan(start, count));
+                total += LogShares.Divergence(expected.AsSpan(start, count), actual.AsSpan(start, count));
             }
         }
 
         // Not zero: the format was in use. With 16-bit keys the emitted set rounds queries and shares too.
         (total / rows).ShouldBeInRange(1e-12, KernelSets.Choose().Name == "emitted" ? most + 1e-4 : most, "mean divergence");
-    }
-
-    /// <summary>Kullback-Leibler divergence of two rows of logits.</summary>
-    private static double Divergence(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
-    {
-        var (first, second, result) = (LogTotal(expected), LogTotal(actual), 0.0);
-        for (var i = 0; i < expected.Length; i++)
-        {
-            result += Math.Exp(expected[i] - first) * (expected[i] - first - (actual[i] - second));
-        }
-
-        return result;
-    }
-
-    private static double LogTotal(ReadOnlySpan<float> logits)
-    {
-        var (highest, total) = ((double)float.MinValue, 0.0);
-        foreach (var logit in logits) highest = Math.Max(highest, logit);
-        foreach (var logit in logits) total += Math.Exp(logit - highest);
-        return highest + Math.Log(total);
     }
 }

@@ -102,19 +102,7 @@ internal sealed class ModelRunner : IDisposable
         for (var i = 0; i < result.Length; i++)
         {
             var row = logits.AsSpan(i * Shape.VocabularySize, Shape.VocabularySize);
-            var highest = double.NegativeInfinity;
-            foreach (var logit in row)
-            {
-                highest = Math.Max(highest, logit);
-            }
-
-            var total = 0.0;
-            foreach (var logit in row)
-            {
-                total += Math.Exp(logit - highest);
-            }
-
-            result[i] = row[tokens[i + 1]] - highest - Math.Log(total);
+            result[i] = row[tokens[i + 1]] - LogShares.Total(row);
         }
 
         return result;

@@ -52,10 +52,9 @@ public class QualityTests(ITestOutputHelper output)
             var width = logits[text].Length / (texts[text].Length - 1);
             for (var i = 0; i < texts[text].Length - 1; i++, count++)
             {
-                var expected = LogShares(reference[text].AsSpan(i * width, width));
-                var actual = LogShares(logits[text].AsSpan(i * width, width));
-                divergence += expected.Zip(actual, (e, a) => Math.Exp(e) * (e - a)).Sum();
-                nll -= actual[texts[text][i + 1]];
+                var actual = logits[text].AsSpan(i * width, width);
+                divergence += LogShares.Divergence(reference[text].AsSpan(i * width, width), actual);
+                nll += LogShares.Total(actual) - actual[texts[text][i + 1]];
             }
         }
 
@@ -77,28 +76,5 @@ public class QualityTests(ITestOutputHelper output)
         var tokenizer = Tokenizer.Load(TestData.Model("story-3m"));
         return [.. GoldenFile.Read(TestData.Golden("story-3m")).HeldOut!.Texts!
             .Select(text => (int[])[.. tokenizer.Encode(text, addSpecialTokens: true), EndOfText])];
-    }
-
-    private static double[] LogShares(ReadOnlySpan<float> logits)
-    {
-        var result = new double[logits.Length];
-        var highest = double.NegativeInfinity;
-        foreach (var logit in logits)
-        {
-            highest = Math.Max(highest, logit);
-        }
-
-        var total = 0.0;
-        foreach (var logit in logits)
-        {
-            total += Math.Exp(logit - highest);
-        }
-
-        for (var i = 0; i < result.Length; i++)
-        {
-            result[i] = logits[i] - highest - Math.Log(total);
-        }
-
-        return result;
     }
 }
