@@ -64,6 +64,24 @@ internal sealed class ReplicaArguments
     private static readonly string[] EngineFlags =
         [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag];
 
+    /// <summary>What the engine's options are called here.</summary>
+    public static IReadOnlyDictionary<string, string> OfEngine { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        [nameof(EngineOptions.Threads)] = "--threads",
+        [nameof(EngineOptions.PinThreads)] = PinThreadsFlag,
+        [nameof(EngineOptions.ContextLength)] = "--context-length",
+        [nameof(EngineOptions.MemoryBudgetBytes)] = "--memory-bytes",
+        [nameof(EngineOptions.MaxSequences)] = "--max-sequences",
+        [nameof(EngineOptions.StepTokens)] = "--step-tokens",
+        [nameof(EngineOptions.StepTime)] = "--step-milliseconds",
+        [nameof(EngineOptions.PrefixCache)] = "--prefix-cache",
+        [nameof(EngineOptions.KvPrecision)] = KvPrecisionFlag,
+        [nameof(EngineOptions.KernelSet)] = KernelSetFlag,
+        [nameof(EngineOptions.Precision)] = PrecisionFlag,
+        [nameof(EngineOptions.Packed)] = PackedFlag,
+        [nameof(EngineOptions.LockMemory)] = LockMemoryFlag,
+    };
+
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
     private readonly HashSet<string> _switches = new(StringComparer.Ordinal);

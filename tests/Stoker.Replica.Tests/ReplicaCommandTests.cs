@@ -43,9 +43,9 @@ public sealed class ReplicaCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--context-length", "99999", "ContextLength: the model reaches from 1 to 512 positions, was 99999")]
-    [InlineData("--memory-bytes", "1", "there are 1 by MemoryBudgetBytes")]
-    [InlineData("--step-tokens", "1", "StepTokens must be at least MaxSequences (32)")]
+    [InlineData("--context-length", "99999", "--context-length: the model reaches from 1 to 512 positions, was 99999")]
+    [InlineData("--memory-bytes", "1", "there are 1 by --memory-bytes")]
+    [InlineData("--step-tokens", "1", "--step-tokens must be at least --max-sequences (32)")]
     public async Task An_option_that_this_model_cannot_have_ends_the_load_with_one_plain_sentence(string flag, string value, string said)
     {
         string[] arguments = [.. Arguments().Take(6), "--model", TestData.Model("story-3m"), "--lease-seconds", "60", "--threads", "1", flag, value];

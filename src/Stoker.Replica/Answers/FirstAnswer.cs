@@ -7,7 +7,7 @@ namespace Stoker.Replica.Answers;
 
 /// <summary>
 /// One streamed answer to nobody, of one token from one token: it shows that the model answers, and it leaves the code
-/// that reads, encodes and streams compiled, some 60 ms that the first client would wait for.
+/// that reads, encodes and streams compiled, which the first client would wait for.
 /// </summary>
 /// <remarks>No statistics count it, and no client's admission.</remarks>
 internal static class FirstAnswer

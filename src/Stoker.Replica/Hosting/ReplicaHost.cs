@@ -133,7 +133,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         catch (Exception error) when (error is ModelLoadException or ArgumentException or InsufficientMemoryException)
         {
             // The model, an option or the machine: whoever started this mends it, for whom our stack is noise.
-            var reason = WithoutParameter(error);
+            var reason = EngineRefusal.Line(error, ReplicaArguments.OfEngine);
             LogLoadRefused(reason);
             LogLoadStack(error);
             return new(ReplicaEnd.LoadFailed, reason);
@@ -146,10 +146,6 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             return new(ReplicaEnd.LoadFailed, reason);
         }
     }
-
-    /// <summary>.NET adds the name of a parameter of our code to the message.</summary>
-    private static string WithoutParameter(Exception error) =>
-        error is ArgumentException { ParamName: { } name } ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message;
 
     private async Task ListenAsync()
     {

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Stoker.Engine;
 using Stoker.Engine.Benchmarking;
+using Stoker.Replica;
 
 namespace Stoker.Server.Benchmarking;
 
@@ -11,6 +12,19 @@ internal sealed class BenchCommand(TextWriter output, TextWriter errors)
 {
     private const int Failed = 1;
     private const int Interrupted = 130; // as a shell reports Ctrl-C
+
+    private static readonly Dictionary<string, string> Flags = new(StringComparer.Ordinal)
+    {
+        [nameof(EngineOptions.Precision)] = "--precision",
+        [nameof(EngineOptions.KernelSet)] = "--kernel-set",
+        [nameof(EngineOptions.Threads)] = "--threads",
+        [nameof(EngineOptions.ContextLength)] = "--context-length",
+        [nameof(EngineOptions.MemoryBudgetBytes)] = "the memory budget", // has no flag: a bench takes what there is
+        [nameof(BenchmarkOptions.PrefillTokens)] = "--prefill",
+        [nameof(BenchmarkOptions.Sequences)] = "--sequences",
+        [nameof(BenchmarkOptions.GeneratedTokens)] = "--tokens",
+        [nameof(BenchmarkOptions.Runs)] = "--runs",
+    };
 
     public async Task<int> RunAsync(string model, EngineOptions engine, BenchmarkOptions options, bool json, CancellationToken cancellation)
     {
@@ -26,14 +40,10 @@ internal sealed class BenchCommand(TextWriter output, TextWriter errors)
         }
         catch (Exception problem) when (problem is ModelLoadException or ArgumentException or RequestRefusedException or OutOfMemoryException)
         {
-            await errors.WriteLineAsync($"stoker bench: {Line(problem)}");
+            await errors.WriteLineAsync($"stoker bench: {EngineRefusal.Line(problem, Flags)}");
             return Failed;
         }
     }
-
-    /// <summary>Without the parameter of our code that .NET puts behind the message.</summary>
-    private static string Line(Exception problem) =>
-        problem is ArgumentException { ParamName: { } name } ? problem.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : problem.Message;
 
     private static string Summary(BenchmarkReport report)
     {
