@@ -26,6 +26,9 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
 
     public int Threads { get; init; } = 1;
 
+    /// <summary>Threads that the process can keep busy; parts of a test take what the runtime says.</summary>
+    public int Processors { get; init; } = Environment.ProcessorCount;
+
     /// <summary>How the team was made.</summary>
     public TeamPlan? Plan { get; init; }
 
@@ -69,6 +72,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                 KernelSet = kernels.Name,
                 Precision = model.Precision,
                 Threads = team.Count,
+                Processors = allowance.Threads,
                 Plan = plan,
                 Work = model.Work,
                 Team = team,

@@ -42,7 +42,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         try
         {
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
-            var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, Environment.ProcessorCount);
+            var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
             _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (OutOfMemoryException error)
@@ -72,6 +72,12 @@ public sealed class InferenceEngine : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// Threads that <see cref="EngineOptions.Threads"/> of 0 stands for: whole cores that affinity mask and control group
+    /// leave this process. <see cref="Environment.ProcessorCount"/> counts the rest of a quota as a core.
+    /// </summary>
+    public static int AllottedThreads => ProcessorAllowance.Read().Threads;
 
     /// <summary>What the folder's headers say of the model.</summary>
     public ModelDescription Model =>

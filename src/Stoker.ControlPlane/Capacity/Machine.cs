@@ -9,6 +9,12 @@ public sealed record Machine(IReadOnlyList<int> Cores, long MemoryBytes)
 {
     public static Machine Current { get; } = new(ReadCores(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
+    /// <summary>
+    /// The first of the cores. The runtime's count, which is all that can be asked here, rounds a container's quota up, and
+    /// replicas on all of those cores would be throttled together; whoever knows the quota says how many are whole.
+    /// </summary>
+    public Machine Within(int coreCount) => this with { Cores = [.. Cores.Take(coreCount)] };
+
     /// <summary>Reads a list such as <c>0-3,8</c>.</summary>
     internal static IReadOnlyList<int> ParseCores(string list) =>
     [

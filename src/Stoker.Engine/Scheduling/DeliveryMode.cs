@@ -20,6 +20,7 @@ internal static class DeliveryModes
     /// them aside in the middle of a step, and all others would wait for that one: a token's text costs about a
     /// microsecond, a switch of threads several.
     /// </summary>
+    /// <param name="cpus">Whole ones: two kernel threads use up a quota of 2.5 no faster than it is given, a third one would.</param>
     public static bool HasOwnThread(DeliveryMode mode, int kernelThreads, int cpus) =>
         mode == DeliveryMode.Beside || (mode == DeliveryMode.Auto && kernelThreads < cpus);
 }

@@ -1,10 +1,12 @@
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Gateway;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Runtimes;
 using Stoker.ControlPlane.Storage;
+using Stoker.Engine;
 using Stoker.Server.Packing;
 
 namespace Stoker.Server.Serving;
@@ -47,6 +49,7 @@ internal static class ServerHost
         services.AddSingleton<IModelPacker, PackProcess>();
         services.AddModels();
         services.AddDeployments();
+        services.AddSingleton(Machine.Current.Within(InferenceEngine.AllottedThreads)); // as the replicas will count
         RoutingServices.AddRouting(services); // named: ASP.NET has an extension of that name too
         services.AddGateway();
     }

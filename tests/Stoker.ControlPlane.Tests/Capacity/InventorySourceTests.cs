@@ -14,6 +14,17 @@ public class InventorySourceTests
         pool.Cores.ShouldBe([0, 1, 6, 7]);
     }
 
+    [Theory]
+    [InlineData(1, new[] { 0 })]
+    [InlineData(3, new[] { 0, 1, 6 })]
+    [InlineData(8, new[] { 0, 1, 6, 7 })]
+    public void A_quota_below_the_mask_leaves_the_first_cores(int cores, int[] left)
+    {
+        var pool = InventorySource.From(new(), FourCores.Within(cores)).Pools.Single();
+        pool.Cores.ShouldBe(left);
+        pool.Count.ShouldBe(left.Length);
+    }
+
     [Fact]
     public void Without_pinning_there_may_be_more_slots_than_cores_and_none_has_a_core()
     {

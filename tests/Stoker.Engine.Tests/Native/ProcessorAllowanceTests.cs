@@ -1,4 +1,5 @@
 using Stoker.Engine.Native;
+using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Tests.Native;
 
@@ -53,6 +54,16 @@ public sealed class ProcessorAllowanceTests : IDisposable
         Write("sys/fs/cgroup/app/cpu.max", max);
         var allowance = ProcessorAllowance.Read(_root);
         (allowance.Quota, allowance.Threads).ShouldBe((quota, threads));
+    }
+
+    [Fact]
+    public void Where_kernels_use_up_a_quota_s_whole_cores_text_has_no_thread_of_its_own()
+    {
+        Machine("0::/app", Unified);
+        Write("sys/fs/cgroup/app/cpu.max", "250000 100000"); // the runtime would say 3
+        var allowed = ProcessorAllowance.Read(_root).Threads;
+        DeliveryModes.HasOwnThread(DeliveryMode.Auto, kernelThreads: 2, allowed).ShouldBeFalse();
+        DeliveryModes.HasOwnThread(DeliveryMode.Auto, kernelThreads: 1, allowed).ShouldBeTrue();
     }
 
     [Theory]
