@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
 using Stoker.Engine.Scheduling;
 using Stoker.Engine.Templates;
@@ -189,7 +190,9 @@ public sealed class InferenceEngineTests
     public async Task Keys_and_values_take_the_memory_of_their_precision_and_the_model_answers_with_each(KvPrecision precision, int elementBytes)
     {
         await using var engine = StoryEngine.Open(new() { Threads = 1, KvPrecision = precision });
-        (engine.Memory.KvBytes / engine.Memory.KvBlocks).ShouldBe(32 * (2 * 7 * 2 * 32) * elementBytes); // positions x (k and v x layers x heads x dimensions)
+        (engine.Memory.KvBytes / engine.Memory.KvBlocks).ShouldBe(
+            (32 * (2 * 7 * 2 * 32) * elementBytes) // positions x (k and v x layers x heads x dimensions)
+            + BlockPool.BytesPerBlock + PrefixCache.BytesPerBlock(32));
         var text = (await engine.CompleteAsync(Request(StoryEngine.Prompts[0]) with { MaxTokens = 24 })).Choices[0].Text;
         text.ShouldStartWith(StoryEngine.Prompts[0].GetProperty("greedy_text").GetString()![..16]);
     }

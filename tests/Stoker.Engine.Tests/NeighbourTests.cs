@@ -1,4 +1,3 @@
-using Stoker.Engine.KvCache;
 using Stoker.Engine.Tests.Scheduling;
 
 namespace Stoker.Engine.Tests;
@@ -31,9 +30,9 @@ public sealed class NeighbourTests : IAsyncLifetime
     [Theory]
     [InlineData(1, 64)]
     [InlineData(2, 11)]
-    public Task Under_preemption(int threads, int stepTokens) =>
+    public async Task Under_preemption(int threads, int stepTokens) =>
         // Weights, a step's buffers, and blocks for about two of the eight requests.
-        Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = Budget(blocks: 6, stepTokens, threads) }, preempts: true);
+        await Check(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens, MemoryBudgetBytes = await BudgetAsync(blocks: 6, stepTokens, threads) }, preempts: true);
 
     private async Task Check(EngineOptions options, bool preempts)
     {
@@ -53,12 +52,11 @@ public sealed class NeighbourTests : IAsyncLifetime
         engine.Statistics.KvBlocksUsed.ShouldBe(0);
     }
 
-    private static long Budget(int blocks, int stepTokens, int threads)
+    private static async Task<long> BudgetAsync(int blocks, int stepTokens, int threads)
     {
-        using var parts = EngineParts.Load(Stoker.Testing.TestData.Model("story-3m"), new() { Threads = threads });
-        var stepBytes = ((4L * (8 + 32)) + 20) * parts.Model.Shape.VocabularySize;
-        stepBytes += parts.Model.Shape.WorkspaceBytes + (stepTokens * parts.Model.Shape.WorkspaceBytesPerRow);
-        return parts.WeightBytes + stepBytes + (blocks * KvStore.BlockSize * parts.Model.Shape.KvBytesPerToken(KvFormat.Bf16));
+        await using var engine = StoryEngine.Open(new() { Threads = threads, MaxSequences = 8, StepTokens = stepTokens });
+        var plan = engine.Memory;
+        return plan.WeightBytes + plan.StepBytes + (plan.KvBytes / plan.KvBlocks * blocks);
     }
 
     private static GenerationRequest Request(int index)

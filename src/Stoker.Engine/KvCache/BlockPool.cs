@@ -13,6 +13,9 @@ namespace Stoker.Engine.KvCache;
 /// </remarks>
 internal sealed class BlockPool
 {
+    /// <summary>References, the free list's two links, and who plans with the block.</summary>
+    public const int BytesPerBlock = (3 * sizeof(int)) + sizeof(long);
+
     private readonly PrefixCache? _prefixes;
     private readonly int[] _references;
     private readonly int[] _next, _previous; // the free list in the order of handing out; entry Count is both its ends

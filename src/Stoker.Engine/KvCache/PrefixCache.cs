@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 
 namespace Stoker.Engine.KvCache;
@@ -23,6 +24,8 @@ internal sealed class PrefixCache
     /// <summary>No block: the parent of a first block, and the result of a search in vain.</summary>
     public const int None = -1;
 
+    private const int MostBucketsPerBlock = 2; // rounded up to a power of two
+
     private readonly int _blockSize;
     private readonly BlockHash _hash;
     private readonly Entry[] _entries; // by block
@@ -37,6 +40,9 @@ internal sealed class PrefixCache
         (_entries, _tokens) = (new Entry[blockCount], new int[checked(blockCount * blockSize)]);
         _buckets = new int[BitOperations.RoundUpToPowerOf2((uint)blockCount)];
     }
+
+    /// <summary>At most, for planning memory.</summary>
+    public static long BytesPerBlock(int blockSize) => Unsafe.SizeOf<Entry>() + (sizeof(int) * ((long)blockSize + MostBucketsPerBlock));
 
     /// <summary>Blocks that can be found.</summary>
     public int Count { get; private set; }

@@ -25,6 +25,9 @@ internal enum LogitRows
 /// </remarks>
 internal sealed class StepBatch
 {
+    /// <summary>Bytes that one row takes, for planning memory.</summary>
+    public const int BytesPerRow = 4 * sizeof(int);
+
     private readonly int[] _tokens;
     private readonly int[] _positions;
     private readonly int[] _sequenceOfRow;

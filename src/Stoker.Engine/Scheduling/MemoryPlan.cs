@@ -5,7 +5,9 @@ using Stoker.Engine.Sampling;
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>Where the engine's memory goes. Made once, at load; nothing grows afterwards.</summary>
-/// <param name="StepBytes">The forward pass's intermediate values, rows of logits and the memory of sampling.</param>
+/// <param name="StepBytes">The forward pass's intermediate values, rows of logits, the memory of sampling, and what names the
+/// rows and the blocks of running sequences.</param>
+/// <param name="KvBytes">Keys and values, and what is known of each block.</param>
 internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes)
 {
     /// <param name="contextLength">Positions of one sequence at most.</param>
@@ -20,8 +22,9 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
                 $"{nameof(options.MaxSequences)} is {options.MaxSequences}: a step's logits, {limits.LogitRows} rows of {shape.VocabularySize}, "
                 + $"would be more than one array holds ({Array.MaxLength}). State fewer sequences.", nameof(options));
         }
-        var stepBytes = StepBytesOf(limits, shape);
-        var blockBytes = shape.KvBytesPerToken(KvFormats.Of(options.KvPrecision)) * limits.BlockSize;
+        var stepBytes = StepBytesOf(limits, shape, contextLength);
+        var blockBytes = (shape.KvBytesPerToken(KvFormats.Of(options.KvPrecision)) * limits.BlockSize) + BlockPool.BytesPerBlock
+            + (options.PrefixCache ? PrefixCache.BytesPerBlock(limits.BlockSize) : 0);
         var useful = (long)limits.MaxSequences * limits.BlocksFor(contextLength); // more could never be held at once
         var kvBytes = options.MemoryBudgetBytes is { } budget
             ? budget - weightBytes - stepBytes
@@ -34,10 +37,11 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
 
     private long TotalBytes => WeightBytes + StepBytes + KvBytes;
 
-    private static long StepBytesOf(StepLimits limits, ModelShape shape)
+    private static long StepBytesOf(StepLimits limits, ModelShape shape, int contextLength)
     {
+        var tableBytes = sizeof(int) * (long)limits.MaxSequences * limits.BlocksFor(contextLength);
         var logitBytes = ((sizeof(float) * (long)limits.LogitRows) + (limits.Samplers * SamplingScratch.BytesPerToken)) * shape.VocabularySize;
-        return logitBytes + shape.WorkspaceBytes + (limits.StepTokens * shape.WorkspaceBytesPerRow);
+        return logitBytes + tableBytes + shape.WorkspaceBytes + (limits.StepTokens * (shape.WorkspaceBytesPerRow + StepBatch.BytesPerRow));
     }
 
     // Memory is granted when it is touched: without this the system would end the process in the middle of its work.
