@@ -19,10 +19,15 @@ internal sealed unsafe class ActivationBuffer : IDisposable
     public ActivationBuffer(int maxTokens, int maxColumns)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxTokens);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxColumns);
-        _capacityBytes = checked(Tiles(maxTokens) * KernelSet.TileTokens * (long)sizeof(float) * PanelLayout.PaddedColumns(maxColumns));
+        ArgumentOutOfRangeException.ThrowIfNegative(maxColumns);
+        _capacityBytes = checked(Tiles(maxTokens) * KernelSet.TileTokens * BytesPerRow(maxColumns));
         _memory = new AlignedMemory(_capacityBytes);
     }
+
+    public long SizeBytes => _memory.LengthBytes;
+
+    /// <summary>Bytes that one token takes, at most.</summary>
+    public static long BytesPerRow(int maxColumns) => sizeof(float) * (long)PanelLayout.PaddedColumns(maxColumns);
 
     public void Dispose() => _memory.Dispose();
 
@@ -39,7 +44,7 @@ internal sealed unsafe class ActivationBuffer : IDisposable
     internal void Begin(ActivationForm form, PanelMatrix w, int tokens)
     {
         var packing = new Packing(form, w.PaddedColumns, w.BlockColumns, tokens);
-        if (Tiles(tokens) * KernelSet.TileTokens * (long)sizeof(float) * w.PaddedColumns > _capacityBytes)
+        if (Tiles(tokens) * KernelSet.TileTokens * BytesPerRow(w.Columns) > _capacityBytes)
         {
             throw new ArgumentException($"{tokens} tokens of {w.Columns} columns do not fit into this buffer", nameof(tokens));
         }

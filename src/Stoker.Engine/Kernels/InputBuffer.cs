@@ -1,5 +1,4 @@
 using Stoker.Engine.Native;
-using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels;
 
@@ -20,7 +19,7 @@ internal sealed class InputBuffer : IDisposable
     public ActivationBuffer Packed { get; }
 
     /// <summary>Bytes that one row takes, at most.</summary>
-    public static long BytesPerRow(int maxColumns) => sizeof(float) * ((long)PanelLayout.PaddedColumns(maxColumns) + maxColumns);
+    public static long BytesPerRow(int maxColumns) => ActivationBuffer.BytesPerRow(maxColumns) + (sizeof(float) * (long)maxColumns);
 
     public Span<float> Row(int row, int columns) => _values.Slice<float>((long)row * columns, columns);
 

@@ -23,8 +23,11 @@ internal sealed unsafe class ParallelKernels : IDisposable
     /// <summary>Parts of a thread's share: small enough that the others can even out a thread that lost its CPU.</summary>
     private const int ChunksPerShare = 8;
 
-    /// <summary>Kernels take up to four panels at once to hide latency where there is one token.</summary>
-    private const int PanelsAtOnce = 4;
+    /// <summary>Kernels take up to four panels at once to hide latency where there is one token; gated products always do.</summary>
+    private const int PanelsAtOnce = KernelSet.GatedPanelsAtOnce;
+
+    /// <summary>From here on a panel takes some 20 us or more: chunks are as small as they can be.</summary>
+    private const int ManyRows = 64;
 
     private const int CursorStride = 16; // longs: two cache lines, which is what neighbours prefetch together
 
@@ -32,26 +35,33 @@ internal sealed unsafe class ParallelKernels : IDisposable
     private readonly Action<int, int> _projectOwn;
     private readonly Action<int, int> _packTiles;
     private readonly Action<int, int> _multiplyPacked;
+    private readonly Action<int, int> _multiplyJoined;
     private readonly long[] _cursors;
     private readonly InputBuffer[] _own;
     private readonly AlignedMemory[] _gatedSums;
+    private readonly int _maxGated;
     private InputBuffer? _shared;
+    private ActivationBuffer _joined; // outputs of a gated product
 
     // The phase in progress.
     private PanelMatrix? _w; // of a gated product its gate
     private GatedPanels? _gated;
+    private PanelMatrix? _next; // of a gated product the matrix that its outputs are packed for
     private RowSource? _source; // null: the rows lie at _x
     private float* _x;
     private int _rows;
     private float* _y;
     private int _stride;
     private float _softCap;
+    private long _work; // multiply-adds
 
-    /// <param name="maxColumns">Of the widest matrix.</param>
-    public ParallelKernels(KernelSet kernels, ThreadTeam team, int maxColumns)
+    /// <param name="maxColumns">Of the widest matrix, the second ones of gated pairs aside.</param>
+    /// <param name="maxGated">Columns of the widest second matrix of a gated pair.</param>
+    public ParallelKernels(KernelSet kernels, ThreadTeam team, int maxColumns, int maxGated)
     {
-        (Kernels, _team, MaxColumns) = (kernels, team, maxColumns);
-        (_projectOwn, _packTiles, _multiplyPacked) = (ProjectOwn, PackTiles, MultiplyPacked); // made once: a step allocates nothing
+        (Kernels, _team, MaxColumns, _maxGated) = (kernels, team, maxColumns, maxGated);
+        // Made once: a step allocates nothing.
+        (_projectOwn, _packTiles, _multiplyPacked, _multiplyJoined) = (ProjectOwn, PackTiles, MultiplyPacked, MultiplyJoined);
         _cursors = new long[team.Count * CursorStride];
         _own = new InputBuffer[team.Count];
         for (var part = 0; part < _own.Length; part++)
@@ -60,6 +70,7 @@ internal sealed unsafe class ParallelKernels : IDisposable
         }
 
         _gatedSums = new AlignedMemory[team.Count];
+        _joined = new ActivationBuffer(KernelSet.TileTokens, maxGated);
         ReserveGatedSums(KernelSet.TileTokens);
     }
 
@@ -75,14 +86,17 @@ internal sealed unsafe class ParallelKernels : IDisposable
 
     /// <summary>Memory that the threads have for themselves.</summary>
     public long OwnBytes => _own.Length * (
-        (KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns)) + (KernelSet.GatedScratch(KernelSet.TileTokens) * sizeof(float)));
+        (KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns)) + (KernelSet.GatedScratch(KernelSet.TileTokens) * sizeof(float)))
+        + (KernelSet.TileTokens * ActivationBuffer.BytesPerRow(_maxGated));
 
     /// <summary>Memory for each row of the largest step, at most.</summary>
-    public long BytesPerRow => InputBuffer.BytesPerRow(MaxColumns) + (_own.Length * 2L * PanelLayout.Rows * sizeof(float));
+    public long BytesPerRow => InputBuffer.BytesPerRow(MaxColumns) + ActivationBuffer.BytesPerRow(_maxGated)
+        + (_own.Length * (long)KernelSet.GatedScratch(1) * sizeof(float));
 
     /// <summary>What is taken now.</summary>
     public long SizeBytes => (_own.Length * KernelSet.TileTokens * InputBuffer.BytesPerRow(MaxColumns))
-        + _gatedSums.Sum(sums => sums.LengthBytes) + (_shared is null ? 0 : _shared.Rows * InputBuffer.BytesPerRow(MaxColumns));
+        + _gatedSums.Sum(sums => sums.LengthBytes) + _joined.SizeBytes
+        + (_shared is null ? 0 : _shared.Rows * InputBuffer.BytesPerRow(MaxColumns));
 
     /// <summary>Makes room for steps of so many rows; nothing when it is there.</summary>
     public void Reserve(int rows)
@@ -91,6 +105,12 @@ internal sealed unsafe class ParallelKernels : IDisposable
         {
             _shared?.Dispose();
             _shared = new InputBuffer(rows, MaxColumns);
+            if (rows > KernelSet.TileTokens)
+            {
+                _joined.Dispose();
+                _joined = new ActivationBuffer(rows, _maxGated);
+            }
+
             ReserveGatedSums(rows);
         }
     }
@@ -112,45 +132,77 @@ internal sealed unsafe class ParallelKernels : IDisposable
     /// <summary>y[r, o] = sum over k of w[o, k] · source(r)[k].</summary>
     /// <param name="y">[rows, stride]; only the first w.Rows of each row are written.</param>
     /// <param name="softCap">Above 0: caps every output, as <see cref="KernelSet.SoftCap"/>.</param>
-    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, float softCap = 0) =>
-        Project(w, null, source, default, rows, y, stride, softCap);
+    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, float softCap = 0)
+    {
+        // Pinned until the team is done: the parts see the same buffers through plain pointers.
+        fixed (float* output = y)
+        {
+            Begin(w, rows, output, y.Length, stride, softCap);
+            MultiplyRows(source, null);
+        }
+    }
 
     /// <summary>The same of rows that are there: [rows, w.Columns].</summary>
     public void Project(PanelMatrix w, ReadOnlySpan<float> x, int rows, Span<float> y, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(x.Length, (long)rows * w.Columns, nameof(x));
-        Project(w, null, null, x, rows, y, stride, softCap: 0);
-    }
-
-    /// <summary>y[r, o] = act(gate[o] · source(r)) · (up[o] · source(r)), biases included.</summary>
-    public void ProjectGated(GatedPanels w, RowSource source, int rows, Span<float> y, int stride) =>
-        Project(w.Gate, w, source, default, rows, y, stride, softCap: 0);
-
-    private void Project(
-        PanelMatrix w, GatedPanels? gated, RowSource? source, ReadOnlySpan<float> x, int rows, Span<float> y, int stride, float softCap)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(w.Columns, MaxColumns, nameof(w));
-        ArgumentOutOfRangeException.ThrowIfLessThan(stride, w.Rows);
-        ArgumentOutOfRangeException.ThrowIfLessThan(y.Length, ((rows - 1L) * stride) + w.Rows, nameof(y));
-        var work = (long)rows * w.Rows * w.Columns * (gated is null ? 1 : 2);
-        // Pinned until the team is done: the parts see the same buffers through plain pointers.
         fixed (float* input = x, output = y)
         {
-            _x = input;
-            _y = output;
-            (_w, _gated, _source, _rows, _stride, _softCap) = (w, gated, source, rows, stride, softCap);
-            if (rows <= KernelSet.TileTokens && (long)rows * w.Columns <= MostOwnValues)
-            {
-                DealPanels(work);
-                Run(_projectOwn, work);
-            }
-            else
-            {
-                Reserve(rows);
-                Run(_packTiles, work);
-                DealPanels(work);
-                Run(_multiplyPacked, work);
-            }
+            Begin(w, rows, output, y.Length, stride);
+            MultiplyRows(null, input);
+        }
+    }
+
+    /// <summary>y[r, o] = sum over k of down[o, k] · act(gate[k] · source(r)) · (up[k] · source(r)), with the biases of gate and up.</summary>
+    /// <param name="down">Its columns are the rows of gate and up.</param>
+    public void ProjectGated(GatedPanels gateUp, PanelMatrix down, RowSource source, int rows, Span<float> y, int stride)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(down.Columns, _maxGated, nameof(down));
+        Reserve(rows);
+        _joined.Begin(Kernels.FormOf(down.Format), down, rows);
+        (_gated, _next) = (gateUp, down);
+        BeginProduct(gateUp.Gate, rows, 2L * gateUp.Gate.Rows);
+        MultiplyRows(source, null);
+        _gated = null;
+        fixed (float* output = y)
+        {
+            Begin(down, rows, output, y.Length, stride);
+            DealPanels();
+            Run(_multiplyJoined, _work);
+        }
+    }
+
+    private void Begin(PanelMatrix w, int rows, float* y, int length, int stride, float softCap = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(stride, w.Rows);
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, ((rows - 1L) * stride) + w.Rows, nameof(y));
+        _y = y;
+        (_stride, _softCap) = (stride, softCap);
+        BeginProduct(w, rows, w.Rows);
+    }
+
+    private void BeginProduct(PanelMatrix w, int rows, long outputs)
+    {
+        (_w, _rows) = (w, rows);
+        _work = rows * outputs * w.Columns;
+    }
+
+    private void MultiplyRows(RowSource? source, float* x)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(_w!.Columns, MaxColumns, nameof(_w));
+        _source = source;
+        _x = x;
+        if (_rows <= KernelSet.TileTokens && (long)_rows * _w.Columns <= MostOwnValues)
+        {
+            DealPanels();
+            Run(_projectOwn, _work);
+        }
+        else
+        {
+            Reserve(_rows);
+            Run(_packTiles, _work);
+            DealPanels();
+            Run(_multiplyPacked, _work);
         }
     }
 
@@ -163,6 +215,7 @@ internal sealed unsafe class ParallelKernels : IDisposable
         }
 
         Array.ForEach(_gatedSums, sums => sums.Dispose());
+        _joined.Dispose();
     }
 
     private void ReserveGatedSums(int rows)
@@ -179,16 +232,25 @@ internal sealed unsafe class ParallelKernels : IDisposable
     }
 
     /// <summary>Each part's cursor to the start of its share of the panels.</summary>
-    private void DealPanels(long work)
+    private void DealPanels()
     {
-        var parts = work < _team.MinimumWork ? 1 : _team.Count;
+        var parts = _work < _team.MinimumWork ? 1 : _team.Count;
         for (var part = 0; part < parts; part++)
         {
             _cursors[part * CursorStride] = ShareStart(part, parts);
         }
     }
 
-    private int ShareStart(int part, int parts) => (int)((long)_w!.PanelCount * part / parts);
+    private int ShareStart(int part, int parts)
+    {
+        if (_gated is null)
+        {
+            return (int)((long)_w!.PanelCount * part / parts);
+        }
+
+        var groups = (_w!.PanelCount + PanelsAtOnce - 1) / PanelsAtOnce;
+        return Math.Min((int)((long)groups * part / parts) * PanelsAtOnce, _w.PanelCount);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ProjectOwn(int part, int parts)
@@ -224,6 +286,8 @@ internal sealed unsafe class ParallelKernels : IDisposable
 
     private void MultiplyPacked(int part, int parts) => MultiplyShares(part, parts, _shared!.Packed);
 
+    private void MultiplyJoined(int part, int parts) => MultiplyShares(part, parts, _joined);
+
     /// <summary>The part's own share first, then what is left of its neighbours'.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MultiplyShares(int part, int parts, ActivationBuffer input)
@@ -232,7 +296,7 @@ internal sealed unsafe class ParallelKernels : IDisposable
         {
             var owner = (part + i) % parts;
             var (start, end) = (ShareStart(owner, parts), ShareStart(owner + 1, parts));
-            var chunk = parts == 1 ? end : Math.Max(PanelsAtOnce, (end - start) / ChunksPerShare / PanelsAtOnce * PanelsAtOnce);
+            var chunk = parts == 1 ? end : ChunkOf(end - start);
             ref var cursor = ref _cursors[owner * CursorStride];
             for (var first = Take(ref cursor, chunk); first < end; first = Take(ref cursor, chunk))
             {
@@ -241,18 +305,25 @@ internal sealed unsafe class ParallelKernels : IDisposable
         }
     }
 
+    /// <summary>With many rows a panel is work for long, and the last chunk is what the others wait for.</summary>
+    private int ChunkOf(int share)
+    {
+        var least = _rows <= KernelSet.TileTokens || _gated is not null ? PanelsAtOnce : 1;
+        return _rows > ManyRows ? least : Math.Max(least, share / ChunksPerShare / least * least);
+    }
+
     private static int Take(ref long cursor, int chunk) => (int)(Interlocked.Add(ref cursor, chunk) - chunk);
 
     private void Multiply(int part, int firstPanel, int endPanel, ActivationBuffer input)
     {
-        var length = checked(((_rows - 1) * _stride) + _w!.Rows);
         if (_gated is not null)
         {
             var sums = _gatedSums[part].Slice<float>(0, KernelSet.GatedScratch(_rows));
-            Kernels.MultiplyGated(_gated, firstPanel, endPanel, input, _rows, sums, new Span<float>(_y, length), _stride);
+            Kernels.MultiplyGated(_gated, firstPanel, endPanel, input, _rows, sums, _next!, _joined);
             return;
         }
 
+        var length = checked(((_rows - 1) * _stride) + _w!.Rows);
         Kernels.Multiply(_w, firstPanel, endPanel, input, _rows, new Span<float>(_y, length), _stride);
         if (_softCap > 0)
         {

@@ -42,13 +42,19 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
             var count = Math.Min(endTile * TileTokens, tokens) - firstToken;
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
-                MultiplyPanel(w, panel, x, firstTile, endTile, tokens, sums);
+                var row = panel * PanelLayout.Rows;
+                var inPlace = stride == PanelLayout.Rows && w.Rows - row >= PanelLayout.Rows; // outputs that lie side by side as well
+                var target = inPlace ? y + ((long)firstToken * stride) + row : sums;
+                MultiplyPanel(w, panel, x, firstTile, endTile, tokens, target);
                 if (w.Format == WeightFormat.Fp8)
                 {
-                    ScaleRows(sums, PanelLayout.Rows, (float*)w.Panel(panel), count);
+                    ScaleRows(target, PanelLayout.Rows, (float*)w.Panel(panel), count);
                 }
 
-                WriteOutputs(sums, y + ((long)firstToken * stride), stride, panel * PanelLayout.Rows, w.Rows, count);
+                if (!inPlace)
+                {
+                    WriteOutputs(sums, y + ((long)firstToken * stride), stride, row, w.Rows, count);
+                }
             }
         }
     }
@@ -119,7 +125,7 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
     private static void WriteOutputs(float* sums, float* y, int stride, int firstRow, int rows, int tokens)
     {
         var target = y + firstRow;
-        var past = tokens > ManyTokens && stride > PanelLayout.Rows && rows - firstRow >= PanelLayout.Rows
+        var past = tokens > ManyTokens && rows - firstRow >= PanelLayout.Rows
             && ((nuint)target % CacheLine) == 0 && stride % (CacheLine / sizeof(float)) == 0;
         for (var t = 0; t < tokens; t++, sums += PanelLayout.Rows, target += stride)
         {

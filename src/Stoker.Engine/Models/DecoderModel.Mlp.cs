@@ -9,9 +9,8 @@ internal sealed partial class DecoderModel
         {
             var mlp = layer.Mlps[0];
             _norm = layer.MlpNorm;
-            _parallel.ProjectGated(mlp.GateUp, _normedRow, _rows, Workspace.Gated.First(_rows), _spec.IntermediateSize);
+            _parallel.ProjectGated(mlp.GateUp, mlp.Down.Weight, _normedRow, _rows, Workspace.Branch.First(_rows), _spec.HiddenSize);
             FinishStream();
-            ProjectDown(mlp, _rows, Workspace.Branch.First(_rows));
             _branch = new PendingBranch(true, mlp.Down.Bias, layer.MlpOutputNorm);
         }
         else
@@ -20,10 +19,6 @@ internal sealed partial class DecoderModel
             _branch = new PendingBranch(true, null, layer.MlpOutputNorm);
         }
     }
-
-    /// <summary>The bias of down is not yet added.</summary>
-    private void ProjectDown(MlpWeights mlp, int rows, Span<float> output) =>
-        _parallel.Project(mlp.Down.Weight, Workspace.Gated.First(rows), rows, output, _spec.HiddenSize);
 
     /// <summary>
     /// Experts in ascending order, so that a row's sum has the same order whatever its neighbours chose.
@@ -47,8 +42,8 @@ internal sealed partial class DecoderModel
             if (chosen > 0)
             {
                 var mlp = layer.Mlps[expert];
-                _parallel.ProjectGated(mlp.GateUp, _expertRow, chosen, Workspace.Gated.First(chosen), _spec.IntermediateSize);
-                ProjectDown(mlp, chosen, Workspace.ExpertOutput.First(chosen));
+                _parallel.ProjectGated(
+                    mlp.GateUp, mlp.Down.Weight, _expertRow, chosen, Workspace.ExpertOutput.First(chosen), _spec.HiddenSize);
                 ScatterRows(expert, chosen);
             }
         }

@@ -57,7 +57,7 @@ internal sealed partial class DecoderModel : ILanguageModel
     {
         (_spec, _packed, _team, _widths) = (spec, packed, team, DecoderWidths.Of(spec));
         _weights = DecoderWeights.From(spec, packed);
-        _parallel = new ParallelKernels(kernels, team, _widths.LargestInput);
+        _parallel = new ParallelKernels(kernels, team, _widths.LargestInput, spec.IntermediateSize);
         _ropes =
             [.. spec.Ropes.Select(rope => new RopeTable(RopeFrequencies.Create(rope, spec.RotatedDims, contextLength), contextLength))];
         _attentionScale = new AttentionScale((float)spec.AttentionFactor, (float)spec.AttentionSoftCap);

@@ -12,7 +12,7 @@ internal sealed class DecoderWorkspace : IDisposable
         Rows = rows;
         var widths = DecoderWidths.Of(spec);
         (Stream, NextStream, Branch) = (New(spec.HiddenSize), New(spec.HiddenSize), New(spec.HiddenSize));
-        (Qkv, Attended, Gated) = (New(widths.Qkv), New(widths.Queries), New(spec.IntermediateSize));
+        (Qkv, Attended) = (New(widths.Qkv), New(widths.Queries));
         (Cos, Sin) = (New(widths.Angles), New(widths.Angles));
         var experts = spec.Experts?.Count ?? 0;
         var expertWidth = experts > 0 ? spec.HiddenSize : 0;
@@ -44,9 +44,6 @@ internal sealed class DecoderWorkspace : IDisposable
     /// <summary>[rows, heads · head dim].</summary>
     public RowBuffer Attended { get; }
 
-    /// <summary>act(gate) · up, [rows, intermediate].</summary>
-    public RowBuffer Gated { get; }
-
     /// <summary>[rows, ropes · pairs]; so is <see cref="Sin"/>.</summary>
     public RowBuffer Cos { get; }
 
@@ -69,7 +66,7 @@ internal sealed class DecoderWorkspace : IDisposable
     {
         var widths = DecoderWidths.Of(spec);
         return sizeof(float) * (
-            (3L * spec.HiddenSize) + widths.Qkv + widths.Queries + spec.IntermediateSize + (2L * widths.Angles)
+            (3L * spec.HiddenSize) + widths.Qkv + widths.Queries + (2L * widths.Angles)
             + (spec.Experts is { } experts ? (2L * experts.Count) + (2L * spec.HiddenSize) + 1 : 0));
     }
 
@@ -84,6 +81,7 @@ internal sealed class DecoderWorkspace : IDisposable
 /// <param name="Queries">Query heads · head dim.</param>
 /// <param name="Keys">Kv heads · head dim.</param>
 /// <param name="Angles">Pairs of all ropes.</param>
+/// <param name="LargestInput">Of a product, but for the second half of an MLP.</param>
 internal readonly record struct DecoderWidths(int Queries, int Keys, int Angles, int LargestInput)
 {
     public int Qkv => Queries + (2 * Keys);
@@ -93,6 +91,6 @@ internal readonly record struct DecoderWidths(int Queries, int Keys, int Angles,
         var queries = spec.Heads * spec.HeadDim;
         return new DecoderWidths(
             queries, spec.KvHeads * spec.HeadDim, spec.Ropes.Count * (spec.RotatedDims / 2),
-            Math.Max(Math.Max(spec.HiddenSize, spec.IntermediateSize), queries));
+            Math.Max(spec.HiddenSize, queries));
     }
 }

@@ -27,7 +27,7 @@ public sealed class ParallelKernelsTests
                 using var team = new ThreadTeam(threads) { MinimumWork = 0 };
                 foreach (var ownValues in new[] { 16_384, 0 }) // each thread for itself, and packed together
                 {
-                    using var parallel = new ParallelKernels(kernels, team, Columns) { MostOwnValues = ownValues };
+                    using var parallel = new ParallelKernels(kernels, team, Columns, 0) { MostOwnValues = ownValues };
                     var (actual, published) = (new float[tokens * Rows], new int[tokens]);
                     parallel.Project(
                         packed.Panels,
@@ -44,48 +44,42 @@ public sealed class ParallelKernelsTests
         }
     }
 
-    /// <summary>act(gate + bias) · (up + bias), bit for bit what the two products give when they are computed apart.</summary>
+    /// <summary>down · (act(gate + bias) · (up + bias)), bit for bit what the three products give when they are computed apart.</summary>
     [Theory]
     [MemberData(nameof(Sets))]
-    public void A_gated_product_is_both_products_joined(string set)
+    public void A_gated_product_is_three_products_joined(string set)
     {
-        const int Rows = 330, Columns = 96, Stride = 340;
+        const int Columns = 96, Rows = 40, Stride = 50;
         var kernels = KernelSets.Choose(set);
-        using var gate = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(4));
-        using var up = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(5));
-        foreach (var (format, activation, biased) in new[]
+        foreach (var (format, downFormat, inner, activation, biased) in new[]
         {
-            (WeightFormat.Bf16, Activation.Silu, false), (WeightFormat.Fp8, Activation.GeluTanh, true), (WeightFormat.Int8, Activation.Silu, true),
+            (WeightFormat.Bf16, WeightFormat.Bf16, 330, Activation.Silu, false), // the last panel is not full, the last group has three
+            (WeightFormat.Bf16, WeightFormat.F32, 2500, Activation.Silu, true), // down has several blocks of columns
+            (WeightFormat.Fp8, WeightFormat.Int8, 330, Activation.GeluTanh, true),
+            (WeightFormat.Int8, WeightFormat.Int8, 2500, Activation.Silu, true),
+            (WeightFormat.Fp4, WeightFormat.Fp4, 200, Activation.Silu, false),
+            (WeightFormat.Int8, WeightFormat.Fp8, 31, Activation.GeluTanh, true), // less than a panel
         })
         {
-            using var packedGate = new PackedTestMatrix(gate.Matrix, format);
-            using var packedUp = new PackedTestMatrix(up.Matrix, format);
-            var (gateBias, upBias) = biased ? (TestMatrix.Values(Rows, new Random(6)), TestMatrix.Values(Rows, new Random(7))) : (null, null);
-            var joined = new GatedPanels(packedGate.Panels, packedUp.Panels, gateBias, upBias, activation);
-            foreach (var tokens in new[] { 1, 3, 8, 9, 70 })
+            using var gate = new PackedTestMatrix(inner, Columns, format, seed: 4);
+            using var up = new PackedTestMatrix(inner, Columns, format, seed: 5);
+            using var down = new PackedTestMatrix(Rows, inner, downFormat, seed: 6);
+            var (gateBias, upBias) = biased ? (TestMatrix.Values(inner, new Random(7)), TestMatrix.Values(inner, new Random(8))) : (null, null);
+            var gateUp = new GatedPanels(gate.Panels, up.Panels, gateBias, upBias, activation);
+            foreach (var tokens in set == "reference" ? [1, 9] : new[] { 1, 3, 8, 9, 70 })
             {
                 var x = TestMatrix.Values(tokens * Columns, new Random(tokens));
-                var expected = Once(kernels, packedGate.Panels, x, tokens);
-                var ups = Once(kernels, packedUp.Panels, x, tokens);
-                for (var row = 0; row < tokens; row++)
-                {
-                    var a = expected.AsSpan(row * Rows, Rows);
-                    var b = ups.AsSpan(row * Rows, Rows);
-                    if (biased) kernels.Add(a, gateBias);
-                    if (biased) kernels.Add(b, upBias);
-                    if (activation == Activation.Silu) kernels.SiluMultiply(a, b);
-                    else kernels.GeluMultiply(a, b);
-                }
-
-                foreach (var threads in new[] { 1, 3 })
+                var expected = Once(kernels, down.Panels, Joined(kernels, gateUp, x, tokens), tokens);
+                foreach (var (threads, ownValues) in new[] { (1, 16_384), (3, 16_384), (2, 0) })
                 {
                     using var team = new ThreadTeam(threads) { MinimumWork = 0 };
-                    using var parallel = new ParallelKernels(kernels, team, Columns);
+                    using var parallel = new ParallelKernels(kernels, team, Columns, inner) { MostOwnValues = ownValues };
                     var actual = Enumerable.Repeat(7f, tokens * Stride).ToArray();
-                    parallel.ProjectGated(joined, (row, target, _) => x.AsSpan(row * Columns, Columns).CopyTo(target), tokens, actual, Stride);
+                    parallel.ProjectGated(gateUp, down.Panels, (row, target, _) => x.AsSpan(row * Columns, Columns).CopyTo(target), tokens, actual, Stride);
                     for (var row = 0; row < tokens; row++)
                     {
-                        actual.AsSpan(row * Stride, Rows).ToArray().ShouldHaveTheBitsOf(expected.AsSpan(row * Rows, Rows).ToArray(), $"{format}, {tokens} tokens, {threads} threads");
+                        actual.AsSpan(row * Stride, Rows).ToArray().ShouldHaveTheBitsOf(
+                            expected.AsSpan(row * Rows, Rows).ToArray(), $"{format}, {downFormat}, {tokens} tokens, {threads} threads");
                         actual.AsSpan((row * Stride) + Rows, Stride - Rows).ToArray().ShouldAllBe(value => value == 7);
                     }
                 }
@@ -103,7 +97,7 @@ public sealed class ParallelKernelsTests
         using var matrix = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(8));
         using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
         using var team = new ThreadTeam(2) { MinimumWork = 0 };
-        using var parallel = new ParallelKernels(kernels, team, Columns);
+        using var parallel = new ParallelKernels(kernels, team, Columns, 0);
         var x = TestMatrix.Values(tokens * Columns, new Random(9));
         var actual = new float[tokens * Rows];
 
@@ -130,7 +124,7 @@ public sealed class ParallelKernelsTests
         using var matrix = TestMatrix.Random(TensorType.BF16, Rows, Columns, new Random(2));
         using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
         using var team = new ThreadTeam(2) { MinimumWork = 0 };
-        using var parallel = new ParallelKernels(kernels, team, Columns);
+        using var parallel = new ParallelKernels(kernels, team, Columns, 0);
         var x = TestMatrix.Values(3 * Columns, new Random(3), scale: 10);
         var (plain, capped) = (Enumerable.Repeat(7f, 3 * Stride).ToArray(), Enumerable.Repeat(7f, 3 * Stride).ToArray());
         parallel.Project(packed.Panels, (row, target, _) => x.AsSpan(row * Columns, Columns).CopyTo(target), 3, plain, Stride);
@@ -150,12 +144,35 @@ public sealed class ParallelKernelsTests
         using var matrix = TestMatrix.Random(TensorType.BF16, 40, 32, new Random(2));
         using var packed = new PackedTestMatrix(matrix.Matrix, WeightFormat.Bf16);
         using var team = new ThreadTeam(1);
-        using var parallel = new ParallelKernels(KernelSets.Choose("portable"), team, 32);
-        using var narrow = new ParallelKernels(KernelSets.Choose("portable"), team, 31);
+        using var parallel = new ParallelKernels(KernelSets.Choose("portable"), team, 32, 32);
+        using var narrow = new ParallelKernels(KernelSets.Choose("portable"), team, 31, 31);
         RowSource zeros = (_, target, _) => target.Clear();
         Should.Throw<ArgumentOutOfRangeException>(() => parallel.Project(packed.Panels, zeros, 2, new float[79], 40));
         Should.Throw<ArgumentOutOfRangeException>(() => parallel.Project(packed.Panels, zeros, 1, new float[80], 39));
         Should.Throw<ArgumentOutOfRangeException>(() => narrow.Project(packed.Panels, zeros, 1, new float[80], 40));
+        using var gate = new PackedTestMatrix(32, 32, WeightFormat.Bf16, seed: 3);
+        var gateUp = new GatedPanels(gate.Panels, gate.Panels, null, null, Activation.Silu);
+        Should.Throw<ArgumentOutOfRangeException>(() => narrow.ProjectGated(gateUp, packed.Panels, zeros, 1, new float[40], 40));
+        Should.Throw<ArgumentOutOfRangeException>(() => parallel.ProjectGated(gateUp, packed.Panels, zeros, 1, new float[39], 40));
+        using var wide = new PackedTestMatrix(40, 64, WeightFormat.Bf16, seed: 3);
+        using var wider = new ParallelKernels(KernelSets.Choose("portable"), team, 32, 64);
+        Should.Throw<ArgumentOutOfRangeException>(() => wider.ProjectGated(gateUp, wide.Panels, zeros, 1, new float[40], 40));
+    }
+
+    private static float[] Joined(KernelSet kernels, GatedPanels w, float[] x, int tokens)
+    {
+        var (gates, ups) = (Once(kernels, w.Gate, x, tokens), Once(kernels, w.Up, x, tokens));
+        for (var row = 0; row < tokens; row++)
+        {
+            var gate = gates.AsSpan(row * w.Gate.Rows, w.Gate.Rows);
+            var up = ups.AsSpan(row * w.Gate.Rows, w.Gate.Rows);
+            if (w.GateBias is not null) kernels.Add(gate, w.GateBias);
+            if (w.UpBias is not null) kernels.Add(up, w.UpBias);
+            if (w.Activation == Activation.Silu) kernels.SiluMultiply(gate, up);
+            else kernels.GeluMultiply(gate, up);
+        }
+
+        return gates;
     }
 
     private static float[] Once(KernelSet kernels, PanelMatrix w, float[] x, int tokens)
@@ -170,6 +187,14 @@ public sealed class ParallelKernelsTests
     private sealed unsafe class PackedTestMatrix : IDisposable
     {
         private readonly AlignedMemory _memory;
+
+        public PackedTestMatrix(int rows, int columns, WeightFormat format, int seed)
+            : this(TestMatrix.Random(TensorType.BF16, rows, columns, new Random(seed)), format)
+        {
+        }
+
+        public PackedTestMatrix(TestMatrix matrix, WeightFormat format)
+            : this(matrix.Matrix, format) => matrix.Dispose();
 
         public PackedTestMatrix(WeightMatrix matrix, WeightFormat format)
         {
