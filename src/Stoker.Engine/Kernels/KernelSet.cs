@@ -15,6 +15,15 @@ internal abstract unsafe partial class KernelSet
     /// <summary>y = x / sqrt(mean(x²) + epsilon) · weight; all of one length. y may be x.</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y);
 
+    /// <summary>sum = x + branch, and y its norm: the bits of <see cref="Add"/> and <see cref="RmsNorm"/>. y may be sum.</summary>
+    public virtual void AddRmsNorm(
+        ReadOnlySpan<float> x, ReadOnlySpan<float> branch, ReadOnlySpan<float> weight, float epsilon, Span<float> sum, Span<float> y)
+    {
+        branch.CopyTo(sum);
+        Add(sum, x);
+        RmsNorm(sum, weight, epsilon, y);
+    }
+
     /// <summary>
     /// In place, for the first 2n values of a head: pairs (i, i + n) turn by the angle with cos[i], sin[i]. cos, sin:
     /// [n].

@@ -215,19 +215,21 @@ internal sealed partial class DecoderModel : ILanguageModel
     /// <summary>Row source: the stream with the branch, and its norm.</summary>
     private void NormedRow(int row, Span<float> target, bool publish)
     {
-        AddBranch(row, target);
-        if (publish)
+        var stream = Workspace.Stream[StreamRow(row)];
+        var sum = publish ? Workspace.NextStream[row] : target;
+        if (_branch is { IsThere: true, OutputNorm: null, Bias: null })
         {
-            target.CopyTo(Workspace.NextStream[row]);
+            Kernels.AddRmsNorm(stream, Workspace.Branch[row], _norm, _spec.NormEpsilon, sum, target);
+            return;
         }
 
-        Kernels.RmsNorm(target, _norm, _spec.NormEpsilon, target);
+        AddBranch(row, stream, sum);
+        Kernels.RmsNorm(sum, _norm, _spec.NormEpsilon, target);
     }
 
     /// <summary>x + branch, which takes its bias first, and with Gemma its norm.</summary>
-    private void AddBranch(int row, Span<float> target)
+    private void AddBranch(int row, ReadOnlySpan<float> stream, Span<float> target)
     {
-        var stream = Workspace.Stream[StreamRow(row)];
         if (!_branch.IsThere)
         {
             stream.CopyTo(target);

@@ -34,6 +34,29 @@ public class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Sets))]
+    public void A_branch_and_its_norm_in_one_pass_are_both_steps_bit_for_bit(string set)
+    {
+        var kernels = KernelSets.Choose(set);
+        foreach (var length in Lengths)
+        {
+            var random = new Random(length);
+            var (x, branch, weight) = (TestMatrix.Values(length, random), TestMatrix.Values(length, random), TestMatrix.Values(length, random));
+            var (expectedSum, expected) = ((float[])x.Clone(), new float[length]);
+            kernels.Add(expectedSum, branch);
+            kernels.RmsNorm(expectedSum, weight, 1e-5f, expected);
+            var (sum, y, both) = (new float[length], new float[length], new float[length]);
+
+            kernels.AddRmsNorm(x, branch, weight, 1e-5f, sum, y);
+            kernels.AddRmsNorm(x, branch, weight, 1e-5f, both, both);
+
+            sum.ShouldHaveTheBitsOf(expectedSum, $"{length} sums");
+            y.ShouldHaveTheBitsOf(expected, $"{length} values");
+            both.ShouldHaveTheBitsOf(expected, $"{length} values in place");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
     public void Rotation_of_a_head_and_what_rope_leaves_alone(string set) => Compare(set, (kernels, random, pairs) =>
     {
         var head = TestMatrix.Values((2 * pairs) + 6, random);
