@@ -108,12 +108,21 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
             var columns = Math.Min(w.BlockColumns, w.PaddedColumns - firstColumn);
             var format = w.Format;
             var weights = Decode(ref format, w.Panel(panel) + PanelLayout.ColumnOffset(format, firstColumn), columns);
-            for (var tile = firstTile; tile < endTile; tile++)
-            {
-                BlockTile(
-                    format, weights, columns, x.Tile(block, tile), Math.Min(TileTokens, tokens - (tile * TileTokens)),
-                    sums + ((tile - firstTile) * TileTokens * PanelLayout.Rows), PanelLayout.Rows, block > 0);
-            }
+            var count = Math.Min(endTile * TileTokens, tokens) - (firstTile * TileTokens);
+            BlockTiles(format, weights, columns, x.Tile(block, firstTile), count, sums, block > 0);
+        }
+    }
+
+    /// <summary>Tiles that follow each other over one block of columns.</summary>
+    /// <param name="a">Their activations, one tile after the other.</param>
+    /// <param name="sums">[tokens][32].</param>
+    private protected virtual void BlockTiles(
+        WeightFormat format, byte* weights, int columns, byte* a, int tokens, float* sums, bool accumulate)
+    {
+        var tileBytes = (long)TileTokens * FormOf(format).TokenBytes(columns);
+        for (; tokens > 0; tokens -= TileTokens, a += tileBytes, sums += TileTokens * PanelLayout.Rows)
+        {
+            BlockTile(format, weights, columns, a, Math.Min(TileTokens, tokens), sums, PanelLayout.Rows, accumulate);
         }
     }
 

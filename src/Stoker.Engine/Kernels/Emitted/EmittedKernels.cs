@@ -72,24 +72,37 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
     private protected override void BlockTile(
         WeightFormat format, byte* weights, int columns, byte* a, int mr, float* c, int stride, bool accumulate)
     {
-        var (strideBytes, keep) = (stride * (long)sizeof(float), accumulate ? 1L : 0);
-        switch (format)
+        var kernel = code.Tile(format, mr);
+        if (kernel is null)
         {
-            case WeightFormat.Bf16:
-                code.Bf16(mr)(weights, a, c, columns / 2, strideBytes, keep);
-                break;
-            case WeightFormat.Int8:
-                code.Int8(mr)(weights, a, c, columns / 4, strideBytes, keep);
-                break;
-            case WeightFormat.Fp8:
-                code.Fp8(mr)(weights, a, c, columns / 4, strideBytes, keep);
-                break;
-            case WeightFormat.Fp4:
-                code.Fp4(mr)(weights, a, c, columns / 4, strideBytes, keep);
-                break;
-            default:
-                base.BlockTile(format, weights, columns, a, mr, c, stride, accumulate);
-                break;
+            base.BlockTile(format, weights, columns, a, mr, c, stride, accumulate);
+        }
+        else
+        {
+            kernel(weights, a, c, columns / TileCode.StepColumns(format), stride * (long)sizeof(float), accumulate ? 1 : 0);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private protected override void BlockTiles(
+        WeightFormat format, byte* weights, int columns, byte* a, int tokens, float* sums, bool accumulate)
+    {
+        var kernel = code.Tile(format, TileTokens);
+        if (kernel is null)
+        {
+            base.BlockTiles(format, weights, columns, a, tokens, sums, accumulate);
+            return;
+        }
+
+        var (steps, tileBytes, keep) = (columns / TileCode.StepColumns(format), (long)TileTokens * FormOf(format).TokenBytes(columns), accumulate ? 1L : 0);
+        for (; tokens >= TileTokens; tokens -= TileTokens, a += tileBytes, sums += TileTokens * PanelLayout.Rows)
+        {
+            kernel(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
+        }
+
+        if (tokens > 0)
+        {
+            code.Tile(format, tokens)(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
         }
     }
 }

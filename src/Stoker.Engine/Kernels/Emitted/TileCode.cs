@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Stoker.Engine.Native;
+using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Kernels.Emitted;
 
@@ -69,15 +70,21 @@ internal sealed unsafe class TileCode
         return code._code is null ? null : code;
     }
 
-    // weights, activations, outputs, steps, bytes from one token's outputs to the next, 0: start at zero
+    /// <summary>Columns that a kernel counts as one step.</summary>
+    public static int StepColumns(WeightFormat format) => format == WeightFormat.Bf16 ? 2 : 4;
 
-    public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Bf16(int mr) => Kernel(_bf16[mr - 1]);
-
-    public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Int8(int mr) => Kernel(_int8[mr - 1]);
-
-    public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Fp8(int mr) => Kernel(_fp8[mr - 1]);
-
-    public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Fp4(int mr) => Kernel(_fp4[mr - 1]);
+    /// <summary>
+    /// (weights, activations, outputs, steps, bytes from one token's outputs to the next, 0: start at zero); null for a format
+    /// without one.
+    /// </summary>
+    public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Tile(WeightFormat format, int mr) => format switch
+    {
+        WeightFormat.Bf16 => Kernel(_bf16[mr - 1]),
+        WeightFormat.Int8 => Kernel(_int8[mr - 1]),
+        WeightFormat.Fp8 => Kernel(_fp8[mr - 1]),
+        WeightFormat.Fp4 => Kernel(_fp4[mr - 1]),
+        _ => null,
+    };
 
     // One token, TileEmitter.PanelsAtOnce panels: the fifth argument is the bytes from one panel to the next
 
