@@ -95,6 +95,21 @@ internal sealed partial class Assembler
         Emit(bits);
     }
 
+    public void ShiftLeft(Register target, int bits)
+    {
+        Emit(0x48 | ((int)target >> 3), 0xC1, 0xE0 | ((int)target & 7));
+        Emit(bits);
+    }
+
+    /// <summary>Asks for the cache line at rdi + index + displacement to be brought into the level-2 cache.</summary>
+    /// <param name="index">r9 to r11.</param>
+    public void PrefetchFromRdi(Register index, int displacement)
+    {
+        Emit(0x42, 0x0F, 0x18);
+        Emit(0x94, (((int)index & 7) << 3) | (int)Register.Rdi);
+        EmitInt32(displacement);
+    }
+
     private void Integer(int opcode, Register register, Register target) => Emit(
         0x48 | ((int)register >> 3 << 2) | ((int)target >> 3), opcode, 0xC0 | (((int)register & 7) << 3) | ((int)target & 7));
 

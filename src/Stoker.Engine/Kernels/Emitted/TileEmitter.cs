@@ -1,3 +1,4 @@
+using System.Numerics;
 using static Stoker.Engine.Kernels.Emitted.Memory;
 
 namespace Stoker.Engine.Kernels.Emitted;
@@ -17,6 +18,10 @@ internal sealed partial class TileEmitter(Assembler code)
     /// <summary>Bytes of a bf16 pair or a quad of bytes of 32 rows.</summary>
     private const int StepBytes = Rows * 4;
 
+    // Bytes of a block of columns, for the tiles that fetch ahead; registers that are otherwise free.
+    private const Register BlockOfBf16 = Register.R10;
+    private const Register Block = Register.R9;
+
     private const int Fp8Lower = 16;
     private const int Fp8Upper = 18;
     private const int Fp8Sign = 20;
@@ -26,11 +31,13 @@ internal sealed partial class TileEmitter(Assembler code)
     private const int Unroll = 4;
 
     /// <summary>Weights [pairs][32][2] bf16, activations [pairs][mr][2] bf16.</summary>
-    public int Bf16(int mr)
+    /// <param name="ahead">Fetches the block behind this one while it computes, and so do the other formats' tiles.</param>
+    public int Bf16(int mr, bool ahead = false)
     {
         var start = code.Align();
         StartSums(mr, firstSum: 0);
-        RepeatSteps(unroll => Bf16Steps(mr, unroll));
+        if (ahead) StartAhead(BlockOfBf16, StepBytes);
+        RepeatSteps(unroll => Bf16Steps(mr, unroll, ahead));
         StoreSums(mr, firstSum: 0);
         code.Return();
         return start;
@@ -41,13 +48,15 @@ internal sealed partial class TileEmitter(Assembler code)
     /// Two tables of 128 bytes give the lower and the upper byte of each number's bf16, exactly and with subnormals; the
     /// sign joins the upper one.
     /// </remarks>
-    public int Fp8(int mr)
+    public int Fp8(int mr, bool ahead = false)
     {
         var start = code.Align();
         LoadFp8Tables();
         StartSums(mr, firstSum: 0);
+        if (ahead) StartAhead(Block, StepBytes);
         var loop = code.Position;
         DecodeFp8(Register.Rdi);
+        if (ahead) FetchAhead(Block, 0);
         for (var pair = 0; pair < 2; pair++)
         {
             for (var token = 0; token < mr; token++)
@@ -96,13 +105,27 @@ internal sealed partial class TileEmitter(Assembler code)
         }
     }
 
-    private void Bf16Steps(int mr, int steps)
+    /// <summary>A few tokens compute on each line of weights for so long that the hardware's own prefetching lags.</summary>
+    private void StartAhead(Register block, int stepBytes)
+    {
+        code.Move(block, Register.Rcx);
+        code.ShiftLeft(block, BitOperations.Log2((uint)stepBytes));
+    }
+
+    private void FetchAhead(Register block, int offset)
+    {
+        code.PrefetchFromRdi(block, offset);
+        code.PrefetchFromRdi(block, offset + VectorBytes);
+    }
+
+    private void Bf16Steps(int mr, int steps, bool ahead)
     {
         for (var step = 0; step < steps; step++)
         {
             const int First = 28, Second = 29;
             code.Load(First, At(Register.Rdi, step * StepBytes));
             code.Load(Second, At(Register.Rdi, (step * StepBytes) + VectorBytes));
+            if (ahead) FetchAhead(BlockOfBf16, step * StepBytes);
             for (var token = 0; token < mr; token++)
             {
                 var offset = ((step * mr) + token) * sizeof(int);

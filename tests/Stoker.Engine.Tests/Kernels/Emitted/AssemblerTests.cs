@@ -89,12 +89,32 @@ public class AssemblerTests
             ShouldBe(code => code.Subtract(a, 1), $"sub {name}, 1");
             ShouldBe(code => code.Compare(a, 32), $"cmp {name}, 20h");
             ShouldBe(code => code.ShiftRight(a, 2), $"shr {name}, 2");
+            ShouldBe(code => code.ShiftLeft(a, 7), $"shl {name}, 7");
             ShouldBe(code => code.Test(a), $"test {name}, {name}");
             foreach (var b in Registers)
             {
                 ShouldBe(code => code.Move(a, b), $"mov {name}, {Name(b)}");
                 ShouldBe(code => code.Add(a, b), $"add {name}, {Name(b)}");
                 ShouldBe(code => code.Subtract(a, b), $"sub {name}, {Name(b)}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Prefetches_add_an_index_to_the_weights_place()
+    {
+        foreach (var index in new[] { Register.R9, Register.R10, Register.R11 })
+        {
+            foreach (var displacement in Displacements)
+            {
+                var assembler = new Assembler();
+                assembler.PrefetchFromRdi(index, displacement);
+                var instruction = Decode(assembler.Finish().ToArray()).Single();
+                instruction.Mnemonic.ShouldBe(Mnemonic.Prefetcht1);
+                instruction.MemoryBase.ShouldBe(Iced.Intel.Register.RDI);
+                instruction.MemoryIndex.ToString().ShouldBe(index.ToString().ToUpperInvariant());
+                instruction.MemoryIndexScale.ShouldBe(1);
+                ((int)instruction.MemoryDisplacement64).ShouldBe(displacement);
             }
         }
     }
