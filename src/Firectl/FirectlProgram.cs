@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Firectl.Accounts;
+using Firectl.Capacity;
 using Firectl.Deployments;
 using Firectl.Models;
 using Stoker.Api.Problems;
@@ -79,6 +80,9 @@ internal static class FirectlProgram
         var verbs = new VerbTree(root, context);
         DeploymentVerbs.Add(verbs);
         ModelVerbs.Add(verbs);
+        RegionVerbs.Add(verbs);
+        ReservationVerbs.Add(verbs);
+        QuotaVerbs.Add(verbs);
         ApiKeyVerbs.Add(verbs);
         AccountVerbs.Add(verbs);
         SessionVerbs.Add(verbs);

@@ -16,7 +16,7 @@ internal static class CreateDeployment
     {
         var model = new Argument<string>("MODEL") { Description = "The model: an ID of your account or of the library, or a full name" };
         var id = new Option<string?>("--deployment-id") { Description = "Its ID (default: random)" };
-        var region = new Option<string?>("--region") { Description = "The region, such as LOCAL (default: chosen by free capacity)" };
+        var region = new Option<string?>("--region") { Description = "A region such as us-iowa-1, or a group: global, us, europe, apac (default: chosen by free capacity); it never changes" };
         var multiRegion = new Option<string?>("--multi-region") { Description = "A group of regions, such as GLOBAL" };
         var noSpeculation = new Option<bool>("--disable-speculative-decoding") { Description = "Do not take the model's default draft model" };
         var expire = new Option<string?>("--expire-time") { Description = "When it is deleted, YYYY-MM-DD[ HH:MM:SS]" };
@@ -32,7 +32,7 @@ internal static class CreateDeployment
         {
             var body =
                 flags.Over(Read(invocation.Value(file)), invocation) with { BaseModel = invocation.Value(model) };
-            if (invocation.Value(region) is { } chosen) body = body with { Placement = new() { Region = WireRegion(chosen) } };
+            if (invocation.Value(region) is { } chosen) body = body with { Placement = Where(WireRegion(chosen)) };
             if (invocation.Value(multiRegion) is { } group) body = body with { Placement = (body.Placement ?? new()) with { MultiRegion = WireRegion(group) } };
             if (invocation.Value(expire) is { } time) body = body with { ExpireTime = ExpireTime.Parse(time) };
 
@@ -46,9 +46,25 @@ internal static class CreateDeployment
             var created = await invocation.Server.SendAsync(HttpMethod.Post, path, body, type, type, cancellation);
             if (waiting.IsAsked(invocation) && !invocation.Value(validateOnly)) created = await ReadyAsync(invocation, waiting, created, cancellation);
             await DeploymentVerbs.WriteAsync(invocation, created);
+            foreach (var note in Notes(created)) await invocation.Context.Errors.WriteLineAsync(note);
             return 0;
         };
     }
+
+    /// <summary>What one should know of the hardware that it got.</summary>
+    private static IEnumerable<string> Notes(DeploymentResource created)
+    {
+        if (created.Emulated == true) yield return $"Note: {created.AcceleratorType} is emulated here: no such accelerators are there.";
+        if (created.AcceleratorCount > 1)
+        {
+            yield return $"Note: with {created.AcceleratorCount} accelerators a replica is faster, but less than {created.AcceleratorCount} times; "
+                + "more replicas serve more requests in proportion.";
+        }
+    }
+
+    /// <summary>The newest hosted tool takes groups of regions by the same flag.</summary>
+    private static PlacementResource Where(string region) =>
+        region is "GLOBAL" or "US" or "EUROPE" or "APAC" ? new() { MultiRegion = region } : new() { Region = region };
 
     private static async Task<DeploymentResource> ReadyAsync(
         Invocation invocation, Waiting waiting, DeploymentResource created, CancellationToken cancellation)

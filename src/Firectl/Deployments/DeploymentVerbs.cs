@@ -16,7 +16,8 @@ internal static class DeploymentVerbs
     private static readonly Column[] Columns =
     [
         new("NAME", "name"), new("BASE MODEL", "baseModel"), new("STATE", "state"), new("REPLICAS", "replicaCount"), new("MIN", "minReplicaCount"),
-        new("MAX", "maxReplicaCount"), new("ACCELERATOR", "acceleratorType"), new("REGION", "region"), new("CREATE TIME", "createTime"),
+        new("MAX", "maxReplicaCount"), new("ACCELERATOR", "acceleratorType"), new("REGION", "region"), new("EMULATED", "emulated"),
+        new("CREATE TIME", "createTime"),
     ];
 
     public static void Add(VerbTree verbs)

@@ -45,6 +45,8 @@ public sealed record DeploymentResource
     public AutoTuneResource? AutoTune { get; init; }
     public PlacementResource? Placement { get; init; }
     public string? Region { get; init; }
+    public bool? Emulated { get; init; }
+    public StockoutResource? Stockout { get; init; }
     public int? MaxContextLength { get; init; }
     public DateTimeOffset? UpdateTime { get; init; }
     public bool? DisableDeploymentSizeValidation { get; init; }
@@ -61,6 +63,24 @@ public sealed record DeploymentResource
 
 /// <summary>Detail of the latest operation: the name of a code and a message; absent when all is well.</summary>
 public sealed record StatusResource(string Code, string Message);
+
+/// <summary>Capacity that is missing, while replicas wait for it.</summary>
+public sealed record StockoutResource
+{
+    public string? AcceleratorType { get; init; }
+
+    /// <summary>Where it is missing; several with commas between when any of them would do.</summary>
+    public string? Region { get; init; }
+
+    /// <summary>Accelerators that one waiting replica needs.</summary>
+    public int? AcceleratorCount { get; init; }
+
+    /// <summary>Replicas that wait.</summary>
+    public int? ReplicaCount { get; init; }
+
+    /// <summary>Since when the first of them waits.</summary>
+    public DateTimeOffset? StartTime { get; init; }
+}
 
 public sealed record ReplicaStatsResource
 {

@@ -7,8 +7,8 @@ namespace Stoker.ControlPlane.Accounts;
 /// <remarks>
 /// Of another account's things nobody learns whether they exist: the answer is the one for a missing resource, made
 /// from the asked name without looking anything up, so that it is equal in bytes and in time. Two exceptions: everybody
-/// reads the library's models, and an operator manages accounts, users and keys everywhere (not models or deployments:
-/// what tenants run is theirs).
+/// reads the library's models, and an operator manages accounts, users, keys, quotas and reservations everywhere (not
+/// models or deployments: what tenants run is theirs).
 /// </remarks>
 internal static class AccessRule
 {
@@ -25,7 +25,7 @@ internal static class AccessRule
         if (account == caller.Account.Account.ToString()) return CheckRole(caller);
         string[] segments = [.. path.Split('/').Skip(AccountSegment)];
         var collection = segments.Length > 1 && segments[1] != "" ? segments[1].Split(':')[0] : null;
-        if (caller.IsOperator && (collection is null or UserName.Collection)) return null;
+        if (caller.IsOperator && (collection is null or UserName.Collection or QuotaName.Collection or ReservationName.Collection)) return null;
         if (account == AccountName.Library.Account.ToString() && collection == ModelName.Collection)
         {
             return caller.IsOperator || isRead ? CheckRole(caller) : LibraryIsReadOnly;

@@ -1,9 +1,6 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
-
 namespace Stoker.ControlPlane.Capacity;
 
-/// <summary>Makes the inventory of a plain machine out of its options.</summary>
+/// <summary>Makes the inventory out of the options: this machine's cores, and what is emulated.</summary>
 public static class InventorySource
 {
     private const int UnpinnedSlotsPerCore = 4;
@@ -15,31 +12,36 @@ public static class InventorySource
     {
         var slots = SlotCount(options, machine);
         var memory = (options.MemoryBytes ?? (long)(machine.MemoryBytes * ReplicasShareOfMemory)) / slots;
-        if (options.Regions.Count == 0) return new([Pool(Region.Local, 0, slots)]);
-
-        var (pools, next) = (new List<CapacityPool>(), 0);
-        foreach (var (name, count) in options.Regions.OrderBy(region => region.Key, StringComparer.Ordinal))
+        return new([.. Real(options, machine, slots, memory), .. Emulated(options, memory)])
         {
-            pools.Add(Pool(Region.Parse(name), next, count));
-            next += count;
-        }
-
-        return new(pools);
-
-        CapacityPool Pool(Region region, int first, int count) =>
-            new(region, AcceleratorType.Cpu, count, options.Pinned ? [.. machine.Cores.Skip(first).Take(count)] : [], memory);
+            DefaultType = options.DefaultType is { Length: > 0 } type ? AcceleratorType.Parse(type) : AcceleratorType.Cpu,
+            SimulatedReplicas = new(options.EmulatedBoot, options.EmulatedTokensPerSecond),
+        };
     }
 
     public static int SlotCount(CapacityOptions options, Machine machine) =>
         options.Slots ?? machine.Cores.Count * (options.Pinned ? 1 : UnpinnedSlotsPerCore);
 
-    public static IServiceCollection AddCapacity(this IServiceCollection services)
+    private static IEnumerable<CapacityPool> Real(CapacityOptions options, Machine machine, int slots, long memory)
     {
-        services.AddOptions<CapacityOptions>().BindConfiguration(CapacityOptions.Section).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<CapacityOptions>, CapacityOptionsValidator>();
-        services.AddSingleton(Machine.Current);
-        services.AddSingleton(provider =>
-            From(provider.GetRequiredService<IOptions<CapacityOptions>>().Value, provider.GetRequiredService<Machine>()));
-        return services;
+        var next = 0;
+        IEnumerable<KeyValuePair<string, int>> regions = options.Regions.Count == 0
+            ? [KeyValuePair.Create(Region.Local.Name, slots)]
+            : options.Regions.OrderBy(region => region.Key, StringComparer.Ordinal);
+        foreach (var (name, count) in regions)
+        {
+            var cores = options.Pinned ? machine.Cores.Skip(next).Take(count).ToArray() : [];
+            next += count;
+            yield return new(Region.Parse(name), AcceleratorType.Cpu, count, cores, memory);
+        }
     }
+
+    /// <summary>
+    /// One that our engine serves gets a CPU slot's share of the real memory for each of its accelerators.
+    /// </summary>
+    private static IEnumerable<CapacityPool> Emulated(CapacityOptions options, long memory) =>
+        options.Emulated.OrderBy(region => region.Key, StringComparer.Ordinal).SelectMany(region => region.Value
+            .Select(pool => (Type: AcceleratorType.Parse(pool.Key), Count: pool.Value))
+            .OrderBy(pool => pool.Type.Name, StringComparer.Ordinal)
+            .Select(pool => new CapacityPool(Region.Parse(region.Key), pool.Type, pool.Count, [], memory) { EmulatedBy = options.EmulatedEngine }));
 }

@@ -9,7 +9,8 @@ namespace Stoker.ControlPlane.Deployments;
 /// </summary>
 public static class DeploymentActivity
 {
-    public static Problem? Inactive(DeploymentResource asked, DeploymentSpec spec)
+    /// <param name="simulated">Its replicas are simulated, so that there is nothing to quantize.</param>
+    public static Problem? Inactive(DeploymentResource asked, DeploymentSpec spec, bool simulated = false)
     {
         var inactive = new List<Violation>();
         When(spec.MaxReplicas > Math.Max(spec.MinReplicas, 1), "max_replica_count", $"above {Math.Max(spec.MinReplicas, 1)} needs autoscaling");
@@ -18,8 +19,7 @@ public static class DeploymentActivity
         When(spec.NgramSpeculationLength > 0 && spec.DraftTokenCount != 0, "ngram_speculation_length", "needs speculative decoding");
         When(spec is { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 }, "draft_token_count", "needs speculative decoding");
         When(spec.EnableAddons, "enable_addons", "needs multi-LoRA");
-        When(!DeploymentRules.IsAsStored(spec.Precision), "precision", "other than FP16 and BF16 (as stored) needs quantization");
-        When(spec.LongPrompt, "auto_tune.long_prompt", "needs sharding over accelerators");
+        When(!simulated && !DeploymentRules.IsAsStored(spec.Precision), "precision", "other than FP16 and BF16 (as stored) needs quantization");
         When(IsSet(asked.DeploymentShape), "deployment_shape", "needs shapes");
         When(IsSet(asked.DeploymentTemplate), "deployment_template", "needs shapes");
         When(asked.MaxWithRevocableReplicaCount is > 0, "max_with_revocable_replica_count", "needs revocable capacity");

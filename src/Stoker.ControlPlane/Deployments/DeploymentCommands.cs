@@ -11,7 +11,7 @@ namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>Records what is asked of a deployment; the reconciler carries it out.</summary>
 public sealed class DeploymentCommands(
-    DeploymentStore store, ModelStore models, ModelNames modelNames, Inventory inventory, TimeProvider time)
+    DeploymentStore store, ModelStore models, ModelNames modelNames, Inventory inventory, CapacityTermsStore terms, TimeProvider time)
 {
     private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int GeneratedIdLength = 8;
@@ -30,7 +30,7 @@ public sealed class DeploymentCommands(
         var violations = new Violations();
         var deploymentId = ParseId(id, violations);
         DeploymentRules.CreateBody(asked, violations);
-        if (!(await CheckAsync(account, asked, current: null, violations, region: null, cancellation)).TryGet(out var spec, out var problem)) return problem;
+        if (!(await CheckAsync(account, asked, current: null, self: null, violations, region: null, cancellation)).TryGet(out var spec, out var problem)) return problem;
 
         var name = account.Deployment(deploymentId!);
         var document = new DeploymentDocument { Resource = spec.ToResource(), CreatedBy = user.ToString() };
@@ -38,10 +38,10 @@ public sealed class DeploymentCommands(
         if (validateOnly)
         {
             var now = time.GetUtcNow();
-            return new Deployment(name, spec, new(), Generation: 1, Revision: 1, ScaledTo: null, Deletion: null, document.CreatedBy, now, now);
+            return new Deployment(name, spec, DeploymentCapacity.StatusOf(spec, inventory), Generation: 1, Revision: 1, ScaledTo: null, Deletion: null, document.CreatedBy, now, now);
         }
 
-        var created = await store.CreateAsync(name, document, cancellation);
+        var created = await store.CreateAsync(name, document, DeploymentCapacity.StatusOf(spec, inventory), cancellation);
         if (created.Problem is { Code: Code.AlreadyExists } && await store.FindAsync(name, cancellation) is { } first)
         {
             return AlreadyExists(first.Deployment);
@@ -63,7 +63,7 @@ public sealed class DeploymentCommands(
             if (!merged.TryGet(out var asked, out var problem)) return problem;
             var region =
                 asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
-            if (!(await CheckAsync(name.Parent, asked, deployment.Spec, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
+            if (!(await CheckAsync(name.Parent, asked, deployment.Spec, name, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
 
             var sameBounds =
                 (spec.MinReplicas, spec.MaxReplicas) == (deployment.Spec.MinReplicas, deployment.Spec.MaxReplicas);
@@ -115,7 +115,8 @@ public sealed class DeploymentCommands(
 
     /// <summary>The rules in their order; the first group that fails answers.</summary>
     private async Task<Result<DeploymentSpec>> CheckAsync(
-        AccountName account, DeploymentResource asked, DeploymentSpec? current, Violations violations, Region? region, CancellationToken cancellation)
+        AccountName account, DeploymentResource asked, DeploymentSpec? current, DeploymentName? self, Violations violations, Region? region,
+        CancellationToken cancellation)
     {
         // A bare identifier is resolved by looking it up, which comes after the field rules: until then it stands for
         // one of the account's own.
@@ -128,11 +129,24 @@ public sealed class DeploymentCommands(
         if (!resolved.TryGet(out var model, out problem)) return problem;
         if (isBare && !DeploymentSpec.From(asked with { BaseModel = model.Name.ToString() }, inventory.DefaultType, current).TryGet(out spec, out problem)) return problem;
 
+        if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
+        var simulated = inventory.IsSimulated(spec.AcceleratorType);
         problem = DeploymentRules.ForModel(spec, model)
-            ?? DeploymentActivity.Inactive(asked, spec)
+            ?? DeploymentActivity.Inactive(asked, spec, simulated)
             ?? DeploymentRules.ForInventory(spec, inventory, region)
-            ?? DeploymentRules.Startable(spec, model);
+            ?? await OverQuotaAsync(account, spec, current, self, cancellation)
+            ?? DeploymentRules.Startable(spec, model, simulated);
         return problem is null ? spec : problem;
+    }
+
+    /// <summary>Only a wish for more is held against the quota: a deployment that is over it may still be changed.</summary>
+    private async Task<Problem?> OverQuotaAsync(
+        AccountName account, DeploymentSpec spec, DeploymentSpec? current, DeploymentName? self, CancellationToken cancellation)
+    {
+        var limit = (await terms.ReadAsync(cancellation)).Limit(account, spec.AcceleratorType, time.GetUtcNow());
+        if (limit is null) return null;
+        var (_, all) = await store.ListAsync(account, cancellation);
+        return DeploymentCapacity.OverQuota(account, spec, current, all.Select(stored => stored.Deployment).Where(other => other.Name != self), limit.Value);
     }
 
     private async Task<Result<Deployment>> ChangeAsync(

@@ -94,6 +94,9 @@ public sealed partial class DeploymentReconciler
     [LoggerMessage(LogLevel.Error, "{Deployment} could not be reconciled; it is tried again")]
     private partial void LogFailed(DeploymentName deployment, Exception error);
 
+    [LoggerMessage(LogLevel.Information, "{Deployment} gives capacity back to a reservation: its newest replicas drain")]
+    private partial void LogGivesBack(DeploymentName deployment);
+
     [LoggerMessage(LogLevel.Warning, "The store's changes could not be followed; trying again")]
     private partial void LogStoreTrouble(Exception error);
 }

@@ -21,6 +21,7 @@ public sealed partial class DeploymentReconciler(
     ModelStore models,
     IReplicaRuntime runtime,
     Inventory inventory,
+    CapacityTermsStore capacity,
     ReplicaDirectory directory,
     ControllerLease lease,
     IOptions<DeploymentsOptions> options,
@@ -28,9 +29,6 @@ public sealed partial class DeploymentReconciler(
     TimeProvider time,
     ILogger<DeploymentReconciler> logger) : BackgroundService
 {
-    /// <summary>For a model whose files do not say: what the oldest supported models have.</summary>
-    private const int FallbackContextLength = 2048;
-
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly DeploymentsOptions _options = options.Value;
@@ -76,6 +74,7 @@ public sealed partial class DeploymentReconciler(
         Task[] loops =
         [
             FollowStoreAsync(queue, revision, running.Token), FollowRuntimeAsync(queue, running.Token), SweepAsync(queue, running.Token),
+            FollowCapacityAsync(ReservationName.Collection, queue, running.Token), FollowCapacityAsync(QuotaName.Collection, queue, running.Token),
             ReconcileAllAsync(queue, running.Token),
         ];
         await Task.WhenAny(loops);
@@ -113,7 +112,11 @@ public sealed partial class DeploymentReconciler(
         var deployment = _known[name] = stored.Deployment;
         var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
         var plan = ReplicaPlan.For(
-            new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow()), ReplicaId.Random);
+            new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow())
+            {
+                Limits = await LimitsAsync(deployment, cancellation),
+            },
+            ReplicaId.Random);
 
         // Draining replicas leave the routing table before they are told, and ready ones are in it before the status
         // says READY.
@@ -140,18 +143,19 @@ public sealed partial class DeploymentReconciler(
 
         foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
         if (Freed(deployment.Status, plan.Status)) WakeWaiting(queue);
+        if (plan.Status.Stockout is not null) await WakeGivingAsync(queue, cancellation);
         return plan.LookAgainAfter;
     }
 
-    private static string? ProblemOf(Deployment deployment, Model? model) => model is null
+    private string? ProblemOf(Deployment deployment, Model? model) => model is null
         ? $"Its model {deployment.Spec.BaseModel} is gone: upload it again, or delete the deployment"
-        : DeploymentRules.Startable(deployment.Spec, model)?.Message;
+        : DeploymentRules.Startable(deployment.Spec, model, inventory.IsSimulated(deployment.Spec.AcceleratorType))?.Message;
 
     private async Task ApplyAsync(ReplicaStep step, Deployment deployment, Model? model, CancellationToken cancellation)
     {
         switch (step)
         {
-            case ReplicaStep.Start start when model?.Folder is not null:
+            case ReplicaStep.Start start when model?.Folder is not null || model is not null && inventory.IsSimulated(deployment.Spec.AcceleratorType):
                 await runtime.StartAsync(SpecOf(start.Replica, deployment, model), cancellation);
                 break;
             case ReplicaStep.Stop stop:
@@ -172,14 +176,16 @@ public sealed partial class DeploymentReconciler(
             Id = replica.Id,
             Deployment = deployment.Name.ToString(),
             Revision = replica.Revision,
-            ModelFolder = model.Folder!,
+            ModelFolder = model.Folder ?? "",
             ServedModelName = model.Name.ToString(),
             Region = allotment.Region.Name,
             AcceleratorType = allotment.Type.Name,
             Slots = allotment.Slots,
             Cores = pool is { Cores.Count: > 0 } ? [.. allotment.Slots.Where(slot => slot < pool.Cores.Count).Select(slot => pool.Cores[slot])] : [],
-            ContextLength = deployment.Spec.MaxContextLength > 0 ? deployment.Spec.MaxContextLength : model.ContextLength ?? FallbackContextLength,
+            ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, model),
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
+            EmulatedBy = pool?.EmulatedBy,
+            Simulate = pool?.EmulatedBy == Inventory.Simulated ? inventory.SimulatedReplicas.Figures(allotment.Slots.Count) : null,
         };
     }
 

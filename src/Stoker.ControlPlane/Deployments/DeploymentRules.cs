@@ -37,7 +37,7 @@ public static class DeploymentRules
         ],
         OutputOnly:
         [
-            "name", "create_time", "purge_time", "delete_time", "state", "status", "desired_replica_count", "replica_count", "replica_stats",
+            "emulated", "stockout", "name", "create_time", "purge_time", "delete_time", "state", "status", "desired_replica_count", "replica_count", "replica_stats",
             "num_peft_device_cached", "update_time", "created_by",
         ]);
 
@@ -114,6 +114,12 @@ public static class DeploymentRules
     /// creation.</param>
     public static Problem? ForInventory(DeploymentSpec spec, Inventory inventory, Region? region = null)
     {
+        if (region is null && spec.Placement.Regions.FirstOrDefault(named => !inventory.Has(named)) is { } unknown)
+        {
+            var there = $"there is no region {unknown}; regions are {inventory.RegionNames}: there is {inventory}";
+            return new(Code.InvalidArgument, $"placement: {there}", [new("placement", there)]);
+        }
+
         var placement = region is null ? spec.Placement : PlacementRule.In(region);
         if (inventory.WhyNever(new(placement, spec.AcceleratorType, spec.AcceleratorCount)) is not { } why) return null;
         var field = inventory.WhyNever(new(placement, spec.AcceleratorType, 1)) is not null ? "accelerator_type" : "accelerator_count";
@@ -122,8 +128,10 @@ public static class DeploymentRules
     }
 
     /// <summary>What has to happen to the model first: FAILED_PRECONDITION with the command.</summary>
-    public static Problem? Startable(DeploymentSpec spec, Model model)
+    /// <param name="simulated">Its replicas are simulated and need no weights.</param>
+    public static Problem? Startable(DeploymentSpec spec, Model model, bool simulated = false)
     {
+        if (simulated) return null;
         if (!model.IsReady)
         {
             var command = $"firectl upload model {model.Name} PATH";

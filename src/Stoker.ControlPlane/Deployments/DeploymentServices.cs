@@ -30,6 +30,7 @@ public static class DeploymentServices
         services.AddSingleton<DeploymentStore>();
         services.AddSingleton<DeploymentCommands>();
         services.AddSingleton<IModelUse, DeploymentModelUse>();
+        services.AddSingleton<ICapacityUse, DeploymentCapacityUse>();
         services.AddSingleton<DeploymentReconciler>();
         services.AddHostedService(provider => provider.GetRequiredService<DeploymentReconciler>());
         return services;

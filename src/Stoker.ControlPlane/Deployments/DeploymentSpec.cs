@@ -82,6 +82,9 @@ public sealed record DeploymentSpec
         return violations.Any ? violations.ToProblem() : spec;
     }
 
+    /// <summary>The same with the count that the model needs, for a request that gave none.</summary>
+    internal DeploymentSpec WithAcceleratorCount(int count) => this with { AcceleratorCount = count };
+
     /// <summary>The fields that a user may set, on the wire. <see cref="From"/> makes an equal spec of it.</summary>
     public DeploymentResource ToResource() => new()
     {

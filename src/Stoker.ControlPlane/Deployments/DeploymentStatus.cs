@@ -28,13 +28,25 @@ public sealed record DeploymentStatus
     /// <summary>Failures in a row; null after a replica stayed READY for a while.</summary>
     public StartFailures? Failures { get; init; }
 
-    /// <summary>Where its first replica was placed; later ones go there when they can.</summary>
+    /// <summary>Where its first replica was placed, by its placement or by free capacity; it never changes.</summary>
     public Region? Region { get; init; }
+
+    /// <summary>No accelerators of its type are there: what serves it is emulated.</summary>
+    public bool Emulated { get; init; }
+
+    /// <summary>The capacity that its waiting replicas miss; null when none waits for capacity.</summary>
+    public Stockout? Stockout { get; init; }
 
     public DateTimeOffset? DeleteTime { get; init; }
 
     public DateTimeOffset? PurgeTime { get; init; }
 }
+
+/// <param name="Where">The region, or those that would do.</param>
+/// <param name="Count">Accelerators that one replica needs.</param>
+/// <param name="Replicas">Those that wait.</param>
+/// <param name="Since">When the first of them was wanted.</param>
+public sealed record Stockout(AcceleratorType Type, string Where, int Count, int Replicas, DateTimeOffset Since);
 
 public sealed record DeploymentCondition(Code Code, string Message);
 

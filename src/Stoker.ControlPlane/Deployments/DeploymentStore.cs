@@ -39,8 +39,10 @@ public sealed class DeploymentStore(IResourceStore store)
         return (list.Revision, [.. list.Items.Select(Read)]);
     }
 
-    public async Task<Result<StoredDeployment>> CreateAsync(DeploymentName name, DeploymentDocument document, CancellationToken cancellation) =>
-        Read(await _rows.CreateAsync(name, document, new DeploymentStatus(), cancellation));
+    /// <param name="status">The first one; from then on the reconciler alone writes it.</param>
+    public async Task<Result<StoredDeployment>> CreateAsync(
+        DeploymentName name, DeploymentDocument document, DeploymentStatus status, CancellationToken cancellation) =>
+        Read(await _rows.CreateAsync(name, document, status, cancellation));
 
     public async Task<Result<StoredDeployment>> UpdateAsync(StoredDeployment read, DeploymentDocument document, CancellationToken cancellation) =>
         Read(await _rows.UpdateSpecAsync(read.Row, document, cancellation));

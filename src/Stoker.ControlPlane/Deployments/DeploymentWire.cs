@@ -29,9 +29,20 @@ public static class DeploymentWire
                 ReadyReplicaCount = replicas.Count(replica => replica.State == ReplicaState.Ready),
             },
             Region = status.Region?.Name,
+            Emulated = status.Emulated ? true : null,
+            Stockout = status.Stockout is { } stockout ? Show(stockout) : null,
             CreatedBy = deployment.CreatedBy,
         };
     }
+
+    private static StockoutResource Show(Stockout stockout) => new()
+    {
+        AcceleratorType = stockout.Type.Name,
+        Region = stockout.Where,
+        AcceleratorCount = stockout.Count,
+        ReplicaCount = stockout.Replicas,
+        StartTime = stockout.Since,
+    };
 
     /// <summary>What was just asked shows at once, also before the reconciler has seen it.</summary>
     private static DeploymentState State(Deployment deployment) => deployment switch

@@ -26,7 +26,11 @@ public sealed record ReplicaPlanInput(
     Inventory Inventory,
     IReadOnlyCollection<Allotment> TakenByOthers,
     DeploymentsOptions Options,
-    DateTimeOffset Now);
+    DateTimeOffset Now)
+{
+    /// <summary>What quotas and reservations leave to it.</summary>
+    public CapacityLimits Limits { get; init; } = CapacityLimits.None;
+}
 
 /// <summary>
 /// What to record and then to do for one deployment: the one place that decides about replicas. The status is to be

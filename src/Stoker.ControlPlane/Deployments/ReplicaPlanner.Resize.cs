@@ -5,9 +5,6 @@ namespace Stoker.ControlPlane.Deployments;
 
 internal sealed partial class ReplicaPlanner
 {
-    private CapacityRequest Request =>
-        new(_deployment.Spec.Placement, _deployment.Spec.AcceleratorType, _deployment.Spec.AcceleratorCount);
-
     private bool IsCurrent(Replica replica) => replica.Revision == _deployment.Revision;
 
     /// <summary>
@@ -65,32 +62,4 @@ internal sealed partial class ReplicaPlanner
             .ToList();
         foreach (var replica in surplus) Stop(_replicas.IndexOf(replica));
     }
-
-    /// <summary>
-    /// Step 4. Capacity is given before the start is recorded, so no two replicas are ever started on one slot.
-    /// </summary>
-    private void Place()
-    {
-        for (var i = 0; i < _replicas.Count; i++)
-        {
-            var replica = _replicas[i];
-            if (replica.State != ReplicaState.Pending) continue;
-            if (Placement.TryPlace(input.Inventory, Taken, Request, _region) is { } allotment)
-            {
-                _region ??= allotment.Region;
-                _replicas[i] = replica with { State = ReplicaState.Starting, Allotment = allotment };
-                _steps.Add(new ReplicaStep.Start(_replicas[i]));
-            }
-            else if (Live.FirstOrDefault(other => !IsCurrent(other)) is { } old && !_replicas.Any(other => other.State == ReplicaState.Draining))
-            {
-                // An update with no free slot: others may free one soon; after a while an old replica makes room.
-                var patienceEnds = replica.CreateTime + _options.SurgePatience;
-                if (patienceEnds > _now) LookAgainAt(patienceEnds);
-                else Stop(_replicas.IndexOf(old));
-            }
-        }
-    }
-
-    private IEnumerable<Allotment> Taken =>
-        input.TakenByOthers.Concat(_replicas.Select(replica => replica.Allotment).OfType<Allotment>());
 }

@@ -24,6 +24,8 @@ internal sealed partial class ReplicaPlanner
             Replicas = _replicas,
             Failures = _failures,
             Region = _region,
+            Emulated = DeploymentCapacity.IsEmulated(_deployment.Spec, input.Inventory),
+            Stockout = FindStockout(),
             DeleteTime = deleteTime,
             PurgeTime = purgeTime,
         };
@@ -87,17 +89,6 @@ internal sealed partial class ReplicaPlanner
         }
 
         return null;
-    }
-
-    private DeploymentCondition Waiting(int count)
-    {
-        var (free, why) = (Placement.FreeCount(input.Inventory, Taken, Request), input.Inventory.WhyNever(Request));
-        return new(
-            Code.ResourceExhausted,
-            why is not null
-                ? $"{count} of {Desired} replicas cannot be placed: {why}."
-                : $"{count} of {Desired} replicas wait for capacity: each needs {Request.Count} {Request.Type}, {free} are free; there is "
-                    + $"{input.Inventory}. They start as soon as enough is free: delete or park another deployment to make room.");
     }
 
     private static string Sentence(string message) => message.EndsWith('.') ? message : message + ".";

@@ -6,7 +6,7 @@ using Stoker.ControlPlane.Runtimes;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// One making of a plan: (1) take in what is observed, (2) give up what hangs, (3) add and remove replicas towards the
+/// One making of a plan: (1) take in what is observed, (2) give up what hangs and give back what is reserved for others, (3) add and remove replicas towards the
 /// wanted count, (4) give waiting ones capacity, (5) name the state. Used once.
 /// </summary>
 internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<ReplicaId> newId)
@@ -37,6 +37,7 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
     {
         TakeIn();
         GiveUpHanging();
+        GiveBack();
         ForgetOldFailures();
         Resize();
         Place();

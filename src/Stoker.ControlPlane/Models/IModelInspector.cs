@@ -40,7 +40,11 @@ public sealed record ModelInspection(
     IReadOnlyList<Precision> Precisions,
     IReadOnlyDictionary<string, double> DefaultSamplingParams,
     PeftInspection? Peft,
-    IReadOnlyList<string> Warnings);
+    IReadOnlyList<string> Warnings)
+{
+    /// <summary>Bytes of the keys and values of one position in 16 bits; null when the files do not say.</summary>
+    public long? KvBytesPerToken { get; init; }
+}
 
 /// <param name="BaseModel">What the adapter's own files name as its base: a hint, seldom one of our names.</param>
 public sealed record PeftInspection(int R, IReadOnlyList<string> TargetModules, string? BaseModel);

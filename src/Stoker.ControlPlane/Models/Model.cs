@@ -35,6 +35,9 @@ public sealed record Model(
     /// <summary>Size of the weights in memory as stored; null until the files were inspected.</summary>
     public long? WeightBytes { get; init; }
 
+    /// <summary>Bytes of the keys and values of one position in 16 bits; null until the files were inspected.</summary>
+    public long? KvBytesPerToken { get; init; }
+
     /// <summary>An addon's rank and target modules; null for other kinds.</summary>
     public PeftDetailsResource? Peft { get; init; }
 

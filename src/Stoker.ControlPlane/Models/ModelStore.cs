@@ -46,6 +46,7 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
             SupportsLora = spec.SupportsLora ?? seen?.SupportsLora ?? false,
             ModelType = seen?.ModelType ?? spec.BaseModelDetails?.ModelType,
             WeightBytes = seen?.WeightBytes,
+            KvBytesPerToken = seen?.KvBytesPerToken,
             Peft = spec.PeftDetails,
             DefaultSamplingParams = seen?.DefaultSamplingParams ?? new Dictionary<string, double>(),
             FilesDigest = status.FilesDigest,

@@ -73,7 +73,7 @@ public sealed partial class LocalReplicaRuntime(
         {
             folder.Write(spec); // before the start: from here on, somebody knows of it
             Watch(LocalReplica.OfChild(spec, folder, socket, Start(spec, folder, socket), _options, time, () => Tell(spec)));
-            LogStarted(spec.Id, spec.Deployment, spec.Revision);
+            LogStarted(spec.Id, spec.Deployment, spec.Revision, spec.Slots.Count, spec.AcceleratorType, spec.EmulatedBy is { } by ? $" (emulated by {by})" : "", spec.Region);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or Win32Exception)
         {
@@ -162,17 +162,22 @@ public sealed partial class LocalReplicaRuntime(
 
     private List<string> Arguments(ReplicaSpec spec, ReplicaFolder folder, string socket)
     {
+        var engine = spec.EmulatedBy ?? _options.Engine;
+        // An emulated accelerator is no core: more threads than cores would only stand in each other's way.
+        var threads = spec.EmulatedBy is null ? spec.Slots.Count : Math.Min(spec.Slots.Count, Environment.ProcessorCount);
         List<string> arguments =
         [
-            "replica", "--id", spec.Id.ToString(), DirectoryOption, folder.Path, "--model", spec.ModelFolder,
-            "--served-model-name", spec.ServedModelName, "--listen", $"unix:{socket}", "--engine", _options.Engine,
-            "--threads", Text(spec.Slots.Count), "--context-length", Text(spec.ContextLength), "--memory-bytes", Text(spec.MemoryBytes),
+            "replica", "--id", spec.Id.ToString(), DirectoryOption, folder.Path,
+            "--served-model-name", spec.ServedModelName, "--listen", $"unix:{socket}", "--engine", engine,
+            "--threads", Text(threads), "--context-length", Text(spec.ContextLength), "--memory-bytes", Text(spec.MemoryBytes),
             "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--log-level", _options.LogLevel, "--detach",
         ];
+        if (spec.ModelFolder.Length > 0) arguments.AddRange("--model", spec.ModelFolder);
+        if (spec.Simulate is { } figures) arguments.AddRange("--simulate", figures);
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
 
         // Replicas that share cores must be moved out of each other's way; the simulated engine has no threads to bind.
-        var shares = spec.Cores.Count == 0 && _options.Engine == "stoker";
+        var shares = spec.Cores.Count == 0 && engine == "stoker";
         if (shares) arguments.AddRange("--pin-threads", "off");
         return arguments;
     }
@@ -199,8 +204,8 @@ public sealed partial class LocalReplicaRuntime(
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Started replica {Id} of {Deployment}, revision {Revision}")]
-    private partial void LogStarted(ReplicaId id, string deployment, long revision);
+    [LoggerMessage(LogLevel.Information, "Started replica {Id} of {Deployment}, revision {Revision}, on {Count} {Type}{Emulated} in {Region}")]
+    private partial void LogStarted(ReplicaId id, string deployment, long revision, int count, string type, string emulated, string region);
 
     [LoggerMessage(LogLevel.Information, "Adopted replica {Id} of {Deployment}, process {Pid}")]
     private partial void LogAdopted(ReplicaId id, string deployment, int pid);

@@ -14,7 +14,7 @@ public sealed record ReplicaSpec
     /// <summary>The deployment's revision that this replica runs.</summary>
     public required long Revision { get; init; }
 
-    /// <summary>A local folder of Hugging Face files.</summary>
+    /// <summary>A local folder of Hugging Face files; empty for a simulated replica of a model without any.</summary>
     public required string ModelFolder { get; init; }
 
     /// <summary>The name that requests to the replica carry in <c>model</c>.</summary>
@@ -34,4 +34,10 @@ public sealed record ReplicaSpec
 
     /// <summary>Memory for weights and KV cache together, in bytes.</summary>
     public required long MemoryBytes { get; init; }
+
+    /// <summary>The engine that emulates accelerators which are not there; null for the runtime's own.</summary>
+    public string? EmulatedBy { get; init; }
+
+    /// <summary>The figures of a simulated replica, as <c>--simulate</c> takes them; null leaves its defaults.</summary>
+    public string? Simulate { get; init; }
 }

@@ -48,6 +48,9 @@ public sealed record ModelDescription
     /// <summary>Rows of the output matrix; may exceed the tokenizer's vocabulary.</summary>
     public int? VocabularySize { get; init; }
 
+    /// <summary>Bytes of the keys and values of one position in 16 bits; null for an addon.</summary>
+    public long? KvBytesPerToken { get; init; }
+
     public bool IsMixtureOfExperts { get; init; }
 
     public bool HasChatTemplate { get; init; }

@@ -96,6 +96,7 @@ public static class ModelFolder
             MaxContextLength = spec.MaxContextLength,
             HiddenSize = spec.HiddenSize,
             VocabularySize = spec.VocabularySize,
+            KvBytesPerToken = 2L * spec.Layers.Count * spec.KvHeads * spec.HeadDim * sizeof(ushort),
             IsMixtureOfExperts = spec.Experts is not null,
             HasChatTemplate = template is not null,
             DefaultSampling = defaults.Sampling,

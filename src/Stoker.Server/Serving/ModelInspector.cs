@@ -41,7 +41,10 @@ internal sealed class ModelInspector : IModelInspector
         Precisions: [Precision.Fp16, Precision.Bf16],
         Sampling(model.DefaultSampling),
         model.Kind == Engine.Models.ModelKind.PeftAddon ? new PeftInspection(model.Rank ?? 0, model.TargetModules, model.BaseModelName) : null,
-        Warnings: []);
+        Warnings: [])
+    {
+        KvBytesPerToken = model.KvBytesPerToken,
+    };
 
     private static ModelKind KindOf(Engine.Models.ModelKind kind) => kind switch
     {

@@ -58,6 +58,7 @@ internal static class ServerHost
     {
         app.MapAccounts();
         app.MapModels();
+        app.MapCapacity();
         app.MapDeployments();
         app.MapGateway();
         // For load balancers and scripts: the process answers. It says nothing of replicas; deployments do.

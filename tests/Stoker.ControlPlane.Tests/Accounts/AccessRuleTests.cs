@@ -25,6 +25,10 @@ public class AccessRuleTests
     [InlineData("admin", "POST", "/v1/accounts/theirs/users/u/apiKeys", Code.NotFound)]
     [InlineData("operator", "GET", "/v1/accounts/theirs", null)]
     [InlineData("operator", "POST", "/v1/accounts/theirs/users/u/apiKeys", null)]
+    [InlineData("operator", "POST", "/v1/accounts/theirs/reservations", null)]
+    [InlineData("operator", "PATCH", "/v1/accounts/theirs/quotas/global--h100-count", null)]
+    [InlineData("admin", "GET", "/v1/accounts/theirs/reservations", Code.NotFound)]
+    [InlineData("admin", "PATCH", "/v1/accounts/theirs/quotas/global--h100-count", Code.NotFound)]
     [InlineData("operator", "GET", "/v1/accounts/theirs/models", Code.NotFound)]
     [InlineData("operator", "GET", "/V1/ACCOUNTS/theirs/models", Code.NotFound)] // routes do not mind capitals
     [InlineData("operator", "GET", "/v1/accounts/theirs/deployments/d:scale", Code.NotFound)]

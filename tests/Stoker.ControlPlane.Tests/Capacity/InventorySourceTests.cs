@@ -57,6 +57,39 @@ public class InventorySourceTests
         new CapacityOptionsValidator(FourCores).Validate(null, options).FailureMessage.ShouldNotBeNull().ShouldContain(expected);
     }
 
+    [Fact]
+    public void Emulated_accelerators_stand_beside_the_real_ones_and_say_so()
+    {
+        var options = new CapacityOptions { EmulatedEngine = "stoker", DefaultType = "NVIDIA_A100_80GB" };
+        options.Emulated["US_IOWA_1"] = new() { ["NVIDIA_H100_80GB"] = 16, ["NVIDIA_A100_80GB"] = 8 };
+        options.Emulated["EU_PARIS_1"] = new() { ["AMD_MI300X_192GB"] = 8 };
+        var inventory = InventorySource.From(options, FourCores);
+        inventory.ToString().ShouldBe(
+            "4 CPU in LOCAL, 8 AMD_MI300X_192GB (emulated) in EU_PARIS_1, 8 NVIDIA_A100_80GB (emulated) in US_IOWA_1, 16 NVIDIA_H100_80GB (emulated) in US_IOWA_1");
+        inventory.Pools.Skip(1).ShouldAllBe(pool => pool.EmulatedBy == "stoker" && pool.MemoryBytesPerSlot == 200 && pool.Cores.Count == 0);
+        inventory.DefaultType.ShouldBe(AcceleratorType.A100);
+        inventory.IsSimulated(AcceleratorType.H100).ShouldBeFalse();
+        InventorySource.From(new(), FourCores).DefaultType.ShouldBe(AcceleratorType.Cpu);
+        options.EmulatedEngine = "simulated";
+        InventorySource.From(options, FourCores).IsSimulated(AcceleratorType.H100).ShouldBeTrue();
+        InventorySource.From(options, FourCores).IsSimulated(AcceleratorType.Cpu).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("us-iowa", "NVIDIA_H100_80GB", 1, "simulated", null, "Emulated has the name 'us-iowa'")]
+    [InlineData("EUROPE", "NVIDIA_H100_80GB", 1, "simulated", null, "no name of a group")]
+    [InlineData("US_IOWA_1", "H100", 1, "simulated", null, "the type must be one of NVIDIA_A100_80GB")]
+    [InlineData("US_IOWA_1", "CPU", 1, "simulated", null, "CPU is what this machine really has")]
+    [InlineData("US_IOWA_1", "NVIDIA_H100_80GB", 0, "simulated", null, "is 0, it must be from 1")]
+    [InlineData("US_IOWA_1", "NVIDIA_H100_80GB", 1, "vllm", null, "must be simulated or stoker")]
+    [InlineData("US_IOWA_1", "NVIDIA_H100_80GB", 1, "simulated", "NVIDIA_A100_80GB", "DefaultType is NVIDIA_A100_80GB, which no region has")]
+    public void A_bad_emulated_inventory_stops_the_start_and_is_named(string region, string type, int count, string engine, string? defaultType, string expected)
+    {
+        var options = new CapacityOptions { EmulatedEngine = engine, DefaultType = defaultType };
+        options.Emulated[region] = new() { [type] = count };
+        new CapacityOptionsValidator(FourCores).Validate(null, options).FailureMessage.ShouldNotBeNull().ShouldContain(expected);
+    }
+
     [Theory]
     [InlineData("0-3", new[] { 0, 1, 2, 3 })]
     [InlineData(" 0,2-4,9\n", new[] { 0, 2, 3, 4, 9 })]

@@ -12,6 +12,7 @@ using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
@@ -41,6 +42,7 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         builder.Services.AddSingleton<IReplicaRuntime>(new FakeRuntime(TimeProvider.System) { Boot = TimeSpan.Zero, Drain = TimeSpan.Zero });
         builder.Services.AddStorage().AddAccounts().AddDeployments().AddSingleton<ModelStore>().AddSingleton<ModelNames>();
         _app = builder.Build();
+        _app.MapCapacity();
         _app.MapDeployments();
         var inspection = new ModelInspection(
             ModelKind.HfBaseModel, "llama", 1024, 3_000_000, 6_000_000, false, true, false, true, [Precision.Bf16], new Dictionary<string, double>(), null, []);

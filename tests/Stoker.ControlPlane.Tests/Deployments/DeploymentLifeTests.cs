@@ -174,7 +174,7 @@ public sealed class DeploymentLifeTests : IAsyncDisposable
         await ReadyAsync("d", acceleratorCount: 2);
         await _world.UpdateAsync("d", new() { MaxContextLength = 64 });
         var waiting = await _world.GetAsync("d");
-        waiting.Status.Condition.ShouldNotBeNull().Message.ShouldContain("wait for capacity: each needs 2 CPU, 0 are free; there is 2 CPU in LOCAL");
+        waiting.Status.Condition.ShouldNotBeNull().Message.ShouldContain("wait for capacity: each needs 2 CPU in LOCAL, 0 are free; there is 2 CPU in LOCAL");
         _world.Routed("d").Count.ShouldBe(1);
 
         await _world.PassAsync(70);

@@ -92,7 +92,7 @@ public class DeploymentRulesTests
     [InlineData("CPU", 2, null, null)]
     [InlineData("CPU", 3, null, "accelerator_count")]
     [InlineData("NVIDIA_H100_80GB", 1, null, "accelerator_type")]
-    [InlineData("CPU", 1, "US_IOWA_1", "accelerator_type")]
+    [InlineData("CPU", 1, "US_IOWA_1", "placement")]
     public void What_no_region_can_ever_hold_is_refused_with_what_there_is(string? type, int count, string? region, string? field)
     {
         var spec = Spec(Least with { AcceleratorType = type, AcceleratorCount = count, Placement = region is null ? null : new() { Region = region } });
@@ -128,7 +128,6 @@ public class DeploymentRulesTests
         { "enable_addons", Least with { EnableAddons = true } },
         { "precision", Least with { Precision = "FP8" } },
         { "precision", Least with { Precision = "FP4" } },
-        { "auto_tune.long_prompt", Least with { AutoTune = new() { LongPrompt = true } } },
         { "deployment_shape", Least with { DeploymentShape = "accounts/fireworks/deploymentShapes/x" } },
         { "deployment_template", Least with { DeploymentTemplate = "x" } },
         { "max_with_revocable_replica_count", Least with { MaxWithRevocableReplicaCount = 1 } },

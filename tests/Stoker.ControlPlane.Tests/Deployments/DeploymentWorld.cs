@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
+using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
@@ -28,16 +29,23 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     private readonly SqliteDatabase _database;
     private readonly ModelStore _models;
     private readonly Inventory _inventory;
+    private readonly CapacityTermsStore _terms;
     private WorkQueue<DeploymentName> _queue;
 
     public DeploymentWorld(int slots = 2)
+        : this(new Inventory([new(Region.Local, AcceleratorType.Cpu, slots, [], 1 << 30)]))
     {
+    }
+
+    public DeploymentWorld(Inventory inventory, CapacityOptions? capacity = null)
+    {
+        _inventory = inventory;
         _database = SqliteDatabase.Open(_file.Path, Time, TimeSpan.FromDays(1)); // one process: nobody to poll for
         var rows = new SqliteResourceStore(_database, changeLogLength: 1000);
         _models = new(rows, _file.Data);
         Store = new(rows);
-        _inventory = new([new(Region.Local, AcceleratorType.Cpu, slots, [], 1 << 30)]);
-        Commands = new(Store, _models, new(_models), _inventory, Time);
+        _terms = new(rows, Microsoft.Extensions.Options.Options.Create(capacity ?? new()));
+        Commands = new(Store, _models, new(_models), _inventory, _terms, Time);
         Runtime = new(Time);
         _queue = new(Time);
         Reconciler = NewReconciler();
@@ -67,11 +75,41 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         (await _models.Rows.CreateAsync(name, new ModelResource { Kind = kindName, Public = true }, status, default)).Problem.ShouldBeNull();
     }
 
+    /// <summary>As an operator would have made it.</summary>
+    public async Task ReserveAsync(string account, int count, AcceleratorType type, Region region, DateTimeOffset? start = null, DateTimeOffset? end = null) =>
+        (await _terms.Reservations.CreateAsync(
+            ReservationName.Parse($"accounts/{account}/reservations/r"),
+            new ReservationResource { AcceleratorType = type.Name, Region = region.Name, ReservedCount = count, StartTime = start ?? Time.GetUtcNow(), EndTime = end },
+            NoStatus.Instance,
+            default)).Problem.ShouldBeNull();
+
+    public async Task LimitAsync(string account, AcceleratorType type, int most)
+    {
+        var name = QuotaName.Parse($"accounts/{account}/quotas/{type.QuotaId}");
+        var written = await _terms.Quotas.FindAsync(name, default) is { } row
+            ? await _terms.Quotas.UpdateSpecAsync(row, new(null, most), default)
+            : await _terms.Quotas.CreateAsync(name, new(null, most), NoStatus.Instance, default);
+        written.Problem.ShouldBeNull();
+    }
+
+    public async Task EndReservationAsync(string account) => (await _terms.Reservations.DeleteAsync(
+        (await _terms.Reservations.FindAsync(ReservationName.Parse($"accounts/{account}/reservations/r"), default))!, default)).Problem.ShouldBeNull();
+
     public async Task RemoveModelAsync(string id = "story-3m")
     {
         var row = await _models.Rows.FindAsync(AccountName.Library.Model(ResourceId.Parse(id)), default);
         (await _models.Rows.DeleteAsync(row!, default)).Problem.ShouldBeNull();
     }
+
+    /// <summary>Of another account than the usual one.</summary>
+    public async Task CreateOfAsync(string account, string id, DeploymentResource asked)
+    {
+        (await Commands.CreateAsync(AccountName.Parse($"accounts/{account}"), asked, id, validateOnly: false, User, default)).Problem.ShouldBeNull();
+        await SettleAsync();
+    }
+
+    public async Task<Deployment> GetOfAsync(string account, string id) =>
+        (await Store.FindAsync(DeploymentName.Parse($"accounts/{account}/deployments/{id}"), default)).ShouldNotBeNull().Deployment;
 
     public Task<Result<Deployment>> TryCreateAsync(string? id, DeploymentResource? asked = null, bool validateOnly = false) =>
         Commands.CreateAsync(Account, asked ?? new() { BaseModel = "story-3m" }, id, validateOnly, User, default);
@@ -159,7 +197,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     }
 
     private DeploymentReconciler NewReconciler() => new(
-        Store, _models, Runtime, _inventory, Directory,
+        Store, _models, Runtime, _inventory, _terms, Directory,
         new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
         Microsoft.Extensions.Options.Options.Create(Options),
         Microsoft.Extensions.Options.Options.Create(new LocalRuntimeOptions()),

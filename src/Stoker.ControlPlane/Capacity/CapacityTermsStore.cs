@@ -1,0 +1,46 @@
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Options;
+using Stoker.Api.Names;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.ControlPlane.Capacity;
+
+/// <summary>Reservations and quotas, typed.</summary>
+public sealed class CapacityTermsStore(IResourceStore store, IOptions<CapacityOptions> options)
+{
+    internal TypedStore<ReservationName, ReservationResource, NoStatus> Reservations { get; } =
+        new(store, ReservationName.Collection, CapacityJson.Default.ReservationResource, CapacityJson.Default.NoStatus);
+
+    internal TypedStore<QuotaName, QuotaSpec, NoStatus> Quotas { get; } =
+        new(store, QuotaName.Collection, CapacityJson.Default.QuotaSpec, CapacityJson.Default.NoStatus);
+
+    /// <summary>What holds now. Few rows: read anew each time, so that nothing has to be kept up to date.</summary>
+    public async ValueTask<CapacityTerms> ReadAsync(CancellationToken cancellation)
+    {
+        var reservations = await Reservations.ListAsync(parent: null, cancellation);
+        var quotas = await Quotas.ListAsync(parent: null, cancellation);
+        return new(
+            [.. reservations.Items.Select(ReservationRules.Read)],
+            quotas.Items.ToDictionary(row => row.Name, row => row.Spec),
+            options.Value.QuotaPerType,
+            options.Value.BorrowReserved);
+    }
+
+    /// <summary>One item for each change of a kind; the first comes at once.</summary>
+    /// <exception cref="WatchExpiredException">Ask again.</exception>
+    public async IAsyncEnumerable<long> ChangesAsync(
+        string kind, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var revision = (await store.ListAsync(kind, parent: null, cancellation)).Revision;
+        yield return revision;
+        await foreach (var change in store.WatchAsync(kind, revision, cancellation)) yield return change.Revision;
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ReservationResource))]
+[JsonSerializable(typeof(QuotaSpec))]
+[JsonSerializable(typeof(NoStatus))]
+internal sealed partial class CapacityJson : JsonSerializerContext;

@@ -1,0 +1,72 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Tests.Deployments;
+
+namespace Stoker.ControlPlane.Tests.Capacity;
+
+public class AcceleratorNeedTests
+{
+    [Theory]
+    [InlineData("NVIDIA_H100_80GB", 8_030_261_248, "FP16", 131_072, 1)]
+    [InlineData("NVIDIA_A100_80GB", 70_553_706_496, "FP16", 131_072, 4)] // 184 GB, and three cards are no power of two
+    [InlineData("AMD_MI300X_192GB", 70_553_706_496, "FP16", 8_192, 1)]
+    [InlineData("NVIDIA_H100_80GB", 70_553_706_496, "FP8", 8_192, 2)]
+    [InlineData("NVIDIA_H100_80GB", 405_853_388_800, "FP16", 131_072, 16)]
+    [InlineData("NVIDIA_L4_24GB", 8_030_261_248, "FP4", 8_192, 1)]
+    [InlineData("CPU", 70_553_706_496, "FP16", 131_072, 1)]
+    public void The_count_is_what_weights_and_cache_need(string type, long parameters, string precision, int context, int expected) => AcceleratorNeed.Count(
+        AcceleratorType.Parse(type), Model(parameters), Enum.Parse<Precision>(precision, ignoreCase: true), context, longPrompt: false).ShouldBe(expected);
+
+    [Fact]
+    public void What_the_files_say_wins_over_the_estimate()
+    {
+        var model = Model(8_030_261_248) with { WeightBytes = 40_000_000_000, KvBytesPerToken = 500_000 };
+        AcceleratorNeed.MemoryBytes(model, Precision.Bf16, 1000).ShouldBe(40_500_000_000);
+        AcceleratorNeed.MemoryBytes(model with { ParameterCount = null, WeightBytes = null }, Precision.Bf16, 1000).ShouldBeNull();
+        AcceleratorNeed.Count(AcceleratorType.H100, model with { ParameterCount = null, WeightBytes = null }, Precision.Bf16, 1000, longPrompt: false).ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("CPU", 2)]
+    [InlineData("NVIDIA_A100_80GB", 4)]
+    public void Long_prompts_double_it(string type, int expected) =>
+        AcceleratorNeed.Count(AcceleratorType.Parse(type), Model(70_553_706_496), Precision.Fp16, 8_192, longPrompt: true).ShouldBe(expected);
+
+    [Fact]
+    public void More_parameters_context_or_bits_never_need_fewer_and_the_count_holds_the_model() => Prop.ForAll(
+        Gen.Choose(1, 400_000).ToArbitrary(), Gen.Choose(1, 131_072).ToArbitrary(), (millions, context) =>
+        {
+            var (small, large) = (Model(millions * 1_000_000L), Model(millions * 2_000_000L));
+            foreach (var type in AcceleratorType.All.Where(type => type.MemoryBytes > 0))
+            {
+                var count = Count(small, Precision.Fp16, context);
+                if (Count(large, Precision.Fp16, context) < count || Count(small, Precision.Fp8, context) > count || Count(small, Precision.Fp16, context * 2) < count) return false;
+                if (count < 64 && count * type.MemoryBytes * 0.9 < AcceleratorNeed.MemoryBytes(small, Precision.Fp16, context)) return false;
+
+                int Count(Model model, Precision precision, int length) => AcceleratorNeed.Count(type, model, precision, length, longPrompt: false);
+            }
+
+            return true;
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Every_type_has_a_quota_of_its_own()
+    {
+        AcceleratorType.All.Select(type => type.QuotaId).ShouldBeUnique();
+        AcceleratorType.All.ShouldAllBe(type => AcceleratorType.OfQuota(type.QuotaId) == type);
+        AcceleratorType.H100.QuotaId.ShouldBe("global--h100-count");
+        AcceleratorType.All.Skip(1).ShouldAllBe(type => type.MemoryBytes >= 24_000_000_000);
+    }
+
+    [Fact]
+    public void Simulated_replicas_get_faster_by_less_than_the_count()
+    {
+        var simulated = new SimulatedReplicas(TimeSpan.FromSeconds(1.5), TokensPerSecond: 50);
+        simulated.Figures(1).ShouldBe("boot-seconds=1.5,decode-rate=50");
+        Enumerable.Range(2, 63).ShouldAllBe(count => SimulatedReplicas.Speedup(count) > SimulatedReplicas.Speedup(count - 1) && SimulatedReplicas.Speedup(count) < count);
+    }
+
+    private static Model Model(long parameters) => DeploymentRulesTests.Story with { ParameterCount = parameters };
+}
