@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Stoker.EndToEnd.Tests.Harness;
+using Stoker.EndToEnd.Tests.Tidy;
+
+namespace Stoker.EndToEnd.Tests;
+
+/// <summary>
+/// Every firectl and curl line of docs/seeds-walkthrough.md, as it stands there and in its order, against a server with the
+/// emulated inventory of the page.
+/// </summary>
+public partial class WalkthroughTests
+{
+    [Fact]
+    public async Task Every_line_of_the_walkthrough_does_what_the_page_says()
+    {
+        var lines = Commands(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "seeds-walkthrough.md"), TestContext.Current.CancellationToken));
+        lines.Count(line => line.StartsWith("firectl ", StringComparison.Ordinal)).ShouldBeGreaterThan(40);
+        lines.Count(line => line.StartsWith("curl ", StringComparison.Ordinal)).ShouldBeGreaterThan(4);
+
+        using var sandbox = new Sandbox();
+        // An HTTP error is an exit status, as for firectl.
+        await File.WriteAllTextAsync(Path.Combine(sandbox.Home, ".curlrc"), "fail-with-body\nsilent\nshow-error\n", TestContext.Current.CancellationToken);
+        await using var server = await StokerServerProcess.StartAsync(sandbox, arguments: ["--config", Path.Combine(Repository.Root, "docs", "examples", "emulated.json")]);
+        var environment = new Dictionary<string, string>
+        {
+            ["PATH"] = $"{AppContext.BaseDirectory}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["URL"] = server.Url.GetLeftPart(UriPartial.Authority),
+            ["KEY"] = server.Key,
+        };
+        foreach (var line in lines)
+        {
+            await using var shell = ProgramProcess.Start(sandbox, "/bin/bash", ["-c", line], environment);
+            var exit = await shell.ExitAsync();
+            exit.ShouldBe(Expected(line), $"{line}\n{shell.Output}\n{server.Output}");
+            foreach (var said in Said(line)) shell.Output.ShouldContain(said, customMessage: line);
+        }
+
+        server.Output.ShouldContain("8 NVIDIA_A100_80GB (emulated) in US_IOWA_1"); // the log does not hide it either
+        server.Output.ShouldContain("on 1 NVIDIA_A100_80GB (emulated by simulated) in ");
+        (await server.GetAsync("on-mi300x")).Region.ShouldBe("EU_FRANKFURT_1");
+        (await server.GetAsync("two-cards")).AcceleratorCount.ShouldBe(2);
+        (await server.GetAsync("long")).AcceleratorCount.ShouldBe(2);
+        await server.ReadyAsync("waits");
+    }
+
+    [Fact]
+    public void Lines_are_found_with_what_belongs_to_them()
+    {
+        const string Page = """
+            # Page
+            firectl is not in a block
+                firectl list regions
+                dotnet build
+
+                curl "$URL" \
+                  -d '{"a": 1,
+                       "b": "firectl"}'
+                firectl get deployment d # exit status 3
+            """;
+        var lines = Commands(Page);
+        lines.Count.ShouldBe(3);
+        lines[1].ShouldEndWith("\"b\": \"firectl\"}'");
+        lines.Select(Expected).ShouldBe([0, 0, 3]);
+    }
+
+    /// <summary>What the page says of certain lines.</summary>
+    private static IEnumerable<string> Said(string line) => line switch
+    {
+        "firectl get deployment my-llama" => ["Emulated: true", "Accelerator Type: NVIDIA_A100_80GB"],
+        "firectl get deployment waits" => ["Stockout: 1 of 1 replicas wait for capacity: each needs 1 NVIDIA_H100_80GB in AP_TOKYO_1", "Stockout:"],
+        _ when line.Contains("two-cards", StringComparison.Ordinal) => ["less than 2 times", "is emulated here"],
+        _ when line.StartsWith("firectl list regions", StringComparison.Ordinal) => ["EMULATED", "EU_FRANKFURT_1"],
+        _ when line.Contains("--deployment-id large", StringComparison.Ordinal) => ["Accelerator Count: 4"],
+        _ => [],
+    };
+
+    private static int Expected(string line) =>
+        ExitStatus().Match(line) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : 0;
+
+    /// <summary>The lines of indented blocks that begin with firectl or curl, each with its continuations.</summary>
+    private static List<string> Commands(string page)
+    {
+        var (commands, open) = (new List<string>(), "");
+        foreach (var raw in page.Split('\n').Where(line => line.StartsWith("    ", StringComparison.Ordinal)))
+        {
+            var line = raw[4..];
+            if (open.Length == 0 && !line.StartsWith("firectl ", StringComparison.Ordinal) && !line.StartsWith("curl ", StringComparison.Ordinal)) continue;
+            open += (open.Length == 0 ? "" : "\n") + line;
+            if (open.EndsWith('\\') || open.Count(letter => letter == '\'') % 2 == 1) continue;
+            commands.Add(open);
+            open = "";
+        }
+
+        return commands;
+    }
+
+    [GeneratedRegex(@"# exit status (\d+)$")]
+    private static partial Regex ExitStatus();
+}
