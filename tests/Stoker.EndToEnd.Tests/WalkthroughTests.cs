@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Stoker.EndToEnd.Tests.Harness;
 using Stoker.EndToEnd.Tests.Tidy;
@@ -42,6 +43,25 @@ public partial class WalkthroughTests
         (await server.GetAsync("two-cards")).AcceleratorCount.ShouldBe(2);
         (await server.GetAsync("long")).AcceleratorCount.ShouldBe(2);
         await server.ReadyAsync("waits");
+    }
+
+    [Fact]
+    public async Task Accelerators_that_our_own_engine_emulates_give_real_answers()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox, new Dictionary<string, string>
+        {
+            ["Stoker__Capacity__Emulated__US_IOWA_1__NVIDIA_H100_80GB"] = "2",
+            ["Stoker__Capacity__EmulatedEngine"] = "stoker",
+            ["Stoker__Capacity__DefaultType"] = "NVIDIA_H100_80GB",
+        });
+        var deployed = await server.DeployAsync("d");
+        (deployed.AcceleratorType, deployed.Region, deployed.Emulated).ShouldBe(("NVIDIA_H100_80GB", "US_IOWA_1", true));
+        var (prompt, text, tokens) = DeployedServer.Golden;
+        var body = new JsonObject { ["model"] = DeployedServer.Deployment, ["prompt"] = prompt, ["max_tokens"] = tokens, ["temperature"] = 0, ["ignore_eos"] = true };
+        var answer = await RawHttp.PostAsync(server, "/inference/v1/completions", body.ToJsonString());
+        answer.Json["choices"]![0]!["text"]!.GetValue<string>().ShouldBe(text);
+        server.Output.ShouldContain("(emulated by stoker) in US_IOWA_1");
     }
 
     [Fact]

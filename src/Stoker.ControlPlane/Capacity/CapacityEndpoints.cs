@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -142,5 +143,5 @@ public static class CapacityEndpoints
         where T : notnull =>
         result.TryGet(out var value, out var problem) ? Json(value, json) : new ProblemResult(problem);
 
-    private static IResult Json<T>(T value, JsonTypeInfo<T> json) => TypedResults.Json(value, json);
+    private static JsonHttpResult<T> Json<T>(T value, JsonTypeInfo<T> json) => TypedResults.Json(value, json);
 }

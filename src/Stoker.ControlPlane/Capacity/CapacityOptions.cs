@@ -114,8 +114,8 @@ internal sealed class CapacityOptionsValidator(Machine machine) : IValidateOptio
             }
         }
 
-        var types0 = options.Emulated.Values.SelectMany(types => types.Keys).Prepend(AcceleratorType.Cpu.Name);
-        if (options.DefaultType is { Length: > 0 } wanted && !types0.Contains(wanted))
+        var known = options.Emulated.Values.SelectMany(types => types.Keys).Prepend(AcceleratorType.Cpu.Name);
+        if (options.DefaultType is { Length: > 0 } wanted && !known.Contains(wanted))
         {
             faults.Add($"{CapacityOptions.Section}:DefaultType is {wanted}, which no region has");
         }

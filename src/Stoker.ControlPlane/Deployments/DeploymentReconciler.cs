@@ -155,7 +155,7 @@ public sealed partial class DeploymentReconciler(
     {
         switch (step)
         {
-            case ReplicaStep.Start start when model?.Folder is not null || model is not null && inventory.IsSimulated(deployment.Spec.AcceleratorType):
+            case ReplicaStep.Start start when model is not null && (model.Folder is not null || inventory.IsSimulated(deployment.Spec.AcceleratorType)):
                 await runtime.StartAsync(SpecOf(start.Replica, deployment, model), cancellation);
                 break;
             case ReplicaStep.Stop stop:

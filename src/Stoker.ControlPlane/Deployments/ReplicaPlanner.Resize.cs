@@ -1,4 +1,3 @@
-using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Deployments;

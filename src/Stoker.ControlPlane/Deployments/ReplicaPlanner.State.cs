@@ -1,5 +1,4 @@
 using Stoker.Api.Problems;
-using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Deployments;

@@ -200,6 +200,21 @@ public sealed class DeploymentCapacityTests : IAsyncDisposable
         (await world.TryCreateAsync("e", new() { BaseModel = "story-3m", Precision = "FP8" })).Problem.ShouldNotBeNull().Code.ShouldBe(Code.Unimplemented);
     }
 
+    [Fact]
+    public async Task Emulated_by_our_own_engine_it_needs_weights_and_says_so_all_the_same()
+    {
+        var world = new DeploymentWorld(new Inventory([new(Iowa, AcceleratorType.H100, 4, [], 1000) { EmulatedBy = "stoker" }]));
+        _worlds.Add(world);
+        await world.AddModelAsync();
+        await world.AddModelAsync("llama-v3p1-8b-instruct", ready: false);
+        (await world.TryCreateAsync("no", OnH100 with { BaseModel = "llama-v3p1-8b-instruct" })).Problem.ShouldNotBeNull().Code.ShouldBe(Code.FailedPrecondition);
+        await world.CreateAsync("d", OnH100 with { AcceleratorCount = 2 });
+        await world.PassAsync(3);
+        var replica = world.Runtime.Running.Single();
+        (replica.EmulatedBy, replica.Simulate, replica.ModelFolder, replica.MemoryBytes).ShouldBe(("stoker", null, "/models/story-3m", 2000));
+        (await world.GetAsync("d")).ToResource().Emulated.ShouldBe(true);
+    }
+
     private async Task<DeploymentWorld> NewAsync(CapacityOptions? capacity = null)
     {
         var inventory = new Inventory(
