@@ -12,6 +12,9 @@ namespace Stoker.ControlPlane.Capacity;
 public sealed record CapacityLimits(
     Withheld Withheld, long? Quota, long QuotaUsed, IReadOnlySet<ReplicaId> GiveBack, DateTimeOffset? NextChange)
 {
+    /// <summary>Replicas, of whatever deployment, that run on what their account reserved.</summary>
+    public IReadOnlySet<ReplicaId> Covered { get; init; } = new HashSet<ReplicaId>();
+
     public static CapacityLimits None { get; } = new(Withheld.Nothing, Quota: null, QuotaUsed: 0, new HashSet<ReplicaId>(), NextChange: null);
 
     /// <param name="own">What the deployment in question holds itself.</param>
@@ -28,6 +31,9 @@ public sealed record CapacityLimits(
             terms.Limit(account, type, now),
             others.Where(holding => holding.Account == account && holding.Allotment.Type == type).Sum(holding => (long)holding.Count),
             active.Count == 0 ? None.GiveBack : ReservedCapacity.ToGiveBack(inventory, active, all, waiting),
-            terms.NextChange(now));
+            terms.NextChange(now))
+        {
+            Covered = ReservedCapacity.Covered(active, all),
+        };
     }
 }

@@ -81,15 +81,17 @@ public static class ReservedCapacity
     public static IReadOnlySet<ReplicaId> ToGiveBack(
         Inventory inventory, IReadOnlyList<Reservation> active, IReadOnlyList<Holding> holdings, IReadOnlyList<CapacityClaim> waiting)
     {
-        var given = new HashSet<ReplicaId>();
+        var (given, open) = (new HashSet<ReplicaId>(), waiting.ToList());
+        var staying = holdings.Where(holding => !holding.Draining).ToList();
+        var covered = Covered(active, staying);
         foreach (var pool in inventory.Pools)
         {
             var reserved = active.Where(reservation => reservation.IsOf(pool.Region, pool.Type))
                 .GroupBy(reservation => reservation.Account).ToDictionary(group => group.Key, group => group.Sum(reservation => reservation.Count));
             if (reserved.Count == 0) continue;
-            var held = holdings.Where(holding => holding.IsIn(pool.Region, pool.Type)).ToList();
-            var need = Entitled(pool, reserved, held, waiting) - (pool.Count - held.Where(holding => !holding.Draining).Sum(holding => holding.Count));
-            foreach (var holding in Unreserved(reserved, held))
+            var held = staying.Where(holding => holding.IsIn(pool.Region, pool.Type)).ToList();
+            var need = Entitle(pool, reserved, held, open) - (pool.Count - held.Sum(holding => holding.Count)); // what drains comes free
+            foreach (var holding in Oldest(held.Where(holding => !covered.Contains(holding.Replica))).Reverse())
             {
                 if (need <= 0) break;
                 need -= holding.Count;
@@ -100,39 +102,51 @@ public static class ReservedCapacity
         return given;
     }
 
-    /// <summary>Slots that those who wait may claim from their accounts' reservations.</summary>
-    private static int Entitled(
-        CapacityPool pool, Dictionary<AccountName, int> reserved, List<Holding> held, IReadOnlyList<CapacityClaim> waiting)
+    /// <summary>
+    /// Slots of a pool that those who wait may claim from their accounts' reservations; their claims are met by it and not
+    /// open any more.
+    /// </summary>
+    private static int Entitle(CapacityPool pool, Dictionary<AccountName, int> reserved, List<Holding> held, List<CapacityClaim> open)
     {
         var entitled = 0;
         foreach (var (account, count) in reserved)
         {
-            var left = count - held.Where(holding => holding.Account == account && !holding.Draining).Sum(holding => holding.Count);
-            foreach (var claim in waiting.Where(claim => claim.Account == account && Suits(claim.Request, pool.Region, pool.Type)))
+            var left = count - held.Where(holding => holding.Account == account).Sum(holding => holding.Count);
+            open.RemoveAll(claim =>
             {
-                if (claim.Request.Count > left) continue;
+                if (claim.Account != account || !Suits(claim.Request, pool.Region, pool.Type) || claim.Request.Count > left) return false;
                 left -= claim.Request.Count;
                 entitled += claim.Request.Count;
-            }
+                return true;
+            });
         }
 
         return entitled;
     }
 
-    /// <summary>What no reservation covers, newest first: of each account the oldest replicas are the covered ones.</summary>
-    private static IEnumerable<Holding> Unreserved(Dictionary<AccountName, int> reserved, List<Holding> held)
+    /// <summary>
+    /// Replicas that run on what their account reserved: its oldest, as many as the reservation holds. One that is partly
+    /// within it is not.
+    /// </summary>
+    public static IReadOnlySet<ReplicaId> Covered(IReadOnlyList<Reservation> active, IReadOnlyList<Holding> holdings)
     {
-        var left = new Dictionary<AccountName, int>(reserved);
-        var loose = new List<Holding>();
-        foreach (var holding in held.Where(holding => !holding.Draining).OrderBy(holding => holding.Since).ThenBy(holding => holding.Replica.ToString(), StringComparer.Ordinal))
+        var covered = new HashSet<ReplicaId>();
+        if (active.Count == 0) return covered;
+        var left = active.GroupBy(reservation => (reservation.Region, reservation.Type, reservation.Account))
+            .ToDictionary(group => group.Key, group => group.Sum(reservation => reservation.Count));
+        foreach (var holding in Oldest(holdings.Where(holding => holding.Account is not null)))
         {
-            var covered = holding.Account is { } account && left.GetValueOrDefault(account) >= holding.Count;
-            if (covered) left[holding.Account!] -= holding.Count;
-            else loose.Add(holding);
+            var key = (holding.Allotment.Region, holding.Allotment.Type, holding.Account!);
+            if (left.GetValueOrDefault(key) < holding.Count) continue;
+            left[key] -= holding.Count;
+            covered.Add(holding.Replica);
         }
 
-        return Enumerable.Reverse(loose);
+        return covered;
     }
+
+    private static IEnumerable<Holding> Oldest(IEnumerable<Holding> holdings) =>
+        holdings.OrderBy(holding => holding.Since).ThenBy(holding => holding.Replica.ToString(), StringComparer.Ordinal);
 
     private static bool Suits(CapacityRequest request, Region region, AcceleratorType type) =>
         request.Type == type && request.Placement.Allows(region);

@@ -68,6 +68,15 @@ public class ReservedCapacityTests
         ReservedCapacity.ToGiveBack(Two, Reserved, held, [.. waiting, .. waiting, .. waiting]).Count.ShouldBe(2);
     }
 
+    [Fact]
+    public void A_reservation_covers_the_oldest_replicas_that_are_wholly_within_it()
+    {
+        Holding[] held = [Held("b", "b1", 0, 4, 1), Held("b", "b2", 4, 4, 2), Held("b", "b3", 8, 2, 3), Held("c", "c1", 10, 2, 0), Held("a", "a1", 12, 4, 9)];
+        ReservedCapacity.Covered(Reserved, held).ShouldBe([held[0].Replica, held[2].Replica, held[4].Replica], ignoreOrder: true);
+        ReservedCapacity.Covered([], held).ShouldBeEmpty();
+        ReservedCapacity.Covered(Reserved, [held[4] with { Draining = true }, held[0] with { Account = null }]).ShouldBe([held[4].Replica]);
+    }
+
     [Theory]
     [InlineData(0, 24, 8)] // both halves of the day, never together
     [InlineData(0, 6, 3)]
