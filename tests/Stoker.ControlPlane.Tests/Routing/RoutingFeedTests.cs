@@ -102,7 +102,7 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     {
         await _feed.StartAsync(Cancellation);
         var document = new DeploymentDocument { Resource = new DeploymentResource { BaseModel = Model.ToString() } };
-        var row = (await _deployments.CreateAsync(Deployment, document, Cancellation)).Value;
+        var row = (await _deployments.CreateAsync(Deployment, document, new DeploymentStatus(), Cancellation)).Value;
         await PublishedAsync(route => route?.Waiting == Waiting.Starting, Published("CREATING", 1));
 
         var condition = new DeploymentCondition(Code.ResourceExhausted, "1 of 1 replicas wait for capacity");
