@@ -1,14 +1,13 @@
 namespace Stoker.ControlPlane.Autoscaling;
 
-/// <summary>
-/// How fast a deployment's replica count follows its load. The windows are checked and kept from the first day; what
-/// follows them comes with autoscaling.
-/// </summary>
-/// <param name="UpWindow">How long load must last before replicas are added.</param>
-/// <param name="DownWindow">How long load must be lower before replicas are taken away.</param>
+/// <summary>How fast a deployment's replica count follows its load.</summary>
+/// <param name="UpWindow">How long load must last before replicas are added; zero means one second.</param>
+/// <param name="DownWindow">How long load must be lower before replicas are taken away; zero means one
+/// second.</param>
 /// <param name="ToZeroWindow">How long a deployment must be idle before it has no replica; without effect when its
 /// minimum is above 0.</param>
-public sealed record ScalingPolicy(TimeSpan UpWindow, TimeSpan DownWindow, TimeSpan ToZeroWindow)
+public sealed record ScalingPolicy(
+    TimeSpan UpWindow, TimeSpan DownWindow, TimeSpan ToZeroWindow, ScalingMode Mode = ScalingMode.Windows)
 {
     /// <summary>The hosted platform's longest up and down window.</summary>
     public static readonly TimeSpan LongestWindow = TimeSpan.FromHours(1);
@@ -21,4 +20,7 @@ public sealed record ScalingPolicy(TimeSpan UpWindow, TimeSpan DownWindow, TimeS
     /// <summary>The hosted platform's defaults.</summary>
     public static ScalingPolicy Default { get; } =
         new(TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1));
+
+    /// <summary>As much of the past as the windows ask for; idle time is counted, not kept.</summary>
+    public TimeSpan Memory => UpWindow > DownWindow ? UpWindow : DownWindow;
 }
