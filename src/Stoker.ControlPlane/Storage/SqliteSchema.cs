@@ -34,6 +34,14 @@ internal static class SqliteSchema
             name TEXT PRIMARY KEY, holder TEXT NOT NULL, fencing_number INTEGER NOT NULL,
             boot_id TEXT NOT NULL, expire_stamp INTEGER NOT NULL, expire_time INTEGER NOT NULL) WITHOUT ROWID;
         """,
+        """
+        CREATE TABLE autoscaling_windows (
+            deployment TEXT PRIMARY KEY, window BLOB NOT NULL,
+            boot_id TEXT NOT NULL, last_second INTEGER NOT NULL, last_time INTEGER NOT NULL);
+        CREATE TABLE scaling_decisions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, deployment TEXT NOT NULL, time INTEGER NOT NULL, decision BLOB NOT NULL);
+        CREATE INDEX scaling_decisions_by_deployment ON scaling_decisions (deployment, id);
+        """,
     ];
 
     public static int Version => Steps.Length;

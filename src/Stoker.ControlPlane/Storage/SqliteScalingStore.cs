@@ -1,0 +1,53 @@
+using Microsoft.Data.Sqlite;
+
+namespace Stoker.ControlPlane.Storage;
+
+/// <summary>Load windows and scaling decisions in SQLite, in tables of their own.</summary>
+public sealed class SqliteScalingStore(SqliteDatabase database) : IScalingStore
+{
+    public IReadOnlyList<StoredWindow> ReadWindows() => database.Read(session => session.Query(
+        "SELECT deployment, window, boot_id, last_second, last_time FROM autoscaling_windows", ReadWindow));
+
+    public Task SaveWindowsAsync(IReadOnlyList<StoredWindow> windows, CancellationToken cancellation) => database.WriteAsync(
+        session =>
+        {
+            foreach (var window in windows)
+            {
+                session.Execute(
+                    "INSERT OR REPLACE INTO autoscaling_windows VALUES ($1, $2, $3, $4, $5)",
+                    window.Deployment, window.Window, window.BootId, window.LastSecond, window.Time.UtcTicks);
+            }
+
+            return windows.Count;
+        },
+        cancellation);
+
+    public IReadOnlyList<StoredDecision> ReadDecisions(string deployment, int most) => database.Read(session => session.Query(
+        "SELECT time, decision FROM scaling_decisions WHERE deployment = $1 ORDER BY id DESC LIMIT $2", ReadDecision, deployment, most));
+
+    public Task AppendDecisionAsync(string deployment, StoredDecision decision, int keep, CancellationToken cancellation) => database.WriteAsync(
+        session =>
+        {
+            session.Execute(
+                "INSERT INTO scaling_decisions (deployment, time, decision) VALUES ($1, $2, $3)",
+                deployment, decision.Time.UtcTicks, decision.Decision);
+            return session.Execute(
+                """
+                DELETE FROM scaling_decisions WHERE deployment = $1 AND id <=
+                    (SELECT id FROM scaling_decisions WHERE deployment = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)
+                """,
+                deployment, keep);
+        },
+        cancellation);
+
+    public Task ForgetAsync(string deployment, CancellationToken cancellation) => database.WriteAsync(
+        session => session.Execute("DELETE FROM autoscaling_windows WHERE deployment = $1", deployment)
+            + session.Execute("DELETE FROM scaling_decisions WHERE deployment = $1", deployment),
+        cancellation);
+
+    private static StoredWindow ReadWindow(SqliteDataReader row) => new(
+        row.GetString(0), row.GetFieldValue<byte[]>(1), row.GetString(2), row.GetInt64(3), new(row.GetInt64(4), TimeSpan.Zero));
+
+    private static StoredDecision ReadDecision(SqliteDataReader row) =>
+        new(new(row.GetInt64(0), TimeSpan.Zero), row.GetFieldValue<byte[]>(1));
+}
