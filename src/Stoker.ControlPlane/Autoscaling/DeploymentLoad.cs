@@ -19,7 +19,9 @@ public sealed class DeploymentLoad(TimeProvider time)
     private long _changedAt = time.GetTimestamp();
     private double _loadTime; // load x timestamp units since _takenAt, up to _changedAt
 
-    /// <summary>Load went from nothing to something: a hint to look at once. Handlers must be quick.</summary>
+    /// <summary>
+    /// A request is held, the first after none was: a hint to look at once. Handlers must be quick.
+    /// </summary>
     public event Action? Woke;
 
     /// <summary>Requests that are held.</summary>
@@ -64,7 +66,7 @@ public sealed class DeploymentLoad(TimeProvider time)
         lock (_gate)
         {
             var load = _queued + _running;
-            Account(load);
+            Account_NeedsLock();
             var length = _changedAt - _takenAt;
             var bucket = new LoadBucket(
                 _lowest, _highest, length > 0 ? _loadTime / length : load, _requests, _promptTokens, _generatedTokens);
@@ -80,24 +82,23 @@ public sealed class DeploymentLoad(TimeProvider time)
         bool woke;
         lock (_gate)
         {
-            var before = _queued + _running;
-            Account(before);
+            Account_NeedsLock();
+            woke = _queued == 0 && queued > 0;
             _queued += queued;
             _running += running;
             _requests += requests;
             var load = _queued + _running;
             if (load < _lowest) _lowest = load;
             if (load > _highest) _highest = load;
-            woke = before == 0 && load > 0;
         }
 
         if (woke) Woke?.Invoke();
     }
 
-    private void Account(int load)
+    private void Account_NeedsLock()
     {
         var now = time.GetTimestamp();
-        _loadTime += (double)load * (now - _changedAt);
+        _loadTime += (double)(_queued + _running) * (now - _changedAt);
         _changedAt = now;
     }
 }

@@ -9,6 +9,10 @@ public sealed partial class LoadWindow
     private const int HeaderSize = 1 + (4 * 8);
     private const int RunSize = 6 * 4;
 
+    // Far above any window; more can only be damage.
+    private const int MostSeconds = 1_000_000;
+    private const long LongestCount = 1L << 33;
+
     /// <summary>
     /// What there is, without the clock it goes by: a reader has to know when its last second ended.
     /// </summary>
@@ -45,6 +49,7 @@ public sealed partial class LoadWindow
         if (bytes.Length < HeaderSize || bytes[0] != Format || (bytes.Length - HeaderSize) % RunSize != 0) return null;
         var window = new LoadWindow(length);
         var count = BinaryPrimitives.ReadInt64LittleEndian(bytes[25..]);
+        if (count is < 0 or > MostSeconds) return null;
         var left = count;
         for (var rest = bytes[HeaderSize..]; !rest.IsEmpty; rest = rest[RunSize..])
         {
@@ -65,7 +70,7 @@ public sealed partial class LoadWindow
             BinaryPrimitives.ReadInt64LittleEndian(bytes[1..]),
             BinaryPrimitives.ReadInt64LittleEndian(bytes[9..]),
             BinaryPrimitives.ReadInt64LittleEndian(bytes[17..]));
-        if (unbroken < 0 || settled < 0 || idle < 0) return null;
+        if (unbroken is < 0 or > LongestCount || settled is < 0 or > LongestCount || idle is < 0 or > LongestCount) return null;
         (window._unbroken, window._settled, window._idle, window._last) = (unbroken, settled, idle, lastSecond);
         return window;
     }

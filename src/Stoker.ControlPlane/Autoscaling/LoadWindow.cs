@@ -27,6 +27,9 @@ public sealed partial class LoadWindow
 
     public LoadWindow(TimeSpan length) => _ring = new Second[Seconds(length)];
 
+    /// <summary>Knows nothing and never will; stands in where no load was seen yet.</summary>
+    public static LoadWindow Nothing { get; } = new(TimeSpan.Zero);
+
     /// <summary>How many seconds it can hold.</summary>
     public TimeSpan Length => TimeSpan.FromSeconds(_ring.Length);
 
@@ -42,6 +45,7 @@ public sealed partial class LoadWindow
     /// <param name="second">The second on a clock that no step moves; it must be later than the last one.</param>
     public void Add(long second, in LoadBucket bucket)
     {
+        if (ReferenceEquals(this, Nothing)) throw new InvalidOperationException("The window that stands for none takes no load");
         if (_last != long.MinValue)
         {
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(second, _last);

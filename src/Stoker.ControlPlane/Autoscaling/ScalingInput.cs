@@ -13,7 +13,7 @@ public sealed record ScalingInput
     public required LoadTargets Targets { get; init; }
 
     /// <summary>What the load was. The decision reads it and never changes it.</summary>
-    public required LoadWindow Window { get; init; }
+    public LoadWindow Window { get; init; } = LoadWindow.Nothing;
 
     /// <summary>How long ago the window's last second ended; 0 when it is as fresh as can be.</summary>
     public TimeSpan WindowAge { get; init; }

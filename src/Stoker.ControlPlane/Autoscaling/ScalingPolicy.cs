@@ -21,6 +21,9 @@ public sealed record ScalingPolicy(
     public static ScalingPolicy Default { get; } =
         new(TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1));
 
-    /// <summary>As much of the past as the windows ask for; idle time is counted, not kept.</summary>
-    public TimeSpan Memory => UpWindow > DownWindow ? UpWindow : DownWindow;
+    /// <summary>
+    /// As much of the past as the windows ask for: rates are means over the up window, at each second of the down
+    /// window. Idle time is counted, not kept.
+    /// </summary>
+    public TimeSpan Memory => UpWindow + DownWindow;
 }

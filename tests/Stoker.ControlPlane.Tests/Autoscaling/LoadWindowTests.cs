@@ -1,0 +1,161 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Stoker.ControlPlane.Autoscaling;
+
+namespace Stoker.ControlPlane.Tests.Autoscaling;
+
+public class LoadWindowTests
+{
+    [Fact]
+    public void It_answers_as_a_plain_list_of_seconds_does() => Prop.ForAll(Histories().ToArbitrary(), history =>
+    {
+        var (window, plain) = (new LoadWindow(TimeSpan.FromSeconds(40)), new PlainWindow(40));
+        foreach (var (gap, bucket) in history)
+        {
+            plain.Add(gap, bucket);
+            window.Add((window.LastSecond ?? 0) + gap + 1, bucket);
+            foreach (var length in new[] { 1, 7, 30 }) Compare(window, plain, length, smoothing: 5);
+        }
+
+        return true;
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void What_is_read_back_answers_the_same() => Prop.ForAll(Histories().ToArbitrary(), history =>
+    {
+        var window = Filled(history);
+        var read = LoadWindow.Read(window.Write(), window.Length, window.LastSecond ?? 0).ShouldNotBeNull();
+        (read.Idle, read.Settled).ShouldBe((window.Idle, window.Settled));
+        foreach (var length in new[] { 1, 7, 30, 40 })
+        {
+            var span = TimeSpan.FromSeconds(length);
+            (read.TrySustained(span, out var a), a).ShouldBe((window.TrySustained(span, out var b), b));
+            (read.TryHighest(span, span, true, out var c), c).ShouldBe((window.TryHighest(span, span, true, out var d), d));
+        }
+
+        return true;
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Any_bytes_are_read_or_refused_and_never_break_it() => Prop.ForAll(Histories().ToArbitrary(), Gen.Choose(0, 10_000).ToArbitrary(), (history, at) =>
+    {
+        var bytes = Filled(history).Write();
+        bytes[at % bytes.Length] ^= 0xFF;
+        LoadWindow.Read(bytes, TimeSpan.FromSeconds(40), 0)?.Add(1, LoadBucket.Steady(1));
+        LoadWindow.Read(bytes.AsSpan(0, at % bytes.Length), TimeSpan.FromSeconds(40), 0)?.Add(1, LoadBucket.Steady(1));
+        return true;
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Idle_hours_are_a_few_bytes()
+    {
+        var window = new LoadWindow(TimeSpan.FromHours(1));
+        for (var second = 0; second < 5_000; second++) window.Add(second, LoadBucket.Steady(0));
+        window.Write().Length.ShouldBeLessThan(64);
+        window.Idle.ShouldBe(TimeSpan.FromSeconds(5_000)); // counted beyond what is kept
+    }
+
+    [Fact]
+    public void Another_length_keeps_the_newest_seconds()
+    {
+        var window = new LoadWindow(TimeSpan.FromSeconds(10));
+        for (var second = 1; second <= 12; second++) window.Add(second, LoadBucket.Steady(second));
+        window.Resize(TimeSpan.FromSeconds(4));
+        window.TrySustained(TimeSpan.FromSeconds(4), out var newest).ShouldBeTrue();
+        newest.Concurrent.ShouldBe(9);
+        window.Resize(TimeSpan.FromSeconds(20));
+        window.TrySustained(TimeSpan.FromSeconds(5), out _).ShouldBeFalse(); // the fifth is gone
+        window.Add(13, LoadBucket.Steady(2));
+        window.TrySustained(TimeSpan.FromSeconds(5), out var longer).ShouldBeTrue();
+        longer.Concurrent.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Time_does_not_run_backwards()
+    {
+        var window = new LoadWindow(TimeSpan.FromSeconds(10));
+        window.Add(5, LoadBucket.Steady(1));
+        Should.Throw<ArgumentOutOfRangeException>(() => window.Add(5, LoadBucket.Steady(1)));
+        Should.Throw<ArgumentOutOfRangeException>(() => window.Add(4, LoadBucket.Steady(1)));
+    }
+
+    [Fact]
+    public void The_window_that_stands_for_none_takes_no_load() =>
+        Should.Throw<InvalidOperationException>(() => LoadWindow.Nothing.Add(1, LoadBucket.Steady(1)));
+
+    private static LoadWindow Filled((int Gap, LoadBucket Bucket)[] history)
+    {
+        var window = new LoadWindow(TimeSpan.FromSeconds(40));
+        foreach (var (gap, bucket) in history) window.Add((window.LastSecond ?? 0) + gap + 1, bucket);
+        return window;
+    }
+
+    private static void Compare(LoadWindow window, PlainWindow plain, int length, int smoothing)
+    {
+        var (span, smooth) = (TimeSpan.FromSeconds(length), TimeSpan.FromSeconds(smoothing));
+        window.TrySustained(span, out var sustained).ShouldBe(plain.Sustained(length) is not null);
+        if (plain.Sustained(length) is { } lasted) ShouldBeClose(sustained, lasted);
+        window.TryHighest(span, smooth, rates: true, out var highest).ShouldBe(plain.Highest(length, smoothing) is not null);
+        if (plain.Highest(length, smoothing) is { } most) ShouldBeClose(highest, most);
+        window.Idle.ShouldBe(TimeSpan.FromSeconds(plain.Idle));
+    }
+
+    private static void ShouldBeClose(LoadMeasure left, LoadMeasure right)
+    {
+        left.Concurrent.ShouldBe(right.Concurrent, 1e-6);
+        left.RequestsPerSecond.ShouldBe(right.RequestsPerSecond, 1e-6);
+        left.PromptTokensPerSecond.ShouldBe(right.PromptTokensPerSecond, 1e-6);
+        left.GeneratedTokensPerSecond.ShouldBe(right.GeneratedTokensPerSecond, 1e-6);
+    }
+
+    private static Gen<(int Gap, LoadBucket Bucket)[]> Histories() => Gen.ArrayOf(
+        from gap in Gen.Frequency((30, Gen.Constant(0)), (2, Gen.Choose(1, 60)), (1, Gen.Choose(61, 200)))
+        from load in Gen.Frequency((1, Gen.Constant(0)), (2, Gen.Choose(0, 50)))
+        from requests in Gen.Choose(0, 5)
+        from tokens in Gen.Choose(0, 1_000)
+        select (gap, new LoadBucket(load, load, load, load == 0 ? 0 : requests, tokens, 2 * tokens))).Resize(120);
+
+    /// <summary>The plain slow version: every second that was seen, in a list.</summary>
+    private sealed class PlainWindow(int capacity)
+    {
+        private readonly List<(bool AfterGap, LoadBucket Bucket)> _seen = [];
+
+        public int Idle => _seen.AsEnumerable().Reverse().TakeWhile(second => second.Bucket.IsIdle).Count();
+
+        public void Add(int gap, LoadBucket bucket)
+        {
+            if (gap > 60 && _seen.Count > 0) _seen.Clear();
+            _seen.Add((gap > 0 && _seen.Count > 0, bucket));
+        }
+
+        public LoadMeasure? Sustained(int length)
+        {
+            if (_seen.Count < length || length > capacity) return null;
+            var last = _seen.TakeLast(length).ToList();
+            if (last.Skip(1).Any(second => second.AfterGap)) return null;
+            return new(
+                last.Min(second => second.Bucket.Mean),
+                last.Average(second => (double)second.Bucket.Requests),
+                last.Average(second => (double)second.Bucket.PromptTokens),
+                last.Average(second => (double)second.Bucket.GeneratedTokens));
+        }
+
+        public LoadMeasure? Highest(int length, int smoothing)
+        {
+            if (_seen.Count < length || length > capacity) return null;
+            var kept = _seen.TakeLast(Math.Min(capacity, length + smoothing - 1)).Select(second => second.Bucket).ToList();
+            var ends = Enumerable.Range(kept.Count - length, length).ToList();
+            return new(
+                kept.TakeLast(length).Max(second => second.Mean),
+                ends.Max(end => Mean(kept, end, smoothing, second => second.Requests)),
+                ends.Max(end => Mean(kept, end, smoothing, second => second.PromptTokens)),
+                ends.Max(end => Mean(kept, end, smoothing, second => second.GeneratedTokens)));
+        }
+
+        private static double Mean(List<LoadBucket> seconds, int end, int smoothing, Func<LoadBucket, long> value)
+        {
+            var start = Math.Max(0, end - smoothing + 1);
+            return seconds.Skip(start).Take(end - start + 1).Average(second => (double)value(second));
+        }
+    }
+}
