@@ -44,6 +44,7 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(ListRegionsResponse))]
 [JsonSerializable(typeof(AcceleratorResource))]
 [JsonSerializable(typeof(ListAcceleratorsResponse))]
+[JsonSerializable(typeof(ExplainDeploymentResponse))]
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(LocalEndpoint))]
 [JsonSerializable(typeof(ReplicaHealth))]

@@ -22,6 +22,7 @@ public class FirectlTests(DeployedServer deployed) : IClassFixture<DeployedServe
         (await RunAsync("update", "deployment", "a", "--display-name", "Second", "--scale-to-zero-window", "30m")).ShouldEndWith(0, "Second");
         (await RunAsync("scale", "deployment", "a", "--replica-count", "0")).ShouldEndWith(0);
         (await RunAsync("deployment", "scale", "a", "--replica-count", "5")).ShouldEndWith(2, "from 0 to 1");
+        (await RunAsync("deployment", "explain", "a")).ShouldEndWith(0, "begins with 1 replica");
         (await RunAsync("delete", "deployment", "a", "--wait")).ShouldEndWith(0, "Deleted accounts/default/deployments/a");
         (await RunAsync("list", "deployments", "--show-deleted", "-o", "json")).ShouldEndWith(0, "DELETED");
         (await RunAsync("undelete", "deployment", "a")).ShouldEndWith(0);
@@ -38,7 +39,9 @@ public class FirectlTests(DeployedServer deployed) : IClassFixture<DeployedServe
         (await RunAsync("get", "deployment", "d", "--colour", "red")).ShouldEndWith(2, "--colour");
         (await RunAsync("get", "deployment", "d", "-o", "xml")).ShouldEndWith(2, "xml");
         (await RunAsync("create", "deployment", "story-3m", "--min-replica-count", "-1")).ShouldEndWith(2, "min_replica_count");
-        (await RunAsync("create", "deployment", "story-3m", "--max-replica-count", "4")).ShouldEndWith(2, "max_replica_count");
+        (await RunAsync("create", "deployment", "story-3m", "--min-replica-count", "5", "--max-replica-count", "4")).ShouldEndWith(2, "max_replica_count");
+        (await RunAsync("create", "deployment", "story-3m", "--autoscaling-mode", "auto")).ShouldEndWith(2, "autoscaling_policy.autoscaling_mode");
+        (await RunAsync("explain", "deployment", "none")).ShouldEndWith(3, "not found");
         (await RunAsync("create", "deployment", "story-3m", "--deployment-id", "Wrong_ID")).ShouldEndWith(2, "deployment_id");
         (await RunAsync("update", "deployment", "d")).ShouldEndWith(2, "nothing to change");
         (await RunAsync("create", "deployment", "no-such-model")).ShouldEndWith(3);

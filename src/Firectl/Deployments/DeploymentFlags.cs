@@ -13,7 +13,7 @@ internal sealed class DeploymentFlags : FieldFlags
     private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable;
     private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
     private readonly Option<TimeSpan> _up, _down, _toZero;
-    private readonly Option<string?> _loadTargets;
+    private readonly Option<string?> _loadTargets, _mode;
     private readonly Option<string[]> _directRouteKeys;
 
     public DeploymentFlags()
@@ -28,6 +28,7 @@ internal sealed class DeploymentFlags : FieldFlags
         _down = Window("--scale-down-window", "scale_down_window", "Load must be gone this long before replicas are removed (default 10m)");
         _toZero = Window("--scale-to-zero-window", "scale_to_zero_window", "Without requests for this long it goes to zero (default 1h, at least 5m)");
         _loadTargets = Text("--load-targets", "autoscaling_policy.load_targets", "Such as default=0.8,requests_per_second=10");
+        _mode = Text("--autoscaling-mode", "autoscaling_policy.autoscaling_mode", "The rule that makes the count of the load: windows (default), auto");
         _precision = Text("--precision", "precision", "FP16, BF16, FP8, FP4 ...");
         _addons = Flag("--enable-addons", "enable_addons", "Serve LoRA addons on it");
         _draftModel = Text("--draft-model", "draft_model", "The model that drafts for speculative decoding");
@@ -90,13 +91,14 @@ internal sealed class DeploymentFlags : FieldFlags
 
     private AutoscalingPolicyResource? Policy(AutoscalingPolicyResource? under, Invocation invocation)
     {
-        if (!new Option[] { _up, _down, _toZero, _loadTargets }.Any(invocation.IsGiven)) return under;
+        if (!new Option[] { _up, _down, _toZero, _loadTargets, _mode }.Any(invocation.IsGiven)) return under;
         return (under ?? new()) with
         {
             ScaleUpWindow = Window(_up) ?? under?.ScaleUpWindow,
             ScaleDownWindow = Window(_down) ?? under?.ScaleDownWindow,
             ScaleToZeroWindow = Window(_toZero) ?? under?.ScaleToZeroWindow,
             LoadTargets = LoadTargets(invocation.Value(_loadTargets)) ?? under?.LoadTargets,
+            AutoscalingMode = invocation.Value(_mode)?.ToUpperInvariant() ?? under?.AutoscalingMode,
         };
 
         string? Window(Option<TimeSpan> option) => invocation.Given(option) is { } duration ? ProtoDuration.Format(duration) : null;

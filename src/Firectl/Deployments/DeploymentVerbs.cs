@@ -28,7 +28,8 @@ internal static class DeploymentVerbs
         verbs.Add("update", Nouns, "Change a deployment", Update);
         verbs.Add("delete", Nouns, "Delete a deployment", Delete);
         verbs.Add("undelete", Nouns, "Bring a deleted deployment back", Undelete);
-        verbs.Add("scale", Nouns, "Set a deployment's replica count", Scale);
+        verbs.Add("scale", Nouns, "Set a deployment's replica count; the autoscaler goes on from there", Scale);
+        verbs.Add("explain", Nouns, "Tell why a deployment has as many replicas as it has", ExplainDeployment.Build);
     }
 
     /// <summary>Where one deployment is on the wire, from what the user typed.</summary>
@@ -151,7 +152,7 @@ internal static class DeploymentVerbs
         }
     }
 
-    private static Argument<string> NameArgument(Command command)
+    public static Argument<string> NameArgument(Command command)
     {
         var argument = new Argument<string>("DEPLOYMENT") { Description = "Its ID or full name" };
         command.Arguments.Add(argument);

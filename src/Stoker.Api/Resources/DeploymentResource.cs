@@ -96,6 +96,9 @@ public sealed record AutoscalingPolicyResource
     public string? ScaleDownWindow { get; init; }
     public string? ScaleToZeroWindow { get; init; }
     public IReadOnlyDictionary<string, double>? LoadTargets { get; init; }
+
+    /// <summary><c>WINDOWS</c> or <c>AUTO</c>; ours.</summary>
+    public string? AutoscalingMode { get; init; }
 }
 
 public sealed record AutoTuneResource

@@ -6,8 +6,7 @@ namespace Stoker.ControlPlane.Deployments;
 /// <param name="Generation">Counts every change of what was asked.</param>
 /// <param name="Revision">Counts the changes that only a new replica can carry out, such as another context
 /// length.</param>
-/// <param name="ScaledTo">The count of the last <c>:scale</c>, until the bounds change; null follows the
-/// bounds.</param>
+/// <param name="ScaledTo">The count of the last <c>:scale</c>; null when the bounds changed since.</param>
 /// <param name="CreatedBy">The user who created it, by full name.</param>
 public sealed record Deployment(
     DeploymentName Name,
@@ -21,13 +20,22 @@ public sealed record Deployment(
     DateTimeOffset CreateTime,
     DateTimeOffset UpdateTime)
 {
+    /// <summary>How often a count was set by hand; the status says how many of them were taken up.</summary>
+    public int Scalings { get; init; }
+
+    /// <summary>The count of a decision that no status has yet; null goes by the status.</summary>
+    public int? Decided { get; init; }
+
     /// <summary>
-    /// How many replicas there should be. With a fixed count this is no more than the bounds and a manual scale within
-    /// them.
+    /// How many replicas there should be: what was decided last, within bounds that may be newer. Before the first
+    /// decision, and after a deletion was taken back, max(min, 1).
     /// </summary>
     public int DesiredReplicas => Deletion is null
-        ? Math.Clamp(ScaledTo ?? Math.Max(Spec.MinReplicas, 1), Spec.MinReplicas, Spec.MaxReplicas)
+        ? Math.Clamp(Decided ?? (WasDecided ? Status.DesiredReplicas : Math.Max(Spec.MinReplicas, 1)), Spec.MinReplicas, Spec.MaxReplicas)
         : 0;
+
+    internal bool WasDecided =>
+        Status is { ObservedGeneration: > 0, State: not (DeploymentState.Deleting or DeploymentState.Deleted) };
 }
 
 /// <param name="Hard">Remove the record as soon as the replicas are gone, instead of keeping it until its purge

@@ -75,7 +75,7 @@ public sealed class DeploymentCommands(
             };
         }, cancellation);
 
-    /// <summary>Sets the count by hand, within the bounds.</summary>
+    /// <summary>Sets the count by hand, within the bounds. The autoscaler goes on from there.</summary>
     public Task<Result<Deployment>> ScaleAsync(DeploymentName name, int? replicaCount, CancellationToken cancellation) =>
         ChangeAsync(name, stored =>
         {
@@ -83,7 +83,7 @@ public sealed class DeploymentCommands(
             if (deletion is not null) return Task.FromResult<Result<DeploymentDocument>>(IsDeleted(name));
             if (replicaCount is { } count && count >= spec.MinReplicas && count <= spec.MaxReplicas)
             {
-                return Task.FromResult<Result<DeploymentDocument>>(stored.Row.Spec with { ScaledTo = count });
+                return Task.FromResult<Result<DeploymentDocument>>(stored.Row.Spec with { ScaledTo = count, Scalings = stored.Row.Spec.Scalings + 1 });
             }
 
             var violations = new Violations();

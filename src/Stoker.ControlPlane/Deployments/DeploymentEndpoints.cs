@@ -38,6 +38,7 @@ public static class DeploymentEndpoints
         group.MapPost("/", Create);
         group.MapGet("/", List);
         group.MapGet("/{deployment}", Get);
+        group.MapGet("/{deployment}:explain", DeploymentExplanation.Explain);
         group.MapPatch("/{deployment}", Update);
         group.MapDelete("/{deployment}", Delete);
         group.MapPatch("/{deployment}:scale", Scale);

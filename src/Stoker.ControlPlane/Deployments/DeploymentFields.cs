@@ -20,8 +20,6 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
     // Each wanted replica is a row in memory, also while it waits for capacity.
     private const int MostReplicas = 1_000;
 
-    private static readonly string[] LoadTargetKeys =
-        ["default", "tokens_generated_per_second", "prompt_tokens_per_second", "requests_per_second", "concurrent_requests"];
     private static readonly string[] DirectRouteTypes = ["INTERNET", "GCP_PRIVATE_SERVICE_CONNECT", "AWS_PRIVATELINK"];
     private static readonly string[] BucketTypes = ["MINIO", "S3", "NEBIUS", "FW_HOSTED"];
 
@@ -69,7 +67,15 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
                 $"must be at least {GoDuration.Format(ScalingPolicy.ShortestToZeroWindow)}, was {GoDuration.Format(window)}");
         }
 
-        return new(up ?? defaults.UpWindow, down ?? defaults.DownWindow, toZero ?? defaults.ToZeroWindow);
+        return new(up ?? defaults.UpWindow, down ?? defaults.DownWindow, toZero ?? defaults.ToZeroWindow, Mode(policy?.AutoscalingMode));
+    }
+
+    private ScalingMode Mode(string? text)
+    {
+        if (string.IsNullOrEmpty(text) || text == "AUTOSCALING_MODE_UNSPECIFIED") return ScalingMode.Windows;
+        if (WireEnum.TryParse<ScalingMode>(text, out var mode)) return mode;
+        violations.Add("autoscaling_policy.autoscaling_mode", $"must be one of {WireEnum.NamesOf<ScalingMode>()}, was '{Shown(text)}'");
+        return ScalingMode.Windows;
     }
 
     public IReadOnlyDictionary<string, double> LoadTargets()
@@ -78,7 +84,7 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         foreach (var (key, value) in targets)
         {
             var field = "autoscaling_policy.load_targets";
-            if (!LoadTargetKeys.Contains(key)) violations.Add(field, $"has the key '{Shown(key)}', allowed are {string.Join(", ", LoadTargetKeys)}");
+            if (!Autoscaling.LoadTargets.Keys.Contains(key)) violations.Add(field, $"has the key '{Shown(key)}', allowed are {string.Join(", ", Autoscaling.LoadTargets.Keys)}");
             else if (!double.IsFinite(value) || value <= 0) violations.Add(field, $"must have values above 0, {key} was {value:R}");
             else if (key == "default") violations.Require(value <= 1, field, $"must have a default of at most 1, being a share, was {value:R}");
         }

@@ -13,6 +13,7 @@ public sealed partial class DeploymentReconciler
     {
         _known.Clear();
         _routes.Clear();
+        scaling.TakeOver();
         var (revision, items) = await store.ListAsync(account: null, cancellation);
         var observed = runtime.List();
         foreach (var deployment in items.Select(item => item.Deployment))
@@ -57,6 +58,11 @@ public sealed partial class DeploymentReconciler
         {
             if (DeploymentName.TryParse(deployment, out var name)) queue.Add(name);
         }
+    }
+
+    private async Task FollowLoadAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        await foreach (var name in scaling.HintsAsync(cancellation)) queue.Add(name);
     }
 
     /// <summary>Everything, now and then, and whatever the runtime has that belongs to nobody.</summary>

@@ -23,6 +23,7 @@ public sealed partial class DeploymentReconciler(
     Inventory inventory,
     CapacityTermsStore capacity,
     ReplicaDirectory directory,
+    DeploymentScaling scaling,
     ControllerLease lease,
     IOptions<DeploymentsOptions> options,
     IOptions<LocalRuntimeOptions> runtimeOptions,
@@ -62,6 +63,7 @@ public sealed partial class DeploymentReconciler(
         finally
         {
             _controls = false;
+            scaling.Release();
         }
     }
 
@@ -75,7 +77,7 @@ public sealed partial class DeploymentReconciler(
         [
             FollowStoreAsync(queue, revision, running.Token), FollowRuntimeAsync(queue, running.Token), SweepAsync(queue, running.Token),
             FollowCapacityAsync(ReservationName.Collection, queue, running.Token), FollowCapacityAsync(QuotaName.Collection, queue, running.Token),
-            ReconcileAllAsync(queue, running.Token),
+            FollowLoadAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token),
         ];
         await Task.WhenAny(loops);
         await running.CancelAsync();
@@ -109,7 +111,8 @@ public sealed partial class DeploymentReconciler(
             return await ForgetAsync(name, own, queue, cancellation);
         }
 
-        var deployment = _known[name] = stored.Deployment;
+        var (deployment, decision) = scaling.Decide(stored.Deployment, own);
+        _known[name] = deployment;
         var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
         var plan = ReplicaPlan.For(
             new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow())
@@ -130,20 +133,22 @@ public sealed partial class DeploymentReconciler(
             return TimeSpan.Zero;
         }
 
-        if (!DeploymentStatusJson.AreEqual(deployment.Status, plan.Status))
+        if (!DeploymentStatusJson.AreEqual(stored.Deployment.Status, plan.Status))
         {
+            await scaling.PrepareAsync(name, decision, cancellation);
             if (!(await store.WriteStatusAsync(stored, plan.Status, cancellation)).TryGet(out var written, out _))
             {
                 return TimeSpan.Zero;
             }
 
             _known[name] = written.Deployment;
-            LogChange(deployment, planned);
+            LogChange(stored.Deployment, planned);
         }
 
         foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
         if (Freed(deployment.Status, plan.Status)) WakeWaiting(queue);
         if (plan.Status.Stockout is not null) await WakeGivingAsync(queue, cancellation);
+        await scaling.RecordAsync(name, decision, cancellation);
         return plan.LookAgainAfter;
     }
 
@@ -223,7 +228,7 @@ public sealed partial class DeploymentReconciler(
     private async Task<TimeSpan?> ForgetAsync(
         DeploymentName name, IReadOnlyList<ObservedReplica> own, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
-        _known.Remove(name);
+        if (_known.Remove(name)) await scaling.ForgetAsync(name, cancellation);
         if (_routes.Remove(name)) Publish();
         foreach (var replica in own) await EndAsync(replica, cancellation);
         WakeWaiting(queue);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Reconciling;
@@ -24,15 +25,18 @@ public static class DeploymentServices
         services.AddSingleton<IValidateOptions<LocalRuntimeOptions>, LocalRuntimeOptionsValidator>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddCapacity();
+        services.AddAutoscaling();
         services.TryAddSingleton<IReplicaRuntime, LocalReplicaRuntime>();
         services.AddSingleton<ReplicaDirectory>();
         services.AddSingleton<ControllerLease>();
         services.AddSingleton<DeploymentStore>();
+        services.AddSingleton<DeploymentScaling>();
         services.AddSingleton<DeploymentCommands>();
         services.AddSingleton<IModelUse, DeploymentModelUse>();
         services.AddSingleton<ICapacityUse, DeploymentCapacityUse>();
         services.AddSingleton<DeploymentReconciler>();
         services.AddHostedService(provider => provider.GetRequiredService<DeploymentReconciler>());
+        services.AddLoadSampler();
         return services;
     }
 }

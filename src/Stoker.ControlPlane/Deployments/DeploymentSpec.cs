@@ -99,6 +99,7 @@ public sealed record DeploymentSpec
             ScaleDownWindow = ProtoDuration.Format(Scaling.DownWindow),
             ScaleToZeroWindow = ProtoDuration.Format(Scaling.ToZeroWindow),
             LoadTargets = LoadTargets.Count == 0 ? null : LoadTargets,
+            AutoscalingMode = Scaling.Mode == ScalingMode.Windows ? null : WireEnum.TextOf(Scaling.Mode),
         },
         AcceleratorCount = AcceleratorCount,
         AcceleratorType = AcceleratorType.Name,

@@ -21,7 +21,14 @@ public sealed record DeploymentStatus
     /// <summary>When the idle clocks start: the first time it was READY.</summary>
     public DateTimeOffset? FirstReadyTime { get; init; }
 
+    /// <summary>What the autoscaler decided last.</summary>
     public int DesiredReplicas { get; init; }
+
+    /// <summary>Counts set by hand that a decision has taken up.</summary>
+    public int AppliedScalings { get; init; }
+
+    /// <summary>Sequences that one replica runs at once, as one reported; null before the first was ready.</summary>
+    public int? SequencesPerReplica { get; init; }
 
     public IReadOnlyList<Replica> Replicas { get; init; } = [];
 

@@ -16,6 +16,7 @@ public sealed record DeploymentDocument
     public required DeploymentResource Resource { get; init; }
     public long Revision { get; init; } = 1;
     public int? ScaledTo { get; init; }
+    public int Scalings { get; init; }
     public DeletionRequest? Deletion { get; init; }
     public string? CreatedBy { get; init; }
 }
@@ -76,7 +77,10 @@ public sealed class DeploymentStore(IResourceStore store)
 
         return new(
             new(row.Name, spec, row.Status, row.Generation, document.Revision, document.ScaledTo, document.Deletion, document.CreatedBy,
-                row.CreateTime, row.UpdateTime),
+                row.CreateTime, row.UpdateTime)
+            {
+                Scalings = document.Scalings,
+            },
             row);
     }
 }

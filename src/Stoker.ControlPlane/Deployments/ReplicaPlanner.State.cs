@@ -19,7 +19,7 @@ internal sealed partial class ReplicaPlanner
             ObservedGeneration = _deployment.Generation,
             ReadyGeneration = state == DeploymentState.Ready && satisfied ? _deployment.Generation : before.ReadyGeneration,
             FirstReadyTime = before.FirstReadyTime ?? (state == DeploymentState.Ready ? _now : null),
-            DesiredReplicas = Desired,
+            DesiredReplicas = _deployment.DesiredReplicas,
             Replicas = _replicas,
             Failures = _failures,
             Region = _region,

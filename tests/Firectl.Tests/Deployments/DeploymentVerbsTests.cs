@@ -11,6 +11,17 @@ public class DeploymentVerbsTests
          "autoscalingPolicy":{"scaleUpWindow":"30s","scaleDownWindow":"600s","scaleToZeroWindow":"3600s"},"acceleratorType":"CPU","region":"LOCAL","aNewField":1}
         """;
 
+    private const string Explained = """
+        {"deployment":"accounts/team/deployments/d","desiredReplicaCount":3,
+         "now":{"time":"2030-01-01T12:01:00Z","previousReplicaCount":3,"desiredReplicaCount":3,"cause":"STEADY",
+                "reason":"20 concurrent requests at 8 a replica need 3 replicas: stays at 3","inputs":{"idleDuration":"0s"}},
+         "decisions":[
+          {"time":"2030-01-01T12:00:30Z","previousReplicaCount":1,"desiredReplicaCount":3,"cause":"LOAD_LASTED","reason":"for 30s it was much: from 1 to 3",
+           "inputs":{"queuedRequests":4,"runningRequests":16,"readyReplicaCount":1,"startingReplicaCount":0,"idleDuration":"0s"}},
+          {"time":"2030-01-01T12:00:00Z","desiredReplicaCount":1,"cause":"CREATED","reason":"begins with 1 replica",
+           "inputs":{"idleDuration":"0s"}}]}
+        """;
+
     [Theory]
     [InlineData("create deployment story-3m --deployment-id d")]
     [InlineData("deployment create story-3m --deployment-id d")]
@@ -29,14 +40,14 @@ public class DeploymentVerbsTests
         var exit = await run.RunAsync(
             "create deployment accounts/fireworks/models/m -a team --display-name name --description text --accelerator-type H100_80GB --accelerator-count 2 " +
             "--min-replica-count 1 --max-replica-count 3 --scale-up-window 30s --scale-down-window 10m --scale-to-zero-window 1h30m " +
-            "--load-targets default=0.8,requests_per_second=10 --precision fp8 --enable-addons --draft-model dm --draft-token-count 4 " +
+            "--load-targets default=0.8,requests_per_second=10 --autoscaling-mode windows --precision fp8 --enable-addons --draft-model dm --draft-token-count 4 " +
             "--ngram-speculation-length 3 --enable-mtp --enable-session-affinity --long-prompt=false --max-context-length 4096 --region us-iowa-1 " +
             "--direct-route-type INTERNET --deployment-shape fast --cluster-id c --disable-speculative-decoding --expire-time 2030-02-01");
         exit.ShouldBe(0, run.Errors);
         JsonNode.DeepEquals(JsonNode.Parse(run.Sent.ShouldHaveSingleItem().Body), JsonNode.Parse("""
             {"baseModel":"accounts/fireworks/models/m","displayName":"name","description":"text","acceleratorType":"NVIDIA_H100_80GB","acceleratorCount":2,
              "minReplicaCount":1,"maxReplicaCount":3,
-             "autoscalingPolicy":{"scaleUpWindow":"30s","scaleDownWindow":"600s","scaleToZeroWindow":"5400s","loadTargets":{"default":0.8,"requests_per_second":10}},
+             "autoscalingPolicy":{"scaleUpWindow":"30s","scaleDownWindow":"600s","scaleToZeroWindow":"5400s","loadTargets":{"default":0.8,"requests_per_second":10},"autoscalingMode":"WINDOWS"},
              "precision":"FP8","enableAddons":true,"draftModel":"dm","draftTokenCount":4,"ngramSpeculationLength":3,"enableMtp":true,"enableSessionAffinity":true,
              "autoTune":{"longPrompt":false},"maxContextLength":4096,"placement":{"region":"US_IOWA_1"},"directRouteType":"INTERNET","deploymentShape":"fast",
              "cluster":"c","expireTime":"2030-02-01T00:00:00+00:00"}
@@ -209,6 +220,36 @@ public class DeploymentVerbsTests
     }
 
     [Fact]
+    public async Task Explain_shows_the_decisions_and_what_would_be_decided_now()
+    {
+        using var run = new FirectlRun().Answer("GET /v1/accounts/team/deployments/d:explain?pageSize=20", Explained);
+        (await run.RunAsync("explain deployment d -a team")).ShouldBe(0, run.Errors);
+        run.Output.ShouldBe("""
+            Deployment: accounts/team/deployments/d
+            Desired Replica Count: 3
+            Now: 20 concurrent requests at 8 a replica need 3 replicas: stays at 3
+
+            TIME                 FROM  TO  CAUSE        QUEUED  RUNNING  READY  STARTING  REASON
+            2030-01-01 12:00:30  1     3   LOAD_LASTED  4       16       1      0         for 30s it was much: from 1 to 3
+            2030-01-01 12:00:00        1   CREATED      0       0        0      0         begins with 1 replica
+
+            Page 1 of 1
+            Total size: 2
+
+            """.ReplaceLineEndings("\n"));
+    }
+
+    [Fact]
+    public async Task Explain_gives_the_same_as_json()
+    {
+        using var run = new FirectlRun().Answer("GET /v1/accounts/team/deployments/d:explain?pageSize=5", Explained);
+        (await run.RunAsync("deployment explain d -a team --page-size 5 -o json")).ShouldBe(0, run.Errors);
+        var json = JsonNode.Parse(run.Output)!;
+        json["decisions"]!.AsArray().Count.ShouldBe(2);
+        json["decisions"]![0]!["inputs"]!["running_requests"]!.GetValue<int>().ShouldBe(16);
+    }
+
+    [Fact]
     public async Task Dry_run_prints_the_request_and_sends_nothing()
     {
         using var run = new FirectlRun();
@@ -224,6 +265,7 @@ public class DeploymentVerbsTests
     [InlineData("create deployment m --nonsense", "--nonsense")]
     [InlineData("create deployment m -a team --load-targets default", "name=number")]
     [InlineData("scale deployment d", "--replica-count")]
+    [InlineData("explain deployment d -a team --page-size 201", "--page-size must be from 1 to 200, was 201")]
     [InlineData("get deployment a/b", "no name of deployments")]
     [InlineData("list deployments --page-size 0 -a team", "--page-size")]
     [InlineData("get deployment d -o yaml", "yaml")]

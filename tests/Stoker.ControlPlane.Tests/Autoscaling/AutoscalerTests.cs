@@ -336,7 +336,14 @@ public class AutoscalerTests
         var fleet = new ScaledFleet { Desired = 3 }.Pass(1_000, load: 10);
         var input = new ScalingInput
         {
-            Policy = fleet.Policy, Min = 0, Max = 9, Targets = fleet.Targets, Window = fleet.Window, Desired = 3, Ready = 3, SequencesPerReplica = 10,
+            Policy = fleet.Policy,
+            Min = 0,
+            Max = 9,
+            Targets = fleet.Targets,
+            Window = fleet.Window,
+            Desired = 3,
+            Ready = 3,
+            SequencesPerReplica = 10,
             Now = ScaledFleet.Noon,
         };
         var counts = new[] { -1, 0, 1 }.Select(hours => Autoscaler.Count(input with { Now = ScaledFleet.Noon.AddHours(hours) }));

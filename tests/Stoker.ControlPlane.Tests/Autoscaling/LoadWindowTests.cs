@@ -6,6 +6,8 @@ namespace Stoker.ControlPlane.Tests.Autoscaling;
 
 public class LoadWindowTests
 {
+    private static readonly int[] Lengths = [1, 7, 30];
+
     [Fact]
     public void It_answers_as_a_plain_list_of_seconds_does() => Prop.ForAll(Histories().ToArbitrary(), history =>
     {
@@ -14,7 +16,7 @@ public class LoadWindowTests
         {
             plain.Add(gap, bucket);
             window.Add((window.LastSecond ?? 0) + gap + 1, bucket);
-            foreach (var length in new[] { 1, 7, 30 }) Compare(window, plain, length, smoothing: 5);
+            foreach (var length in Lengths) Compare(window, plain, length, smoothing: 5);
         }
 
         return true;
@@ -26,7 +28,7 @@ public class LoadWindowTests
         var window = Filled(history);
         var read = LoadWindow.Read(window.Write(), window.Length, window.LastSecond ?? 0).ShouldNotBeNull();
         (read.Idle, read.Settled).ShouldBe((window.Idle, window.Settled));
-        foreach (var length in new[] { 1, 7, 30, 40 })
+        foreach (var length in Lengths.Append(40))
         {
             var span = TimeSpan.FromSeconds(length);
             (read.TrySustained(span, out var a), a).ShouldBe((window.TrySustained(span, out var b), b));

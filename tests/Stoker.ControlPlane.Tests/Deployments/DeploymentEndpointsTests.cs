@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -12,6 +13,7 @@ using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
@@ -132,6 +134,12 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     [InlineData("PATCH", "/nobody?skipShapeValidation=true", "{}", 501, "skipShapeValidation")]
     [InlineData("PATCH", "/nobody:scale", """{"replicaCount":1}""", 404, "nobody")]
     [InlineData("PATCH", "/nobody:scale", """{"replicas":1}""", 400, "replicas")]
+    [InlineData("GET", "/nobody:explain", null, 404, "nobody")]
+    [InlineData("GET", "/NOT-A-NAME:explain", null, 404, "NOT-A-NAME")]
+    [InlineData("GET", "/nobody:explain?since=now", null, 400, "'since' is not known here; known are: pageSize")]
+    [InlineData("GET", "/nobody:explain?pageSize=0", null, 400, "from 1 to 200, the decisions that are kept, was '0'")]
+    [InlineData("GET", "/nobody:explain?pageSize=201", null, 400, "was '201'")]
+    [InlineData("GET", "/nobody:explain?pageSize=ten", null, 400, "was 'ten'")]
     [InlineData("DELETE", "/nobody", null, 404, "nobody")]
     [InlineData("DELETE", "/nobody?force=true", null, 400, "force")]
     [InlineData("POST", "/nobody:undelete", "{}", 404, "nobody")]
@@ -140,6 +148,24 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         var answer = await SendAsync(new(method), path, body);
         ((int)answer.StatusCode).ShouldBe(status);
         (await BodyAsync(answer)).ShouldContain(expected);
+    }
+
+    [Fact]
+    public async Task It_explains_why_there_are_as_many_replicas()
+    {
+        await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m","maxReplicaCount":3}""");
+        await WhenReadyAsync("d");
+        await SendAsync(HttpMethod.Patch, "/d:scale", """{"replicaCount":2}""");
+        var name = DeploymentName.Parse($"{_account}/deployments/d");
+        await WhenAsync(snapshot => snapshot.Routes[name].DesiredReplicas == 2);
+        var log = _app.Services.GetRequiredService<DecisionLog>();
+        while (log.Read(name, 1) is not [{ Cause: ScalingCause.ByHand }]) await Task.Yield(); // written last
+        var answer = await SendAsync(HttpMethod.Get, "/d:explain?pageSize=1");
+        var why = JsonSerializer.Deserialize(await BodyAsync(answer), ApiJson.Default.ExplainDeploymentResponse).ShouldNotBeNull();
+        (why.Deployment, why.DesiredReplicaCount, why.Now.ShouldNotBeNull().DesiredReplicaCount).ShouldBe(($"{_account}/deployments/d", 2, 2));
+        var last = why.Decisions.ShouldHaveSingleItem();
+        (last.PreviousReplicaCount, last.DesiredReplicaCount, last.Cause, last.Reason).ShouldBe((1, 2, "BY_HAND", "set to 2 by hand"));
+        (last.Inputs.MinReplicaCount, last.Inputs.MaxReplicaCount, last.Inputs.ReadyReplicaCount).ShouldBe((0, 3, 1));
     }
 
     [Fact]

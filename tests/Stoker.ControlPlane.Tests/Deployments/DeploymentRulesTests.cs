@@ -119,9 +119,7 @@ public class DeploymentRulesTests
 
     public static TheoryData<string, DeploymentResource> NotActive => new()
     {
-        { "max_replica_count", Least with { MaxReplicaCount = 2 } },
-        { "max_replica_count", Least with { MinReplicaCount = 2, MaxReplicaCount = 3 } },
-        { "autoscaling_policy.load_targets", Least with { AutoscalingPolicy = new() { LoadTargets = new Dictionary<string, double> { ["default"] = 0.8 } } } },
+        { "autoscaling_policy.autoscaling_mode", Least with { AutoscalingPolicy = new() { AutoscalingMode = "AUTO" } } },
         { "draft_model", Least with { DraftModel = "story-draft-400k", DraftTokenCount = 4 } },
         { "ngram_speculation_length", Least with { NgramSpeculationLength = 3, DraftTokenCount = 4 } },
         { "draft_token_count", Least with { DraftTokenCount = 4 } },

@@ -3,6 +3,7 @@ using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
@@ -47,6 +48,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         _terms = new(rows, Microsoft.Extensions.Options.Options.Create(capacity ?? new()));
         Commands = new(Store, _models, new(_models), _inventory, _terms, Time);
         Runtime = new(Time);
+        Scalings = new SqliteScalingStore(_database);
+        Board = new(Time);
+        Windows = new(Board, Scalings, Time);
         _queue = new(Time);
         Reconciler = NewReconciler();
     }
@@ -57,6 +61,12 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public DeploymentCommands Commands { get; }
     public FakeRuntime Runtime { get; }
     public ReplicaDirectory Directory { get; } = new();
+    public SqliteScalingStore Scalings { get; }
+    public DecisionLog Decisions => new(Scalings);
+
+    /// <summary>What the gateway counts.</summary>
+    public LoadBoard Board { get; private set; }
+    public LoadWindows Windows { get; private set; }
     public DeploymentReconciler Reconciler { get; private set; }
 
     public static DeploymentName Name(string id) => Account.Deployment(ResourceId.Parse(id));
@@ -142,6 +152,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public IReadOnlyList<ReplicaEndpoint> Routed(string id) =>
         Directory.Current.Routes.TryGetValue(Name(id), out var route) ? route.Ready : [];
 
+    public DeploymentLoad Load(string id) => Board.Of(Name(id));
+
     /// <summary>Looks at everything until nothing is left to look at now.</summary>
     public async Task SettleAsync()
     {
@@ -168,6 +180,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         for (var passed = TimeSpan.Zero; passed < time; passed += tick)
         {
             Time.Advance(tick);
+            Windows.Sample();
             await SettleAsync();
         }
     }
@@ -180,6 +193,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         _queue.Dispose();
         _queue = new(Time);
         Reconciler.Dispose();
+        Board = new(Time);
+        Windows = new(Board, Scalings, Time);
         Reconciler = NewReconciler();
         await Reconciler.LoadAsync(_queue, default);
     }
@@ -198,6 +213,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
 
     private DeploymentReconciler NewReconciler() => new(
         Store, _models, Runtime, _inventory, _terms, Directory,
+        new(Board, Windows, Decisions, Time, NullLogger<DeploymentScaling>.Instance),
         new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
         Microsoft.Extensions.Options.Options.Create(Options),
         Microsoft.Extensions.Options.Options.Create(new LocalRuntimeOptions()),

@@ -52,7 +52,7 @@ public class CallerTests(DeployedServer deployed) : IClassFixture<DeployedServer
 
         (await AskAsync(DeployedServer.Deployment, stranger)).Comparable.ShouldBe((await AskAsync("accounts/default/deployments/e", stranger)).Comparable);
         (await AskAsync(StokerServerProcess.Address("d"), stranger)).Comparable.ShouldBe((await AskAsync(StokerServerProcess.Address("e"), stranger)).Comparable);
-        foreach (var (method, suffix) in new[] { ("GET", ""), ("DELETE", ""), ("PATCH", ""), ("PATCH", ":scale"), ("POST", ":undelete") })
+        foreach (var (method, suffix) in new[] { ("GET", ""), ("DELETE", ""), ("PATCH", ""), ("PATCH", ":scale"), ("GET", ":explain"), ("POST", ":undelete") })
         {
             var there = await RawHttp.SendAsync(Server, method, $"/v1/accounts/default/deployments/d{suffix}", "{}"u8.ToArray(), stranger);
             var missing = await RawHttp.SendAsync(Server, method, $"/v1/accounts/default/deployments/e{suffix}", "{}"u8.ToArray(), stranger);
