@@ -7,7 +7,7 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Deployments;
 
-/// <summary><c>firectl create|get|list|update|delete|undelete|scale deployment</c>.</summary>
+/// <summary><c>firectl create|get|list|update|delete|undelete|scale|usage|verify-usage deployment</c>.</summary>
 internal static class DeploymentVerbs
 {
     private static readonly string[] Nouns = ["deployment", "deployments"];
@@ -30,6 +30,8 @@ internal static class DeploymentVerbs
         verbs.Add("undelete", Nouns, "Bring a deleted deployment back", Undelete);
         verbs.Add("scale", Nouns, "Set a deployment's replica count; the autoscaler goes on from there", Scale);
         verbs.Add("explain", Nouns, "Tell why a deployment has as many replicas as it has", ExplainDeployment.Build);
+        verbs.Add("usage", Nouns, "Show the accelerator seconds of a deployment", DeploymentUsage.Build);
+        verbs.Add("verify-usage", Nouns, "Have the server prove that a deployment's ledger is consistent", DeploymentUsage.BuildVerify);
     }
 
     /// <summary>Where one deployment is on the wire, from what the user typed.</summary>

@@ -59,6 +59,9 @@ public sealed record DeploymentResource
     public string? TargetModelVersion { get; init; }
     public string? PricingPlanId { get; init; }
     public string? CreatedBy { get; init; }
+
+    /// <summary>Ours: what it has used since it was created.</summary>
+    public DeploymentUsageResource? StokerUsage { get; init; }
 }
 
 /// <summary>Detail of the latest operation: the name of a code and a message; absent when all is well.</summary>

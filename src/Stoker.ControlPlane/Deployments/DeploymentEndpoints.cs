@@ -7,6 +7,7 @@ using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -43,6 +44,7 @@ public static class DeploymentEndpoints
         group.MapDelete("/{deployment}", Delete);
         group.MapPatch("/{deployment}:scale", Scale);
         group.MapPost("/{deployment}:undelete", Undelete);
+        group.MapUsage();
 
         foreach (var collection in InactiveCollections)
         {
@@ -66,7 +68,8 @@ public static class DeploymentEndpoints
         return Answer(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, cancellation));
     }
 
-    private static async Task<IResult> List(string account, HttpRequest request, DeploymentStore store, CancellationToken cancellation)
+    private static async Task<IResult> List(
+        string account, HttpRequest request, DeploymentStore store, UsageTotals totals, CancellationToken cancellation)
     {
         if (!AccountName.TryParse($"accounts/{account}", null, out var parent)) return Missing($"accounts/{account}");
         if (!ListQuery.From(request.Query, parent.ToString(), Listing).TryGet(out var query, out var problem))
@@ -76,22 +79,25 @@ public static class DeploymentEndpoints
 
         if (!QueryParameters.Flag(request.Query, "showDeleted").TryGet(out var showDeleted, out problem)) return new ProblemResult(problem);
 
+        await totals.RefreshAsync(cancellation);
         var (_, all) = await store.ListAsync(parent, cancellation);
         var page = query.Of(all
             .Where(stored => showDeleted || stored.Deployment.Status.State != DeploymentState.Deleted)
-            .Select(stored => stored.Deployment.ToResource()));
+            .Select(stored => WithUsage(stored.Deployment, totals)));
         return Json(
             new ListDeploymentsResponse { Deployments = page.Items, NextPageToken = page.NextPageToken, TotalSize = page.TotalSize },
             WireJson.Context.ListDeploymentsResponse);
     }
 
-    private static async Task<IResult> Get(string account, string deployment, HttpRequest request, DeploymentStore store, CancellationToken cancellation)
+    private static async Task<IResult> Get(
+        string account, string deployment, HttpRequest request, DeploymentStore store, UsageTotals totals, CancellationToken cancellation)
     {
         if (Name(account, deployment) is not { } name) return Missing(account, deployment);
         if (QueryParameters.Check(request.Query, "readMask") is { } unknown) return new ProblemResult(unknown);
         if (!ReadMask.From(request.Query["readMask"], WireJson.Context.DeploymentResource).TryGet(out var mask, out var problem)) return new ProblemResult(problem);
+        await totals.RefreshAsync(cancellation);
         return await store.FindAsync(name, cancellation) is { } stored
-            ? Json(mask.Apply(stored.Deployment.ToResource()), WireJson.Context.DeploymentResource)
+            ? Json(mask.Apply(WithUsage(stored.Deployment, totals)), WireJson.Context.DeploymentResource)
             : Missing(account, deployment);
     }
 
@@ -131,6 +137,9 @@ public static class DeploymentEndpoints
         if (!(await JsonBody.ReadAsync(request, WireJson.Context.EmptyResponse, cancellation)).TryGet(out _, out problem)) return new ProblemResult(problem);
         return Answer(await commands.UndeleteAsync(name, cancellation));
     }
+
+    private static DeploymentResource WithUsage(Deployment deployment, UsageTotals totals) =>
+        deployment.ToResource() with { StokerUsage = totals.Of(deployment.Name, deployment.CreateTime).ToResource() };
 
     private static DeploymentName? Name(string account, string deployment) =>
         ResourceId.TryParse(account, out var accountId) && ResourceId.TryParse(deployment, out var id) ? new(accountId, id) : null;

@@ -14,6 +14,7 @@ public sealed partial class DeploymentReconciler
         _known.Clear();
         _routes.Clear();
         scaling.TakeOver();
+        await ledger.TakeOverAsync(runtime.List, cancellation);
         var (revision, items) = await store.ListAsync(account: null, cancellation);
         var observed = runtime.List();
         foreach (var deployment in items.Select(item => item.Deployment))

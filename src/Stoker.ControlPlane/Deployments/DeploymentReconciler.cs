@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Reconciling;
 using Stoker.ControlPlane.Replicas;
@@ -24,6 +25,7 @@ public sealed partial class DeploymentReconciler(
     CapacityTermsStore capacity,
     ReplicaDirectory directory,
     DeploymentScaling scaling,
+    ReplicaLedger ledger,
     ControllerLease lease,
     IOptions<DeploymentsOptions> options,
     IOptions<LocalRuntimeOptions> runtimeOptions,
@@ -43,7 +45,8 @@ public sealed partial class DeploymentReconciler(
         // Without the lease the replicas are another server's by now: they are let go of, not stopped.
         var controls = _controls;
         await base.StopAsync(cancellationToken);
-        await runtime.ReleaseAsync(runtimeOptions.Value.LeaveReplicas || !controls, cancellationToken);
+        var released = runtime.ReleaseAsync(runtimeOptions.Value.LeaveReplicas || !controls, cancellationToken);
+        await (controls ? ledger.KeepUntilAsync(released, runtime.List) : released); // drains are paid for too
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -77,7 +80,7 @@ public sealed partial class DeploymentReconciler(
         [
             FollowStoreAsync(queue, revision, running.Token), FollowRuntimeAsync(queue, running.Token), SweepAsync(queue, running.Token),
             FollowCapacityAsync(ReservationName.Collection, queue, running.Token), FollowCapacityAsync(QuotaName.Collection, queue, running.Token),
-            FollowLoadAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token),
+            FollowLoadAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token), ledger.KeepAsync(runtime.List, running.Token),
         ];
         await Task.WhenAny(loops);
         await running.CancelAsync();
@@ -114,12 +117,16 @@ public sealed partial class DeploymentReconciler(
         var (deployment, decision) = scaling.Decide(stored.Deployment, own);
         _known[name] = deployment;
         var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
+        var limits = await LimitsAsync(deployment, cancellation);
         var plan = ReplicaPlan.For(
             new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow())
             {
-                Limits = await LimitsAsync(deployment, cancellation),
+                Limits = limits,
             },
             ReplicaId.Random);
+
+        // Before requests can reach a replica that is ready now, and before one that ended is forgotten.
+        await ledger.ObserveAsync(name, deployment.CreateTime, plan.Status.Replicas, own, limits.Covered, cancellation);
 
         // Draining replicas leave the routing table before they are told, and ready ones are in it before the status
         // says READY.

@@ -38,7 +38,7 @@ public static class DeploymentRules
         OutputOnly:
         [
             "emulated", "stockout", "name", "create_time", "purge_time", "delete_time", "state", "status", "desired_replica_count", "replica_count", "replica_stats",
-            "num_peft_device_cached", "update_time", "created_by",
+            "num_peft_device_cached", "update_time", "created_by", "stoker_usage",
         ]);
 
     public static bool IsAsStored(Precision precision) => AsStored.Contains(precision);

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Reconciling;
 using Stoker.ControlPlane.Replicas;
@@ -28,6 +29,7 @@ public static class DeploymentServices
         services.AddAutoscaling();
         services.TryAddSingleton<IReplicaRuntime, LocalReplicaRuntime>();
         services.AddSingleton<ReplicaDirectory>();
+        services.AddMetering();
         services.AddSingleton<ControllerLease>();
         services.AddSingleton<DeploymentStore>();
         services.AddSingleton<DeploymentScaling>();

@@ -150,6 +150,7 @@ internal sealed class LocalReplica : IDisposable
             Progress = health.Progress,
             Stalled = moved || phase == ReplicaPhase.Ready ? TimeSpan.Zero : before.Stalled + since,
             Endpoint = phase == ReplicaPhase.Ready ? before.Endpoint ?? Endpoint(health) : null,
+            LastAlive = _time.GetTimestamp(),
         };
         if (phase != before.Phase) _changed();
     }
@@ -199,10 +200,12 @@ internal sealed class LocalReplica : IDisposable
 
     private void NoteEnd()
     {
+        // The system reports a child's end at once, and it lived up to it, unless it hung.
+        var endedAt = _child is not null && _answers ? _time.GetTimestamp() : _observed.LastAlive;
         var seen = _child is null ? null : ExitText(_child.ExitCode);
         var end = _folder.ReadEnd(_observed.Id, stopAsked: _stop is not null, seen);
         File.Delete(_socketPath);
-        _observed = _observed with { Phase = ReplicaPhase.Ended, Endpoint = null, Progress = null, End = end };
+        _observed = _observed with { Phase = ReplicaPhase.Ended, Endpoint = null, Progress = null, End = end, LastAlive = endedAt };
         _changed();
     }
 

@@ -45,4 +45,10 @@ public sealed record ObservedReplica(
     ReplicaEnd? End)
 {
     public ReplicaId Id => Spec.Id;
+
+    /// <summary>
+    /// Its last proof of life, as a timestamp of the runtime's clock: its last answer, or its end if the system reported
+    /// that and it had answered the look before. Null while its runtime has none.
+    /// </summary>
+    public long? LastAlive { get; init; }
 }

@@ -9,9 +9,21 @@ internal sealed class BootClock(TimeProvider time, string? bootId = null)
     public string BootId { get; } = bootId ?? ReadBootId();
 
     /// <summary>100 ns units since an arbitrary instant of this boot.</summary>
-    public long Stamp => (long)((Int128)time.GetTimestamp() * TimeSpan.TicksPerSecond / time.TimestampFrequency);
+    public long Stamp => TicksOf(time.GetTimestamp());
 
     public DateTimeOffset Now => time.GetUtcNow();
+
+    /// <summary>This instant, to be written down.</summary>
+    public BootStamp Read() => new(BootId, Stamp, Now);
+
+    /// <summary>
+    /// An earlier instant by its timestamp, to be written down. Its wall time is what the clock of now says of it.
+    /// </summary>
+    public BootStamp At(long timestamp)
+    {
+        var (now, ticks) = (Read(), TicksOf(timestamp));
+        return new(BootId, ticks, now.Wall - TimeSpan.FromTicks(now.Ticks - ticks));
+    }
 
     /// <summary>
     /// Whether an end that was written with its boot, stamp and wall time has passed; another boot's is judged by wall
@@ -19,6 +31,8 @@ internal sealed class BootClock(TimeProvider time, string? bootId = null)
     /// </summary>
     public bool HasPassed(string bootId, long stamp, DateTimeOffset wall) =>
         bootId == BootId && bootId.Length > 0 ? Stamp >= stamp : Now >= wall;
+
+    private long TicksOf(long timestamp) => (long)((Int128)timestamp * TimeSpan.TicksPerSecond / time.TimestampFrequency);
 
     /// <summary>Empty where the system has none to read; then the wall clock has to do.</summary>
     private static string ReadBootId()

@@ -42,6 +42,28 @@ internal static class SqliteSchema
             id INTEGER PRIMARY KEY AUTOINCREMENT, deployment TEXT NOT NULL, time INTEGER NOT NULL, decision BLOB NOT NULL);
         CREATE INDEX scaling_decisions_by_deployment ON scaling_decisions (deployment, id);
         """,
+        """
+        -- Instants of replicas' lives, which GPU seconds are made of: written once, never changed, never removed.
+        CREATE TABLE ledger_events (
+            number INTEGER PRIMARY KEY, replica TEXT NOT NULL, ordinal INTEGER NOT NULL, kind TEXT NOT NULL,
+            boot_id TEXT NOT NULL, stamp INTEGER NOT NULL, time INTEGER NOT NULL, -- 100 ns of the boot, UTC ticks
+            longest_gap INTEGER NOT NULL, run TEXT NOT NULL,
+            deployment TEXT NOT NULL, deployment_time INTEGER NOT NULL,
+            accelerator_type TEXT NOT NULL, accelerator_count INTEGER NOT NULL, region TEXT NOT NULL, reserved INTEGER NOT NULL,
+            UNIQUE (replica, ordinal), CHECK ((ordinal = 0) = (kind = 'READY')));
+        CREATE INDEX ledger_events_by_deployment ON ledger_events (deployment, number);
+        CREATE TRIGGER ledger_events_stay BEFORE UPDATE ON ledger_events
+            BEGIN SELECT RAISE(ABORT, 'events of the ledger are never changed'); END;
+        CREATE TRIGGER ledger_events_are_kept BEFORE DELETE ON ledger_events
+            BEGIN SELECT RAISE(ABORT, 'events of the ledger are never removed'); END;
+        -- The last proof of life of every replica whose interval is open: one row each, replaced by the next proof.
+        CREATE TABLE ledger_proofs (
+            replica TEXT PRIMARY KEY, boot_id TEXT NOT NULL, stamp INTEGER NOT NULL, time INTEGER NOT NULL,
+            longest_gap INTEGER NOT NULL) WITHOUT ROWID;
+        -- The one run of a server that may write, and the count of writes.
+        CREATE TABLE ledger_run (id INTEGER PRIMARY KEY CHECK (id = 0), run TEXT NOT NULL, version INTEGER NOT NULL);
+        INSERT INTO ledger_run VALUES (0, '', 0);
+        """,
     ];
 
     public static int Version => Steps.Length;

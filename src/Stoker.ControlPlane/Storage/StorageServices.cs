@@ -19,6 +19,7 @@ public static class StorageServices
             Options(provider).OtherProcessPollInterval));
         services.AddSingleton<IResourceStore>(provider =>
             new SqliteResourceStore(provider.GetRequiredService<SqliteDatabase>(), Options(provider).ChangeLogLength));
+        services.AddSingleton<ILedgerStore>(provider => new SqliteLedgerStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<ILeaseStore>(provider => new SqliteLeaseStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<IScalingStore>(provider => new SqliteScalingStore(provider.GetRequiredService<SqliteDatabase>()));
         return services;

@@ -250,6 +250,50 @@ public class DeploymentVerbsTests
     }
 
     [Fact]
+    public async Task Get_shows_the_seconds_so_far()
+    {
+        using var run = new FirectlRun().Answer(
+            "GET /v1/accounts/team/deployments/d", Ready.Replace("\"aNewField\":1", "\"stokerUsage\":{\"acceleratorSeconds\":12.5,\"replicaSeconds\":6.25}"));
+        (await run.RunAsync("get deployment d -a team")).ShouldBe(0, run.Errors);
+        run.Output.ShouldContain("Stoker Usage:\n  Accelerator Seconds: 12.5\n  Replica Seconds: 6.25\n");
+    }
+
+    [Theory]
+    [InlineData("usage deployment d -a team")]
+    [InlineData("deployment usage d -a team")]
+    public async Task Usage_is_a_table_by_day(string commandLine)
+    {
+        using var run = new FirectlRun().Answer(
+            "GET /v1/accounts/team/deployments/d:usage?pageSize=50",
+            """{"days":[{"day":"2030-01-31","acceleratorType":"CPU","region":"LOCAL","reserved":false,"acceleratorSeconds":20.5,"replicaSeconds":10.25}],"totalSize":1}""");
+        (await run.RunAsync(commandLine)).ShouldBe(0, run.Errors);
+        run.Output.Split('\n')[0].ShouldStartWith("DAY ");
+        run.Output.Split('\n')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["2030-01-31", "CPU", "LOCAL", "false", "20.5", "10.25"]);
+    }
+
+    [Fact]
+    public async Task Usage_by_interval_is_the_same_record_as_json()
+    {
+        using var run = new FirectlRun().Answer(
+            "GET /v1/accounts/team/deployments/d:intervals?pageSize=50",
+            """{"intervals":[{"replica":"abc","state":"RUNNING","acceleratorSeconds":1.0000001}],"totalSize":1}""");
+        (await run.RunAsync("deployment usage d -a team --intervals -o json")).ShouldBe(0, run.Errors);
+        JsonNode.Parse(run.Output)!["intervals"]![0]!["accelerator_seconds"]!.GetValue<double>().ShouldBe(1.0000001);
+    }
+
+    [Theory]
+    [InlineData("true", 0)]
+    [InlineData("false", 1)]
+    public async Task A_ledger_that_contradicts_itself_has_its_own_exit_status(string consistent, int status)
+    {
+        using var run = new FirectlRun().Answer(
+            "GET /v1/accounts/team/deployments/d:verifyUsage",
+            $$"""{"consistent":{{consistent}},"eventCount":2,"findings":[{"replica":"abc","time":"2030-01-01T12:00:00Z","late":{{consistent}},"message":"it is odd"}]}""");
+        (await run.RunAsync("verify-usage deployment d -a team")).ShouldBe(status, run.Errors);
+        run.Output.ShouldContain("Message: it is odd");
+    }
+
+    [Fact]
     public async Task Dry_run_prints_the_request_and_sends_nothing()
     {
         using var run = new FirectlRun();

@@ -143,6 +143,14 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     [InlineData("DELETE", "/nobody", null, 404, "nobody")]
     [InlineData("DELETE", "/nobody?force=true", null, 400, "force")]
     [InlineData("POST", "/nobody:undelete", "{}", 404, "nobody")]
+    [InlineData("GET", "/nobody:usage", null, 404, "nobody")]
+    [InlineData("GET", "/nobody:usage?day=today", null, 400, "'day' is not known here")]
+    [InlineData("GET", "/nobody:usage?filter=)", null, 400, "filter")]
+    [InlineData("GET", "/nobody:intervals", null, 404, "nobody")]
+    [InlineData("GET", "/nobody:intervals?orderBy=colour", null, 400, "colour")]
+    [InlineData("GET", "/nobody:verifyUsage", null, 404, "nobody")]
+    [InlineData("GET", "/nobody:verifyUsage?pageSize=1", null, 400, "pageSize")]
+    [InlineData("GET", "/NOT-A-NAME:usage", null, 404, "NOT-A-NAME")]
     public async Task Bad_input_is_answered_with_its_cause(string method, string path, string? body, int status, string expected)
     {
         var answer = await SendAsync(new(method), path, body);
@@ -166,6 +174,32 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         var last = why.Decisions.ShouldHaveSingleItem();
         (last.PreviousReplicaCount, last.DesiredReplicaCount, last.Cause, last.Reason).ShouldBe((1, 2, "BY_HAND", "set to 2 by hand"));
         (last.Inputs.MinReplicaCount, last.Inputs.MaxReplicaCount, last.Inputs.ReadyReplicaCount).ShouldBe((0, 3, 1));
+    }
+
+    [Fact]
+    public async Task What_a_deployment_used_is_shown()
+    {
+        await SendAsync(HttpMethod.Post, "?deploymentId=used", """{"baseModel":"story-3m"}""");
+        await WhenReadyAsync("used");
+        var shown = await ReadAsync(await SendAsync(HttpMethod.Get, "/used"));
+        shown.StokerUsage.ShouldNotBeNull().AcceleratorSeconds.ShouldNotBeNull().ShouldBeGreaterThanOrEqualTo(0);
+        (await BodyAsync(await SendAsync(HttpMethod.Get, ""))).ShouldContain("stokerUsage");
+        // What was got may be sent back.
+        (await SendAsync(HttpMethod.Patch, "/used", """{"stokerUsage":{"acceleratorSeconds":0},"displayName":"mine"}""")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await SendAsync(HttpMethod.Patch, "/used?updateMask=stoker_usage", "{}")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+
+        var intervals = (await (await SendAsync(HttpMethod.Get, "/used:intervals")).Content.ReadFromJsonAsync(ApiJson.Default.ListReplicaIntervalsResponse, Cancellation)).ShouldNotBeNull();
+        var interval = intervals.Intervals.ShouldHaveSingleItem();
+        (interval.State, interval.AcceleratorType, interval.AcceleratorCount, interval.Region, interval.Reserved).ShouldBe(("RUNNING", "CPU", 1, "LOCAL", false));
+        (await BodyAsync(await SendAsync(HttpMethod.Get, "/used:intervals?filter=state=\"ENDED\""))).ShouldContain("\"totalSize\":0");
+
+        // It is stopped before the days are asked for: nothing at zero, and the sums stand still.
+        await SendAsync(HttpMethod.Patch, "/used:scale", """{"replicaCount":0}""");
+        await WhenAsync(snapshot => snapshot.Routes.Values.Single(route => route.Name.Deployment.ToString() == "used") is { Ready.Count: 0 });
+        var days = (await (await SendAsync(HttpMethod.Get, "/used:usage")).Content.ReadFromJsonAsync(ApiJson.Default.ListDaysOfUseResponse, Cancellation)).ShouldNotBeNull();
+        days.Days.ShouldAllBe(day => day.AcceleratorType == "CPU" && day.AcceleratorSeconds == day.ReplicaSeconds);
+        var verified = (await (await SendAsync(HttpMethod.Get, "/used:verifyUsage")).Content.ReadFromJsonAsync(ApiJson.Default.VerifyUsageResponse, Cancellation)).ShouldNotBeNull();
+        (verified.Consistent, verified.EventCount > 0).ShouldBe((true, true));
     }
 
     [Fact]

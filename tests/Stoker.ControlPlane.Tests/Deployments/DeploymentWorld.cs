@@ -6,11 +6,13 @@ using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Reconciling;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Runtimes;
 using Stoker.ControlPlane.Storage;
+using Stoker.ControlPlane.Tests.Metering;
 using Stoker.ControlPlane.Tests.Runtimes;
 using Stoker.ControlPlane.Tests.Storage;
 using Stoker.Testing;
@@ -32,6 +34,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     private readonly Inventory _inventory;
     private readonly CapacityTermsStore _terms;
     private WorkQueue<DeploymentName> _queue;
+    private DateTimeOffset _beatAt;
+    private bool _isStarted;
 
     public DeploymentWorld(int slots = 2)
         : this(new Inventory([new(Region.Local, AcceleratorType.Cpu, slots, [], 1 << 30)]))
@@ -52,6 +56,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         Board = new(Time);
         Windows = new(Board, Scalings, Time);
         _queue = new(Time);
+        LedgerStore = new(new SqliteLedgerStore(_database));
+        Ledger = NewLedger();
         Reconciler = NewReconciler();
     }
 
@@ -67,6 +73,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     /// <summary>What the gateway counts.</summary>
     public LoadBoard Board { get; private set; }
     public LoadWindows Windows { get; private set; }
+    public WatchedLedgerStore LedgerStore { get; }
+    public ReplicaLedger Ledger { get; private set; }
     public DeploymentReconciler Reconciler { get; private set; }
 
     public static DeploymentName Name(string id) => Account.Deployment(ResourceId.Parse(id));
@@ -157,6 +165,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     /// <summary>Looks at everything until nothing is left to look at now.</summary>
     public async Task SettleAsync()
     {
+        if (!_isStarted) await Ledger.TakeOverAsync(Runtime.List, default);
+        _isStarted = true;
         var (_, all) = await Store.ListAsync(account: null, default);
         foreach (var name in all.Select(stored => stored.Deployment.Name.ToString()).Concat(Runtime.List().Select(replica => replica.Spec.Deployment)).Distinct())
         {
@@ -182,6 +192,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
             Time.Advance(tick);
             Windows.Sample();
             await SettleAsync();
+            if (Time.GetUtcNow() < _beatAt) continue;
+            await Ledger.BeatAsync(Runtime.List, default);
+            _beatAt = Time.GetUtcNow() + LedgerRule.Beat;
         }
     }
 
@@ -195,6 +208,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         Reconciler.Dispose();
         Board = new(Time);
         Windows = new(Board, Scalings, Time);
+        Ledger.Dispose();
+        Ledger = NewLedger();
         Reconciler = NewReconciler();
         await Reconciler.LoadAsync(_queue, default);
     }
@@ -206,14 +221,18 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Reconciler.Dispose();
+        Ledger.Dispose();
         _queue.Dispose();
         await _database.DisposeAsync();
         _file.Dispose();
     }
 
+    private ReplicaLedger NewLedger() => new(LedgerStore, Time, NullLogger<ReplicaLedger>.Instance, bootId: "boot-1");
+
     private DeploymentReconciler NewReconciler() => new(
         Store, _models, Runtime, _inventory, _terms, Directory,
         new(Board, Windows, Decisions, Time, NullLogger<DeploymentScaling>.Instance),
+        Ledger,
         new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
         Microsoft.Extensions.Options.Options.Create(Options),
         Microsoft.Extensions.Options.Options.Create(new LocalRuntimeOptions()),

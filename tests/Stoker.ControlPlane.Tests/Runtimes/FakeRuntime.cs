@@ -95,9 +95,10 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         var phase = Phase(fake);
         var ready = phase == ReplicaPhase.Ready;
         var end = phase == ReplicaPhase.Ended ? new ReplicaEnd(fake.StoppedAt is not null, fake.CrashedWith ?? fake.Failure ?? "drained") : null;
+        if (phase is ReplicaPhase.Ready or ReplicaPhase.Draining) fake.LastAlive = time.GetTimestamp();
         return new(
             fake.Spec, phase, ready ? new(fake.Spec.Id, new("http://replica/"), $"/fake/{fake.Spec.Id}", 8) : null,
-            phase == ReplicaPhase.Loading ? 0.5 : null, fake.Stalled, end);
+            phase == ReplicaPhase.Loading ? 0.5 : null, fake.Stalled, end) { LastAlive = fake.LastAlive };
     }
 
     private ReplicaPhase Phase(Fake fake)
@@ -118,5 +119,6 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         public DateTimeOffset? StoppedAt { get; set; }
         public string? CrashedWith { get; set; }
         public TimeSpan Stalled { get; set; }
+        public long? LastAlive { get; set; }
     }
 }
