@@ -148,6 +148,47 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Answers_are_proofs_of_life_and_so_is_the_end_of_one_that_answered()
+    {
+        var runtime = NewRuntime(Obedient, options => options.ReadyPoll = TimeSpan.FromMilliseconds(50));
+        var spec = NewSpec();
+        await runtime.StartAsync(spec, Cancellation);
+        await using var stranger = await FakeReplicaServer.StartAsync(SocketOf(spec), ReplicaId.Random());
+        await WhenAsync(() => stranger.HealthCalls > 2);
+        Of(runtime, spec).LastAlive.ShouldBeNull(); // an answer of somebody else proves nothing
+        await stranger.DisposeAsync();
+
+        await using var server = await FakeReplicaServer.StartAsync(SocketOf(spec), spec.Id);
+        server.State = "READY";
+        await WhenAsync(() => Of(runtime, spec).Phase == ReplicaPhase.Ready);
+        var first = Of(runtime, spec).LastAlive.ShouldNotBeNull();
+        await WhenAsync(() => Of(runtime, spec).LastAlive > first);
+
+        var killing = TimeProvider.System.GetTimestamp();
+        Process.GetProcessById(ProcessOf(spec)!.Pid).Kill();
+        await EndOfAsync(runtime, spec);
+        Of(runtime, spec).LastAlive.ShouldNotBeNull().ShouldBeGreaterThanOrEqualTo(killing);
+    }
+
+    [Fact]
+    public async Task The_last_proof_of_life_of_one_that_hung_is_its_last_answer()
+    {
+        var runtime = NewRuntime(Obedient, options => options.ReadyPoll = TimeSpan.FromMilliseconds(50));
+        var spec = NewSpec();
+        await runtime.StartAsync(spec, Cancellation);
+        await using var server = await FakeReplicaServer.StartAsync(SocketOf(spec), spec.Id);
+        server.State = "READY";
+        await WhenAsync(() => Of(runtime, spec).Phase == ReplicaPhase.Ready);
+        await server.DisposeAsync();
+        await WhenAsync(() => Of(runtime, spec).Stalled > TimeSpan.Zero);
+        var last = Of(runtime, spec).LastAlive.ShouldNotBeNull();
+
+        Process.GetProcessById(ProcessOf(spec)!.Pid).Kill();
+        await EndOfAsync(runtime, spec);
+        Of(runtime, spec).LastAlive.ShouldBe(last);
+    }
+
+    [Fact]
     public async Task Only_a_few_directories_of_ended_replicas_are_kept()
     {
         var runtime = NewRuntime(command: ["/nowhere/stoker"], options => options.KeptEnded = 2);
