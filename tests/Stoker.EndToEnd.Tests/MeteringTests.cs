@@ -23,14 +23,14 @@ public class MeteringTests
         {
             await server.DeployAsync("d");
             ready = Stopwatch.GetTimestamp();
-            first = (await WhenAsync(server, intervals => intervals[0].ReplicaSeconds > 3, "a proof of life at a beat"))[0];
+            first = (await WhenAsync(server, seen => seen[0].ReplicaSeconds > 3, "a proof of life at a beat"))[0];
             await server.KillAsync();
         }
 
         // The replica outlives its server, and its time goes on.
         await using (var server = await StokerServerProcess.StartAsync(sandbox, Simulated))
         {
-            var resumed = (await WhenAsync(server, intervals => intervals[^1].ReplicaSeconds > first.ReplicaSeconds, "more seconds of the adopted replica")).ShouldHaveSingleItem();
+            var resumed = (await WhenAsync(server, seen => seen[^1].ReplicaSeconds > first.ReplicaSeconds, "more seconds of the adopted replica")).ShouldHaveSingleItem();
             (resumed.Replica, resumed.State, resumed.StartTime).ShouldBe((first.Replica, "RUNNING", first.StartTime));
 
             // Killed while a server looks: its end is seen, and another replica begins.
