@@ -51,14 +51,13 @@ public static class LedgerCheck
         }
 
         var last = life[^1];
-        if (last.Kind == LedgerEventKind.Ended) Check(proof is null, last, "has a proof of life after it");
-        else if (proof is null) Check(false, last, "is not the end, and there is no proof of life");
-        else
-        {
-            Check(proof.At.IsOfSameBoot(last.At), last, "and the proof of life are of two boots");
-            Check(proof.At.Ticks >= last.At.Ticks, last, "is later than the proof of life");
-            Timely(last, proof.At, proof.LongestGap);
-        }
+        var isOpen = last.Kind != LedgerEventKind.Ended;
+        Check(isOpen || proof is null, last, "has a proof of life after it");
+        Check(!isOpen || proof is not null, last, "is not the end, and there is no proof of life");
+        if (!isOpen || proof is null) return;
+        Check(proof.At.IsOfSameBoot(last.At), last, "and the proof of life are of two boots");
+        Check(proof.At.Ticks >= last.At.Ticks, last, "is later than the proof of life");
+        Timely(last, proof.At, proof.LongestGap);
 
         void Check(bool holds, LedgerEvent at, string message)
         {
