@@ -1,3 +1,6 @@
+using System.Globalization;
+using Stoker.ControlPlane.Storage;
+
 namespace Stoker.ControlPlane.Tests.Metering;
 
 /// <summary>
@@ -27,6 +30,6 @@ internal sealed class SteppedTime(DateTimeOffset start) : TimeProvider
     public void Reboot() => _boots.Add(Passed);
 
     /// <summary>The real time of a boot's clock.</summary>
-    public TimeSpan PassedAt(ControlPlane.Storage.BootStamp stamp) =>
-        _boots[int.Parse(stamp.BootId.AsSpan("boot-".Length), System.Globalization.CultureInfo.InvariantCulture) - 1] + TimeSpan.FromTicks(stamp.Ticks);
+    public TimeSpan PassedAt(BootStamp stamp) =>
+        _boots[int.Parse(stamp.BootId.AsSpan("boot-".Length), CultureInfo.InvariantCulture) - 1] + TimeSpan.FromTicks(stamp.Ticks);
 }

@@ -96,9 +96,9 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         var ready = phase == ReplicaPhase.Ready;
         var end = phase == ReplicaPhase.Ended ? new ReplicaEnd(fake.StoppedAt is not null, fake.CrashedWith ?? fake.Failure ?? "drained") : null;
         if (phase is ReplicaPhase.Ready or ReplicaPhase.Draining) fake.LastAlive = time.GetTimestamp();
-        return new(
-            fake.Spec, phase, ready ? new(fake.Spec.Id, new("http://replica/"), $"/fake/{fake.Spec.Id}", 8) : null,
-            phase == ReplicaPhase.Loading ? 0.5 : null, fake.Stalled, end) { LastAlive = fake.LastAlive };
+        var endpoint = ready ? new ReplicaEndpoint(fake.Spec.Id, new("http://replica/"), $"/fake/{fake.Spec.Id}", 8) : null;
+        var progress = phase == ReplicaPhase.Loading ? 0.5 : (double?)null;
+        return new(fake.Spec, phase, endpoint, progress, fake.Stalled, end) { LastAlive = fake.LastAlive };
     }
 
     private ReplicaPhase Phase(Fake fake)
