@@ -32,6 +32,7 @@ public class PrivacyTests
             answer = await SucceedAsync(server);
             await MisuseAsync(server);
             await HangUpAsync(server);
+            await HoldAsync(server, sandbox);
             await LoseReplicaAsync(server, sandbox);
             await LoseServerAsync(server);
             output += server.Output;
@@ -173,6 +174,28 @@ public class PrivacyTests
             using var http = await RawHttp.ConnectAsync(server.Url);
             await http.SendAsync([.. RawHttp.Head(server, "POST", Completions, body.Length), .. body.AsSpan(0, length)]);
         }
+    }
+
+    /// <summary>Requests that wait for a replica: answered, hung up on, and told that none will come.</summary>
+    private async Task HoldAsync(StokerServerProcess server, Sandbox sandbox)
+    {
+        const string Held = "accounts/default/deployments/held";
+        await RawHttp.PostAsync(server, "/v1/accounts/default/deployments?deploymentId=held", """{"baseModel":"accounts/fireworks/models/story-3m"}""");
+        await Patience.UntilAsync(
+            async () => (await RawHttp.SendAsync(server, "GET", "/v1/models", null)).Text, models => models.Contains(Held, StringComparison.Ordinal), "it is known");
+        string Body(bool stream) => $$"""{"model":"{{Held}}","prompt":"{{Mark()}}","max_tokens":2,"stream":{{(stream ? "true" : "false")}}}""";
+        foreach (var stream in new[] { true, false })
+        {
+            using var gone = await RawHttp.ConnectAsync(server.Url);
+            var body = Encoding.UTF8.GetBytes(Body(stream));
+            await gone.SendAsync([.. RawHttp.Head(server, "POST", Completions, body.Length), .. body]);
+        }
+
+        var answers = await Task.WhenAll(RawHttp.PostAsync(server, Completions, Body(stream: true)), RawHttp.PostAsync(server, Completions, Body(stream: false)));
+        answers.ShouldAllBe(answer => answer.Status == 200);
+        await RawHttp.SendAsync(server, "DELETE", "/v1/accounts/default/deployments/held?hard=true", null);
+        (await RawHttp.PostAsync(server, Completions, Body(stream: true))).Status.ShouldBeInRange(200, 503);
+        await Patience.UntilAsync(() => Task.FromResult(ReplicaProcesses.Under(sandbox.Root).Count), count => count == 1, "only the other replica");
     }
 
     private async Task LoseReplicaAsync(StokerServerProcess server, Sandbox sandbox)

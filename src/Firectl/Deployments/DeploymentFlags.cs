@@ -10,9 +10,10 @@ namespace Firectl.Deployments;
 internal sealed class DeploymentFlags : FieldFlags
 {
     private readonly Option<string?> _displayName, _description, _acceleratorType, _precision, _draftModel, _directRouteType, _shape, _template, _cluster;
-    private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable;
+    private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable, _holdRequests;
+    private readonly Option<long> _holdBytes;
     private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
-    private readonly Option<TimeSpan> _up, _down, _toZero;
+    private readonly Option<TimeSpan> _up, _down, _toZero, _holdTimeout;
     private readonly Option<string?> _loadTargets, _mode;
     private readonly Option<string[]> _directRouteKeys;
 
@@ -44,6 +45,10 @@ internal sealed class DeploymentFlags : FieldFlags
         _template = Text("--deployment-template", "deployment_template", "A deployment template");
         _cluster = Text("--cluster-id", "cluster", "A cluster of your own");
         _maxRevocable = Number("--max-with-revocable-replica-count", "max_with_revocable_replica_count", "Replicas at most, revocable capacity included");
+        _holdRequests = Number("--hold-max-requests", "stoker_hold.max_requests", "Requests that wait while no replica is ready (default the server's)");
+        _holdBytes = Add(
+            new Option<long>("--hold-max-bytes") { Description = "Bytes of their bodies together (default the server's)" }, "stoker_hold.max_bytes");
+        _holdTimeout = Add(Durations.Option("--hold-timeout", "The longest that one request waits (default the server's)"), "stoker_hold.timeout");
     }
 
     /// <summary>What was given, over a base (a file's content, or nothing).</summary>
@@ -71,6 +76,7 @@ internal sealed class DeploymentFlags : FieldFlags
         DeploymentShape = invocation.Value(_shape) ?? under.DeploymentShape,
         DeploymentTemplate = invocation.Value(_template) ?? under.DeploymentTemplate,
         Cluster = invocation.Value(_cluster) ?? under.Cluster,
+        StokerHold = Hold(under.StokerHold, invocation),
     };
 
     /// <summary>
@@ -102,6 +108,17 @@ internal sealed class DeploymentFlags : FieldFlags
         };
 
         string? Window(Option<TimeSpan> option) => invocation.Given(option) is { } duration ? ProtoDuration.Format(duration) : null;
+    }
+
+    private HoldResource? Hold(HoldResource? under, Invocation invocation)
+    {
+        if (!new Option[] { _holdRequests, _holdBytes, _holdTimeout }.Any(invocation.IsGiven)) return under;
+        return (under ?? new()) with
+        {
+            MaxRequests = invocation.Given(_holdRequests) ?? under?.MaxRequests,
+            MaxBytes = invocation.Given(_holdBytes) ?? under?.MaxBytes,
+            Timeout = invocation.Given(_holdTimeout) is { } timeout ? ProtoDuration.Format(timeout) : under?.Timeout,
+        };
     }
 
     private static Dictionary<string, double>? LoadTargets(string? text)

@@ -49,6 +49,11 @@ public static class ReplicaProtocol
     /// gateway hands it on.</summary>
     public const string IsolationKeyHeader = "x-prompt-cache-isolation-key";
 
+    /// <summary>
+    /// On a 503: the replica ends and has begun nothing of the request, so another one may take it. Its value says why.
+    /// </summary>
+    public const string TurnedAwayHeader = "x-stoker-turned-away";
+
     /// <summary>Printable ASCII in the header; any characters in the field.</summary>
     public const int MostIsolationKeyLength = 255;
 

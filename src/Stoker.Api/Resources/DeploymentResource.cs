@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Stoker.Api.Resources;
 
 /// <summary>
@@ -62,6 +64,19 @@ public sealed record DeploymentResource
 
     /// <summary>Ours: what it has used since it was created.</summary>
     public DeploymentUsageResource? StokerUsage { get; init; }
+
+    /// <summary>Stoker's own: the hosted surface holds nothing.</summary>
+    public HoldResource? StokerHold { get; init; }
+}
+
+/// <summary>How much the gateway holds for a deployment while no replica is ready; what is absent is the server's.</summary>
+public sealed record HoldResource
+{
+    public int? MaxRequests { get; init; }
+
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)]
+    public long? MaxBytes { get; init; }
+    public string? Timeout { get; init; }
 }
 
 /// <summary>Detail of the latest operation: the name of a code and a message; absent when all is well.</summary>

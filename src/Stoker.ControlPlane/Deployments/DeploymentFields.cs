@@ -4,6 +4,7 @@ using Stoker.Api.Resources;
 using Stoker.Api.Time;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -148,6 +149,27 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         return Math.Max(count ?? 0, 0);
     }
 
+    /// <summary>What is absent follows the server's options; as everywhere, 0 is absent.</summary>
+    public HoldLimits Hold()
+    {
+        if (asked.StokerHold is not { } hold) return HoldLimits.Default;
+        var requests = hold.MaxRequests is null or 0 ? null : hold.MaxRequests;
+        var bytes = hold.MaxBytes is null or 0 ? null : hold.MaxBytes;
+        var timeout = Duration("stoker_hold.timeout", hold.Timeout, absent: null);
+        violations.Require(
+            requests is null or (>= 1 and <= HoldLimits.MostRequests),
+            "stoker_hold.max_requests", $"must be from 1 to {HoldLimits.MostRequests}, was {requests}");
+        violations.Require(
+            bytes is null or (>= HoldLimits.LeastBytes and <= HoldLimits.MostBytes),
+            "stoker_hold.max_bytes", $"must be from {HoldLimits.LeastBytes} to {HoldLimits.MostBytes}, was {bytes}");
+        violations.Require(
+            timeout is null || (timeout >= HoldLimits.ShortestTimeout && timeout <= HoldLimits.LongestTimeout),
+            "stoker_hold.timeout",
+            $"must be from {GoDuration.Format(HoldLimits.ShortestTimeout)} to {GoDuration.Format(HoldLimits.LongestTimeout)}, "
+                + $"was {GoDuration.Format(timeout ?? default)}");
+        return new(requests, bytes, timeout);
+    }
+
     public void Speculation()
     {
         var (hasDraft, hasNgram) = (asked.DraftModel is { Length: > 0 }, asked.NgramSpeculationLength > 0);
@@ -195,9 +217,10 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         violations.Add(field, $"must be one of {string.Join(", ", allowed)}, was '{Shown(name)}'");
     }
 
-    private TimeSpan? Window(string name, string? text, TimeSpan absent)
+    private TimeSpan? Window(string name, string? text, TimeSpan absent) => Duration($"autoscaling_policy.{name}", text, absent);
+
+    private TimeSpan? Duration(string field, string? text, TimeSpan? absent)
     {
-        var field = $"autoscaling_policy.{name}";
         if (string.IsNullOrEmpty(text)) return absent;
         if (!ProtoDuration.TryParse(text, out var window)) violations.Add(field, $"must be {ProtoDuration.Rule}, was '{Shown(text)}'");
         else if (window < TimeSpan.Zero) violations.Add(field, $"must not be negative, was {GoDuration.Format(window)}");

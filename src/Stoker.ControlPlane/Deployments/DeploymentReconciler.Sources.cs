@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -20,6 +21,7 @@ public sealed partial class DeploymentReconciler
         foreach (var deployment in items.Select(item => item.Deployment))
         {
             _known[deployment.Name] = deployment;
+            directory.Starts.Note(deployment.Name, StartOutlook.Of(deployment.Status.Replicas, [], deployment.Status.RecentStarts));
             _routes[deployment.Name] = RouteOf(deployment, [.. observed.Where(replica => replica.Spec.Deployment == deployment.Name.ToString())]);
         }
 

@@ -131,6 +131,7 @@ public sealed partial class DeploymentReconciler(
         // Draining replicas leave the routing table before they are told, and ready ones are in it before the status
         // says READY.
         var planned = deployment with { Status = plan.Status };
+        directory.Starts.Note(name, StartOutlook.Of(plan.Status.Replicas, own, plan.Status.RecentStarts));
         Publish(planned, own);
         if (plan.Remove)
         {
@@ -236,6 +237,7 @@ public sealed partial class DeploymentReconciler(
         DeploymentName name, IReadOnlyList<ObservedReplica> own, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
         if (_known.Remove(name)) await scaling.ForgetAsync(name, cancellation);
+        directory.Starts.Forget(name);
         if (_routes.Remove(name)) Publish();
         foreach (var replica in own) await EndAsync(replica, cancellation);
         WakeWaiting(queue);
@@ -263,7 +265,11 @@ public sealed partial class DeploymentReconciler(
             deployment.Status.State.WireName(),
             deployment.DesiredReplicas,
             [.. own.Where(replica => ready.Contains(replica.Id)).Select(replica => replica.Endpoint).OfType<ReplicaEndpoint>().OrderBy(endpoint => endpoint.Id.ToString(), StringComparer.Ordinal)],
-            deployment.CreateTime);
+            deployment.CreateTime)
+        {
+            MaxReplicas = deployment.Spec.MaxReplicas,
+            Hold = deployment.Spec.Hold,
+        };
     }
 
     private void Publish() => directory.Publish(new(

@@ -5,6 +5,7 @@ using Stoker.Api.Time;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -41,6 +42,9 @@ public sealed record DeploymentSpec
     public int NgramSpeculationLength { get; private init; }
     public bool LongPrompt { get; private init; }
 
+    /// <summary>How much the gateway holds while no replica is ready.</summary>
+    public HoldLimits Hold { get; private init; } = HoldLimits.Default;
+
     /// <summary>
     /// The field rules, those that need neither model nor inventory; all broken ones at once, as INVALID_ARGUMENT. The
     /// base model has its full name by now.
@@ -73,6 +77,7 @@ public sealed record DeploymentSpec
             DraftTokenCount = asked.DraftTokenCount,
             NgramSpeculationLength = fields.AtLeastZero("ngram_speculation_length", asked.NgramSpeculationLength),
             LongPrompt = longPrompt,
+            Hold = fields.Hold(),
         };
         fields.Speculation();
         fields.Routing(spec.Placement);
@@ -111,6 +116,12 @@ public sealed record DeploymentSpec
         AutoTune = LongPrompt ? new() { LongPrompt = true } : null,
         Placement = Where(Placement),
         MaxContextLength = MaxContextLength == 0 ? null : MaxContextLength,
+        StokerHold = Hold == HoldLimits.Default ? null : new()
+        {
+            MaxRequests = Hold.MaxRequests,
+            MaxBytes = Hold.MaxBytes,
+            Timeout = Hold.Timeout is { } timeout ? ProtoDuration.Format(timeout) : null,
+        },
     };
 
     /// <summary>

@@ -32,6 +32,10 @@ public sealed record DeploymentStatus
 
     public IReadOnlyList<Replica> Replicas { get; init; } = [];
 
+    /// <summary>How long the last starts took from capacity to ready, oldest first: what those who wait are told.</summary>
+    /// <remarks>A row of an older program has none, which its reader hands over as null.</remarks>
+    public IReadOnlyList<TimeSpan> RecentStarts { get; init => field = value ?? []; } = [];
+
     /// <summary>Failures in a row; null after a replica stayed READY for a while.</summary>
     public StartFailures? Failures { get; init; }
 

@@ -38,7 +38,7 @@ internal sealed partial class ReplicaPlanner
             {
                 _region ??= allotment.Region;
                 withheld = withheld.After(allotment);
-                _replicas[i] = replica with { State = ReplicaState.Starting, Allotment = allotment };
+                _replicas[i] = replica with { State = ReplicaState.Starting, Allotment = allotment, StartTime = _now };
                 _steps.Add(new ReplicaStep.Start(_replicas[i]));
                 continue;
             }

@@ -21,6 +21,7 @@ internal sealed partial class ReplicaPlanner
             FirstReadyTime = before.FirstReadyTime ?? (state == DeploymentState.Ready ? _now : null),
             DesiredReplicas = _deployment.DesiredReplicas,
             Replicas = _replicas,
+            RecentStarts = _recentStarts,
             Failures = _failures,
             Region = _region,
             Emulated = DeploymentCapacity.IsEmulated(_deployment.Spec, input.Inventory),

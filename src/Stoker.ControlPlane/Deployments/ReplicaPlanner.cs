@@ -86,6 +86,7 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
                 ReplicaPhase.Ready => ReplicaState.Ready,
                 _ => ReplicaState.Draining, // somebody else told it to
             };
+            if (state == ReplicaState.Ready && replica.ReadyTime is null) NoteStart(replica);
             _replicas[index] = replica with { State = state, ReadyTime = replica.ReadyTime ?? (state == ReplicaState.Ready ? _now : null) };
         }
     }

@@ -23,7 +23,7 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
     /// reads.</param>
     /// <returns>The error to answer with instead, or null when the client has the answer.</returns>
     public async Task<InferenceError?> PassAnswerAsync(
-        HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase, byte[] asked, Func<TimeSpan> elapsed, Action replicaIsDone)
+        HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase, byte[] asked, SeenUsage usage, Func<TimeSpan> elapsed, Action replicaIsDone)
     {
         using var body = new AnswerBuffer(budget);
         if (await body.ReadAsync(upstream, phase, options.Value.GapTimeout, options.Value.MaxAnswerBytes) is { } error)
@@ -33,6 +33,7 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
 
         replicaIsDone();
         if (AnswerScan.Run(body.Bytes.Span) is not { } answer) return RouteErrors.BrokeOff;
+        usage.Note(answer);
         var (before, name, after) = answer.ModelStart < 0
             ? (body.Bytes, ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty)
             : (body.Bytes[..answer.ModelStart], asked.AsMemory(), body.Bytes[answer.ModelEnd..]);
@@ -55,7 +56,8 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
     }
 
     /// <summary>
-    /// A replica's refusal. Status and body are the client's when they are an error of this surface, about the request.
+    /// A replica's refusal. Status and body are the client's when they are an error of this surface, about the request;
+    /// a stream that was held, whose head is out, gets the body as its last event.
     /// </summary>
     public async Task<InferenceError?> PassErrorAsync(HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase)
     {
@@ -72,6 +74,13 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
         if (!AnswerScan.IsError(body.Bytes.Span)) return RouteErrors.BrokeOff;
 
         var response = context.Response;
+        if (response.HasStarted)
+        {
+            ErrorEvent.Write(response.BodyWriter, body.Bytes);
+            if (!await client.FlushAsync(context)) context.Abort();
+            return null;
+        }
+
         response.StatusCode = status;
         response.ContentType = "application/json";
         response.ContentLength = body.Bytes.Length;

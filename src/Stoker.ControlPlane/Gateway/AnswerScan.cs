@@ -4,7 +4,7 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>What stands in a whole answer: where its model's name is, and its usage.</summary>
 /// <param name="ModelStart">First byte of the JSON string; -1 when there is none.</param>
-internal readonly record struct ScannedAnswer(int ModelStart, int ModelEnd, int? PromptTokens, int? CachedTokens);
+internal readonly record struct ScannedAnswer(int ModelStart, int ModelEnd, int? PromptTokens, int? CachedTokens, int? GeneratedTokens = null);
 
 internal static class AnswerScan
 {
@@ -74,9 +74,11 @@ internal static class AnswerScan
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var isPrompt = reader.ValueTextEquals("prompt_tokens"u8);
+            var isGenerated = reader.ValueTextEquals("completion_tokens"u8);
             var isDetails = reader.ValueTextEquals("prompt_tokens_details"u8);
             reader.Read();
             if (isPrompt && TryCount(ref reader) is { } prompt) answer = answer with { PromptTokens = prompt };
+            else if (isGenerated && TryCount(ref reader) is { } generated) answer = answer with { GeneratedTokens = generated };
             else if (isDetails && reader.TokenType == JsonTokenType.StartObject) answer = ReadDetails(ref reader, answer);
             else reader.Skip();
         }

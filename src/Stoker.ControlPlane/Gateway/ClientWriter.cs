@@ -42,6 +42,13 @@ internal sealed class ClientWriter(TimeProvider time, IOptions<GatewayOptions> o
         return true;
     }
 
+    /// <summary>An error as the last event of a stream whose head is out: no <c>[DONE]</c> follows.</summary>
+    public async Task EndStreamAsync(HttpContext context, InferenceError error)
+    {
+        error.WriteEvent(context.Response.BodyWriter);
+        if (!await FlushAsync(context)) context.Abort();
+    }
+
     private static bool IsThere(HttpContext context, bool isCompleted) =>
         !isCompleted && !context.RequestAborted.IsCancellationRequested;
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -30,7 +29,7 @@ internal enum StreamEnd
 /// writing, until its time is up.
 /// </remarks>
 internal sealed class EventRelay(
-    HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked)
+    HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked, SeenUsage usage)
 {
     private const int FirstBytes = 16 << 10;
 
@@ -65,7 +64,8 @@ internal sealed class EventRelay(
         {
             var frame = _buffer.AsMemory(_start, length);
             (_start, _searched) = (_start + length, 0);
-            if (!context.Response.HasStarted) SendHead();
+            if (!context.Response.HasStarted) StreamHead.Set(context); // a held one has sent it
+            usage.Note(frame.Span);
             Write(frame.Span);
             if (!await client.FlushAsync(context))
             {
@@ -78,16 +78,6 @@ internal sealed class EventRelay(
 
         _searched = _end - _start;
         return null;
-    }
-
-    private void SendHead()
-    {
-        var response = context.Response;
-        response.StatusCode = StatusCodes.Status200OK;
-        response.ContentType = "text/event-stream";
-        response.Headers.CacheControl = "no-cache";
-        response.Headers["X-Accel-Buffering"] = "no";
-        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
     }
 
     private void Write(ReadOnlySpan<byte> frame)

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -12,7 +13,14 @@ internal sealed record Exchange(
     HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, ReplicaHeaders Headers, long Arrived)
 {
     public string RequestId => Headers.RequestId;
+
+    public SeenUsage Usage { get; } = new();
 }
+
+/// <summary>How a try to have a request answered ended.</summary>
+/// <param name="Error">The error to answer with; null when the answer is out, or with the second.</param>
+/// <param name="TurnedAwayBy">A replica that ends and has not begun the request.</param>
+internal readonly record struct ForwardEnd(InferenceError? Error, ReplicaTarget? TurnedAwayBy = null);
 
 /// <summary>
 /// Sends a request to a replica and passes the answer on. Every place it takes there it gives back, however it ends.
@@ -29,26 +37,41 @@ internal sealed partial class Forwarder(
     // For the end of a stream after its last event, so that the connection can be used again.
     private static readonly TimeSpan TailTimeout = TimeSpan.FromSeconds(1);
 
-    /// <returns>The error to answer with, or null when the answer is out.</returns>
-    public async Task<InferenceError?> ForwardAsync(Exchange exchange)
+    public const string DeploymentHeader = "fireworks-deployment";
+
+    /// <param name="lease">The request's place; given back when the replica is done with it.</param>
+    public async Task<ForwardEnd> ForwardAsync(Exchange exchange, ReplicaLease lease)
     {
         var served = ModelNames.Quote(exchange.Route.ServedName);
         using var phase = new PhaseTimeout(time, exchange.Context.RequestAborted);
-        using var lease = exchange.Route.Pick();
-        if (lease is null) return RouteErrors.NotReady(exchange.Route);
         var (first, error) = await SendAsync(exchange, lease.Replica, served, phase);
-        if (first is not null) return await PassAsync(exchange, lease, first, served, phase);
-        if (error is not null) return error;
+        if (first is not null && !IsTurnedAway(first)) return new(await PassAsync(exchange, lease, first, served, phase));
+        if (error is not null) return new(error);
 
-        // Nothing was sent: one more try, on another replica.
+        // Nothing of it ran: one more try, on another replica.
+        first?.Dispose();
         lease.Dispose();
         using var secondLease = exchange.Route.Pick(except: lease.Replica);
-        if (secondLease is null) return RouteErrors.Unreachable;
+        if (secondLease is null) return NobodyElse(exchange.Route, lease.Replica, first is not null);
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
-        return second is null
-            ? error ?? RouteErrors.Unreachable
-            : await PassAsync(exchange, secondLease, second, served, phase);
+        if (second is not null && !IsTurnedAway(second)) return new(await PassAsync(exchange, secondLease, second, served, phase));
+        if (error is not null) return new(error);
+        second?.Dispose();
+        return NobodyElse(exchange.Route, secondLease.Replica, second is not null);
     }
+
+    /// <summary>It drains: it was picked by a table that is a moment old.</summary>
+    private static bool IsTurnedAway(HttpResponseMessage answer) =>
+        answer.StatusCode == HttpStatusCode.ServiceUnavailable && answer.Headers.NonValidated.Contains(ReplicaProtocol.TurnedAwayHeader);
+
+    /// <summary>
+    /// A replica that drains, or that the newest table does not have any more, has ended in good order: the request can
+    /// wait for the next. One that should be there and is not reached is a failure, which the client has to hear of.
+    /// </summary>
+    private static ForwardEnd NobodyElse(Route route, ReplicaTarget replica, bool turnedAway) =>
+        turnedAway || route.Queue.Newest is not { } newest || !newest.Ready.Contains(replica)
+            ? new(null, replica)
+            : new(RouteErrors.Unreachable);
 
     /// <returns>
     /// The head of an answer, or an error; neither when the replica could not be reached and nothing was sent.
@@ -90,15 +113,14 @@ internal sealed partial class Forwarder(
     {
         using var _ = answer;
         var context = exchange.Context;
-        context.Response.Headers["fireworks-deployment"] = exchange.Route.Name.ToString();
+        if (!context.Response.HasStarted) context.Response.Headers[DeploymentHeader] = exchange.Route.Name.ToString();
         var error = await PassBodyAsync(exchange, lease, answer, served, phase);
         if (error == RouteErrors.BrokeOff) LogBrokeOff(exchange.RequestId, lease.Replica.ReplicaId, (int)answer.StatusCode);
         if (error is null || !context.Response.HasStarted) return error;
 
         // The head is out: the error is the stream's last event, and no [DONE] follows.
         metrics.Broke(error.Code);
-        error.WriteEvent(context.Response.BodyWriter);
-        if (!await client.FlushAsync(context)) context.Abort();
+        await client.EndStreamAsync(context, error);
         return null;
     }
 
@@ -108,21 +130,25 @@ internal sealed partial class Forwarder(
         var asked = ModelNames.Quote(exchange.Request.Model);
         if (answer.StatusCode != HttpStatusCode.OK)
         {
-            return await answers.PassErrorAsync(exchange.Context, answer, phase);
+            var isEvent = exchange.Context.Response.HasStarted; // it was held
+            var failed = await answers.PassErrorAsync(exchange.Context, answer, phase);
+            if (isEvent && failed is null) metrics.Broke("REPLICA_ERROR");
+            return failed;
         }
 
         var isStream = answer.Content.Headers.ContentType?.MediaType == "text/event-stream";
         if (isStream != exchange.Request.Stream) return RouteErrors.BrokeOff;
-        if (isStream) return await PassStreamAsync(exchange.Context, answer, phase, served, asked);
+        if (isStream) return await PassStreamAsync(exchange, answer, phase, served, asked);
         return await answers.PassAnswerAsync(
-            exchange.Context, answer, phase, asked, () => time.GetElapsedTime(exchange.Arrived), replicaIsDone: lease.Dispose);
+            exchange.Context, answer, phase, asked, exchange.Usage, () => time.GetElapsedTime(exchange.Arrived), replicaIsDone: lease.Dispose);
     }
 
     private async Task<InferenceError?> PassStreamAsync(
-        HttpContext context, HttpResponseMessage answer, PhaseTimeout phase, byte[] served, byte[] asked)
+        Exchange exchange, HttpResponseMessage answer, PhaseTimeout phase, byte[] served, byte[] asked)
     {
+        var context = exchange.Context;
         await using var stream = await answer.Content.ReadAsStreamAsync(phase.Token);
-        switch (await new EventRelay(context, stream, client, phase, options.Value, served, asked).RunAsync())
+        switch (await new EventRelay(context, stream, client, phase, options.Value, served, asked, exchange.Usage).RunAsync())
         {
             case StreamEnd.Complete:
                 await context.Response.CompleteAsync();

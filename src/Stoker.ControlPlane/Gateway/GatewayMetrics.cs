@@ -11,6 +11,9 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> _ended;
     private readonly Counter<long> _broken;
     private readonly Histogram<double> _timeToFirstByte;
+    private readonly UpDownCounter<long> _held;
+    private readonly Counter<long> _holds;
+    private readonly Histogram<double> _holdDuration;
 
     public GatewayMetrics(IMeterFactory factory)
     {
@@ -21,6 +24,9 @@ internal sealed class GatewayMetrics : IDisposable
             "stoker.gateway.streams.broken", "{stream}", "Streams that ended in an error after their head was out, by cause");
         _timeToFirstByte = Meter.CreateHistogram<double>(
             "stoker.gateway.time_to_first_byte", "s", "From a request's last byte to the head of the replica's answer");
+        _held = Meter.CreateUpDownCounter<long>("stoker.gateway.requests.held", "{request}", "Requests that wait for a replica");
+        _holds = Meter.CreateCounter<long>("stoker.gateway.holds", "{request}", "Requests without a ready replica, by what became of their wait");
+        _holdDuration = Meter.CreateHistogram<double>("stoker.gateway.hold.duration", "s", "How long requests were held, by what became of their wait");
     }
 
     internal Meter Meter { get; }
@@ -39,6 +45,21 @@ internal sealed class GatewayMetrics : IDisposable
     public void Broke(string cause) => _broken.Add(1, new KeyValuePair<string, object?>("cause", cause));
 
     public void FirstByte(TimeSpan after) => _timeToFirstByte.Record(after.TotalSeconds);
+
+    public void Held() => _held.Add(1);
+
+    /// <param name="outcome"><c>released</c> to a replica, <c>not_served</c> because none will come, <c>timeout</c>,
+    /// <c>client_gone</c>, <c>server_stopping</c>.</param>
+    public void Released(string outcome, TimeSpan after)
+    {
+        var tag = new KeyValuePair<string, object?>("outcome", outcome);
+        _held.Add(-1);
+        _holds.Add(1, tag);
+        _holdDuration.Record(after.TotalSeconds, tag);
+    }
+
+    /// <param name="outcome"><c>rejected</c> as its client asked, <c>queue_full</c>.</param>
+    public void NotHeld(string outcome) => _holds.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
     public void Dispose() => Meter.Dispose();
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -79,6 +80,24 @@ public sealed class GatewayOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan SlowReaderTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Requests of one deployment that are held while no replica is ready; a deployment may say otherwise. More are
+    /// refused with 429.
+    /// </summary>
+    [Range(1, HoldLimits.MostRequests)]
+    public int HoldMaxRequests { get; set; } = 1_000;
+
+    /// <summary>Bytes of their bodies together: a thousand prompts of a quarter of a megabyte.</summary>
+    [Range(HoldLimits.LeastBytes, HoldLimits.MostBytes)]
+    public long HoldMaxBytes { get; set; } = 256L << 20;
+
+    /// <summary>
+    /// The longest that one request is held: OpenAI's clients give up after ten minutes, and a replica of a large model
+    /// is up in less.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan HoldTimeout { get; set; } = TimeSpan.FromMinutes(10);
 }
 
 [OptionsValidator]

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Autoscaling;
+using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -12,12 +14,15 @@ public static class GatewayServices
         services.AddOptions<GatewayOptions>().BindConfiguration(GatewayOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<GatewayOptions>, GatewayOptionsValidator>();
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<LoadBoard>();
+        services.TryAddSingleton<ReplicaDirectory>();
         services.AddMetrics();
         services.AddSingleton(provider => new BodyBudget(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.MaxHeldBodyBytes));
         services.AddSingleton<GatewayMetrics>();
         services.AddSingleton<ReplicaClient>();
         services.AddSingleton<ClientWriter>();
         services.AddSingleton<AnswerRelay>();
+        services.AddSingleton<Holding>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<InferenceHandler>();
         services.AddSingleton<ModelListing>();

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Routing;
 using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
@@ -12,15 +13,18 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>One inference request from its first byte to its last.</summary>
 /// <remarks>
-/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 pick a replica and forward (<see
-/// cref="Forwarder"/>). An error before the head of the answer is returned and written here, in one place. Nothing of a
+/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 wait for a replica and forward (<see
+/// cref="Holding"/>, <see cref="Forwarder"/>). An error before the head of the answer is returned and written here, in one place; a stream that was held gets it as an event. Nothing of a
 /// body is logged: of an unforeseen exception only its type and stack are, because a message may quote what it choked
 /// on.
 /// </remarks>
 internal sealed partial class InferenceHandler(
     Authenticator authenticator,
     RoutingSource routing,
+    LoadBoard loads,
+    Holding holding,
     Forwarder forwarder,
+    ClientWriter client,
     BodyBudget budget,
     GatewayMetrics metrics,
     TimeProvider time,
@@ -37,10 +41,10 @@ internal sealed partial class InferenceHandler(
             if (await RunAsync(context, surface, requestId) is { } error)
             {
                 outcome = error.Code;
-                await error.WriteAsync(context);
+                await AnswerAsync(context, error);
             }
         }
-        catch (Exception error) when (context.RequestAborted.IsCancellationRequested && error is OperationCanceledException or IOException)
+        catch (Exception error) when (IsHangUp(error, context.RequestAborted))
         {
             outcome = "client_gone";
         }
@@ -67,6 +71,7 @@ internal sealed partial class InferenceHandler(
 
         // 3
         if (IsolationKeys.Read(context.Request.Headers, out var isolationKey) is { } badHeader) return badHeader;
+        if (ColdStartHeader.Read(context.Request.Headers, out var rejects) is { } badWish) return badWish;
         if (RequestScan.Run(body.Bytes.Span, surface, options.Value, out var request) is { } unsound) return unsound;
 
         // 4
@@ -79,8 +84,62 @@ internal sealed partial class InferenceHandler(
         // 5
         var arrived = time.GetTimestamp();
         var headers = new ReplicaHeaders(requestId, $"{caller.Account} {route.Name}", isolationKey);
-        return await forwarder.ForwardAsync(new(context, surface, body, request, route, headers, arrived));
+        return await ServeAsync(new(context, surface, body, request, route, headers, arrived), rejects);
     }
+
+    /// <summary>
+    /// Waits for a place and has the request answered; again when a replica ends just then and turns it away.
+    /// </summary>
+    private async Task<InferenceError?> ServeAsync(Exchange exchange, bool rejects)
+    {
+        var (context, request, bytes) = (exchange.Context, exchange.Request, exchange.Body.Bytes.Length);
+        var load = loads.Of(exchange.Route.Name);
+        var admitted = await holding.AdmitAsync(context, exchange.Route, request, bytes, rejects);
+        while (admitted.Lease is { } lease)
+        {
+            ReplicaTarget? turnedAwayBy = null;
+            try
+            {
+                (var error, turnedAwayBy) = await forwarder.ForwardAsync(exchange with { Route = admitted.Route }, lease);
+                if (turnedAwayBy is null) return error;
+            }
+            finally
+            {
+                lease.Dispose();
+                if (turnedAwayBy is null) End(load, exchange.Usage);
+            }
+
+            admitted = await holding.AdmitAgainAsync(context, admitted.Route, request, bytes, turnedAwayBy);
+        }
+
+        return admitted.Error;
+    }
+
+    private static void End(DeploymentLoad load, SeenUsage usage)
+    {
+        load.Tokens(usage.PromptTokens, usage.GeneratedTokens);
+        load.Ended();
+    }
+
+    private async Task AnswerAsync(HttpContext context, InferenceError error)
+    {
+        if (!context.Response.HasStarted)
+        {
+            await error.WriteAsync(context);
+            return;
+        }
+
+        metrics.Broke(error.Code);
+        await client.EndStreamAsync(context, error);
+    }
+
+    /// <summary>Whether it is the client's end that it tells of, seen here or by who wrote to it.</summary>
+    private static bool IsHangUp(Exception error, CancellationToken aborted) => error switch
+    {
+        OperationCanceledException cancelled => aborted.IsCancellationRequested || cancelled.CancellationToken == aborted,
+        IOException => aborted.IsCancellationRequested,
+        _ => false,
+    };
 
     private async Task<InferenceError?> ReadAsync(HttpContext context, RequestBody body)
     {

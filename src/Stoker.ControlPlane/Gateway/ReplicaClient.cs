@@ -24,23 +24,13 @@ internal sealed class ReplicaClient : IDisposable
     private readonly bool _relaxed;
 
     public ReplicaClient(IOptions<GatewayOptions> options)
+        : this(options, Connections(options.Value))
     {
-        var handler = new SocketsHttpHandler
-        {
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = System.Net.DecompressionMethods.None,
-            ConnectCallback = ConnectAsync,
-            ConnectTimeout = options.Value.ConnectTimeout,
-            MaxResponseDrainSize = 0,
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
-            ResponseDrainTimeout = TimeSpan.Zero,
-            UseCookies = false,
-            UseProxy = false,
-        };
-        _http = new(handler, disposeHandler: true);
-        _relaxed = options.Value.RelaxUnknownFields;
     }
+
+    /// <param name="handler">What reaches replicas: connections, or replicas of this process.</param>
+    internal ReplicaClient(IOptions<GatewayOptions> options, HttpMessageHandler handler) =>
+        (_http, _relaxed) = (new(handler, disposeHandler: true), options.Value.RelaxUnknownFields);
 
     /// <summary>Sends a request and answers when the head of the answer is there.</summary>
     /// <exception cref="HttpRequestException">The replica cannot be reached, or broke off.</exception>
@@ -62,6 +52,20 @@ internal sealed class ReplicaClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static SocketsHttpHandler Connections(GatewayOptions options) => new()
+    {
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = System.Net.DecompressionMethods.None,
+        ConnectCallback = ConnectAsync,
+        ConnectTimeout = options.ConnectTimeout,
+        MaxResponseDrainSize = 0,
+        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+        ResponseDrainTimeout = TimeSpan.Zero,
+        UseCookies = false,
+        UseProxy = false,
+    };
 
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {

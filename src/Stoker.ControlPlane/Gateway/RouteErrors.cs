@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Stoker.ControlPlane.Routing;
 
@@ -36,7 +37,7 @@ internal static class RouteErrors
         "ANSWER_TOO_LARGE",
         "The answer is larger than the gateway passes on: ask for fewer choices or log-probabilities, or stream");
 
-    /// <summary>Why no replica is ready, and when to come back.</summary>
+    /// <summary>Why no replica will come by itself, or none for long, and when to come back.</summary>
     public static InferenceError NotReady(Route route)
     {
         var detail = route.Detail is null ? "" : $" ({route.Detail})";
@@ -56,10 +57,7 @@ internal static class RouteErrors
                 TimeSpan.FromMinutes(1)),
             Waiting.Deleting => Unavailable(
                 "DEPLOYMENT_DELETING", $"Deployment {route.Name} is being deleted: use another one", TimeSpan.FromMinutes(1)),
-            _ => Unavailable(
-                "DEPLOYMENT_SCALING_UP",
-                $"Deployment {route.Name} is starting and has no replica yet{detail}: retry your request shortly",
-                TimeSpan.FromSeconds(2)),
+            _ => throw new UnreachableException($"{route.Waiting}: such a request is held"),
         };
     }
 

@@ -25,7 +25,8 @@ internal static class SseFrames
     /// <summary>Whether the replica itself reports a failure; it is the last event then.</summary>
     public static bool IsError(ReadOnlySpan<byte> frame) => Data(frame).StartsWith("{\"error\""u8);
 
-    private static ReadOnlySpan<byte> Data(ReadOnlySpan<byte> frame)
+    /// <summary>What an event of one line carries, the line's end included.</summary>
+    public static ReadOnlySpan<byte> Data(ReadOnlySpan<byte> frame)
     {
         if (!frame.StartsWith("data:"u8)) return [];
         var data = frame["data:"u8.Length..];

@@ -31,5 +31,12 @@ public enum ReplicaState
 /// <param name="Allotment">Its capacity; null while PENDING.</param>
 /// <param name="CreateTime">When it was first wanted; the order in which waiting replicas get capacity.</param>
 /// <param name="ReadyTime">When it became READY; null before.</param>
+/// <param name="StartTime">When it got its capacity and was started; null before.</param>
 public sealed record Replica(
-    ReplicaId Id, long Revision, ReplicaState State, Allotment? Allotment, DateTimeOffset CreateTime, DateTimeOffset? ReadyTime = null);
+    ReplicaId Id,
+    long Revision,
+    ReplicaState State,
+    Allotment? Allotment,
+    DateTimeOffset CreateTime,
+    DateTimeOffset? ReadyTime = null,
+    DateTimeOffset? StartTime = null);

@@ -6,7 +6,7 @@ namespace Stoker.ControlPlane.Replicas;
 
 /// <summary>What the gateway needs to know of one deployment.</summary>
 /// <param name="State">The deployment's state by its wire name, such as <c>READY</c>; for messages.</param>
-/// <param name="DesiredReplicas">0 means parked or scaled to zero: nothing is on its way.</param>
+/// <param name="DesiredReplicas">0 means parked, or scaled to zero until a request comes.</param>
 /// <param name="Ready">Replicas that take requests, by id.</param>
 /// <param name="CreateTime">The oldest deployment of a model in an account is the model's default there.</param>
 public sealed record DeploymentRoute(
@@ -15,7 +15,14 @@ public sealed record DeploymentRoute(
     string State,
     int DesiredReplicas,
     IReadOnlyList<ReplicaEndpoint> Ready,
-    DateTimeOffset CreateTime);
+    DateTimeOffset CreateTime)
+{
+    /// <summary>0 parks the deployment: it never wakes by itself.</summary>
+    public int MaxReplicas { get; init; } = 1;
+
+    /// <summary>How much the gateway holds for it.</summary>
+    public HoldLimits Hold { get; init; } = HoldLimits.Default;
+}
 
 /// <summary>
 /// All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.
@@ -35,6 +42,9 @@ public sealed class ReplicaDirectory
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ReplicaSnapshot Current => _current;
+
+    /// <summary>How far replicas are that are not ready yet.</summary>
+    public StartBoard Starts { get; } = new();
 
     /// <summary>
     /// Ends with the next change. Take it before <see cref="Current"/>, so that no change falls between the two.

@@ -9,7 +9,8 @@ internal static class ReplicaChoice
     /// The fewest outstanding requests; among equals the one that was picked longest ago, so that idle ones share the
     /// work.
     /// </summary>
-    public static ReplicaTarget? LeastOutstanding(IReadOnlyList<ReplicaTarget> ready, ReplicaTarget? except)
+    /// <param name="onlyFree">Only replicas that run fewer requests than they can run at once.</param>
+    public static ReplicaTarget? LeastOutstanding(IReadOnlyList<ReplicaTarget> ready, ReplicaTarget? except, bool onlyFree = false)
     {
         ReplicaTarget? best = null;
         var (fewest, oldest) = (int.MaxValue, long.MaxValue);
@@ -17,6 +18,7 @@ internal static class ReplicaChoice
         {
             var replica = ready[index];
             var inFlight = replica.InFlight; // read once: it changes beside us
+            if (onlyFree && inFlight >= replica.MaxSequences) continue;
             if (ReferenceEquals(replica, except) || inFlight > fewest || (inFlight == fewest && replica.LastPick >= oldest)) continue;
             (best, fewest, oldest) = (replica, inFlight, replica.LastPick);
         }

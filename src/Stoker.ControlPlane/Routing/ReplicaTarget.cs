@@ -8,7 +8,8 @@ namespace Stoker.ControlPlane.Routing;
 /// </remarks>
 /// <param name="address">Its base URL; null when it listens on a unix socket.</param>
 /// <param name="socketPath">Its unix socket; null when it has a URL.</param>
-public sealed class ReplicaTarget(string replicaId, Uri? address, string? socketPath)
+/// <param name="maxSequences">Requests that it runs at once: the pace at which held ones are released.</param>
+public sealed class ReplicaTarget(string replicaId, Uri? address, string? socketPath, int maxSequences = int.MaxValue)
 {
     private int _inFlight;
 
@@ -17,6 +18,8 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
     public Uri? Address => address;
 
     public string? SocketPath => socketPath;
+
+    public int MaxSequences => maxSequences;
 
     /// <summary>Requests that this gateway sent there and that have not ended.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
@@ -32,11 +35,13 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
 /// <summary>A place on a replica for one request; giving it back twice counts once.</summary>
 public sealed class ReplicaLease : IDisposable
 {
+    private readonly HoldQueue _waiting;
     private int _ended;
 
-    internal ReplicaLease(ReplicaTarget replica)
+    /// <param name="waiting">Who gets the place next.</param>
+    internal ReplicaLease(ReplicaTarget replica, HoldQueue waiting)
     {
-        Replica = replica;
+        (Replica, _waiting) = (replica, waiting);
         replica.Begin();
     }
 
@@ -44,6 +49,8 @@ public sealed class ReplicaLease : IDisposable
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _ended, 1) == 0) Replica.End();
+        if (Interlocked.Exchange(ref _ended, 1) != 0) return;
+        Replica.End();
+        _waiting.PlaceFreed();
     }
 }

@@ -1,4 +1,5 @@
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Routing;
 
@@ -41,28 +42,42 @@ public sealed record Route(
     /// <summary>Whether a request to it is answered now, or will be before long.</summary>
     public bool IsCallable => Ready.Count > 0 || Waiting is Waiting.Starting or Waiting.Capacity;
 
+    /// <summary>How much is held while no replica is ready.</summary>
+    public HoldLimits Hold { get; init; } = HoldLimits.Default;
+
     /// <summary>
     /// Takes a place on the replica with the fewest outstanding requests; null when no replica is ready.
     /// </summary>
     /// <param name="except">A replica that just failed this request.</param>
-    public ReplicaLease? Pick(ReplicaTarget? except = null)
-    {
-        // One look and one count under a lock: two requests at once must not both take the last idle replica.
-        lock (Load.Gate)
-        {
-            if (ReplicaChoice.LeastOutstanding(Ready, except) is not { } replica) return null;
-            replica.LastPick = ++Load.Picks;
-            return new(replica);
-        }
-    }
+    public ReplicaLease? Pick(ReplicaTarget? except = null) => Take(except, onlyFree: false);
+
+    /// <summary>The same for a held request, which waits until a replica can run it at once.</summary>
+    internal ReplicaLease? PickFree(ReplicaTarget? except = null) => Take(except, onlyFree: true);
+
+    /// <summary>Requests that wait for a replica.</summary>
+    internal HoldQueue Queue => Shared.Queue;
 
     /// <summary>Shared by all tables that name the deployment.</summary>
-    internal DeploymentLoad Load { get; init; } = new();
+    internal SharedRoute Shared { get; init; } = new();
+
+    private ReplicaLease? Take(ReplicaTarget? except, bool onlyFree)
+    {
+        // One look and one count under a lock: two requests at once must not both take the last idle replica.
+        lock (Shared.Gate)
+        {
+            if (ReplicaChoice.LeastOutstanding(Ready, except, onlyFree) is not { } replica) return null;
+            replica.LastPick = ++Shared.Picks;
+            return new(replica, Queue);
+        }
+    }
 }
 
-internal sealed class DeploymentLoad
+/// <summary>What outlives the tables that name a deployment.</summary>
+internal sealed class SharedRoute
 {
     public Lock Gate { get; } = new();
 
     public long Picks { get; set; }
+
+    public HoldQueue Queue { get; } = new();
 }

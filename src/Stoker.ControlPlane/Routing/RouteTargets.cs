@@ -8,12 +8,12 @@ namespace Stoker.ControlPlane.Routing;
 
 /// <summary>
 /// Keeps what outlives a table: each replica's count of requests, also while the replica is out of the table for a
-/// moment with requests still running.
+/// moment with requests still running, and each deployment's queue of held requests.
 /// </summary>
 internal sealed class RouteTargets
 {
     private readonly Dictionary<ReplicaId, ReplicaTarget> _replicas = [];
-    private readonly Dictionary<DeploymentName, DeploymentLoad> _loads = [];
+    private readonly Dictionary<DeploymentName, SharedRoute> _shared = [];
 
     public Route ToRoute(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition) => new(
         deployment.Name,
@@ -26,7 +26,8 @@ internal sealed class RouteTargets
         card,
         [.. deployment.Ready.Select(ToTarget)])
     {
-        Load = LoadOf(deployment.Name),
+        Hold = deployment.Hold,
+        Shared = SharedOf(deployment.Name),
     };
 
     /// <summary>Forgets what no deployment names any more and no request uses.</summary>
@@ -39,9 +40,9 @@ internal sealed class RouteTargets
             if (target.InFlight == 0 && !named.Contains(id)) _replicas.Remove(id);
         }
 
-        foreach (var name in _loads.Keys)
+        foreach (var name in _shared.Keys)
         {
-            if (!deployments.ContainsKey(name)) _loads.Remove(name);
+            if (!deployments.ContainsKey(name)) _shared.Remove(name);
         }
     }
 
@@ -49,24 +50,30 @@ internal sealed class RouteTargets
     {
         "FAILED" => Waiting.Failed,
         "DELETING" or "DELETED" => Waiting.Deleting,
-        _ when deployment.DesiredReplicas == 0 => Waiting.Parked,
-        _ => condition?.Code == Code.ResourceExhausted ? Waiting.Capacity : Waiting.Starting,
+        _ when deployment.MaxReplicas == 0 => Waiting.Parked,
+        _ => condition?.Code switch
+        {
+            Code.ResourceExhausted => Waiting.Capacity,
+            // Such as a model that is gone: it stays so until somebody acts.
+            Code.FailedPrecondition => Waiting.Failed,
+            _ => Waiting.Starting,
+        },
     };
 
     private ReplicaTarget ToTarget(ReplicaEndpoint endpoint)
     {
         if (!_replicas.TryGetValue(endpoint.Id, out var target))
         {
-            target = new(endpoint.Id.ToString(), endpoint.SocketPath is null ? endpoint.Address : null, endpoint.SocketPath);
+            target = new(endpoint.Id.ToString(), endpoint.SocketPath is null ? endpoint.Address : null, endpoint.SocketPath, endpoint.MaxSequences);
             _replicas.Add(endpoint.Id, target);
         }
 
         return target;
     }
 
-    private DeploymentLoad LoadOf(DeploymentName name)
+    private SharedRoute SharedOf(DeploymentName name)
     {
-        if (!_loads.TryGetValue(name, out var load)) _loads.Add(name, load = new());
-        return load;
+        if (!_shared.TryGetValue(name, out var shared)) _shared.Add(name, shared = new());
+        return shared;
     }
 }

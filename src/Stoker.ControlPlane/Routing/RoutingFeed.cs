@@ -67,8 +67,9 @@ internal sealed partial class RoutingFeed(
                 cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
             }
 
-            var condition =
-                deployment.Ready.Count == 0 ? await FindConditionAsync(deployment.Name, cancellation) : null;
+            // One that is at zero and wants to be has nothing to tell, and there may be a thousand of those.
+            var waits = deployment.Ready.Count == 0 && (deployment.DesiredReplicas > 0 || deployment.State != "READY");
+            var condition = waits ? await FindConditionAsync(deployment.Name, cancellation) : null;
             routes.Add(_targets.ToRoute(deployment, card, condition));
         }
 

@@ -2,7 +2,10 @@ using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Routing;
 
-/// <summary>Holds the current table. One writer puts a new one in; a request takes it once.</summary>
+/// <summary>
+/// Holds the current table. One writer puts a new one in; a request takes it once. Requests that are held follow every
+/// new one: that is how they learn of a replica, or that none will come.
+/// </summary>
 public sealed class RoutingSource
 {
     private readonly ChangeSignal _changed = new();
@@ -17,7 +20,22 @@ public sealed class RoutingSource
 
     public void Publish(RoutingTable table)
     {
+        var before = _current;
         _current = table;
+        if (table.IsKnown) Tell(before, table);
         _changed.Raise();
+    }
+
+    // A request may have entered a queue by the table before: it gets the table after, and whoever enters after this
+    // sees that one at once.
+    private static void Tell(RoutingTable before, RoutingTable table)
+    {
+        foreach (var route in before.All)
+        {
+            var next = table.Find(route.Name);
+            if (next is null || next.Queue != route.Queue) route.Queue.Follow(next);
+        }
+
+        foreach (var route in table.All) route.Queue.Follow(route);
     }
 }

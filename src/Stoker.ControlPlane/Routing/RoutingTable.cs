@@ -28,6 +28,10 @@ public sealed class RoutingTable
 
     public bool IsKnown => !ReferenceEquals(this, Unknown);
 
+    public IReadOnlyCollection<Route> All => _deployments.Values;
+
+    public Route? Find(DeploymentName name) => _deployments.GetValueOrDefault(name);
+
     /// <summary>The deployments of an account, oldest first.</summary>
     public IReadOnlyList<Route> Of(AccountName account) =>
         _byAccount.TryGetValue(account, out var routes) ? routes : [];

@@ -152,8 +152,11 @@ internal sealed class LocalReplica : IDisposable
             Endpoint = phase == ReplicaPhase.Ready ? before.Endpoint ?? Endpoint(health) : null,
             LastAlive = _time.GetTimestamp(),
         };
-        if (phase != before.Phase) _changed();
+        if (phase != before.Phase || Tenths(health.Progress) != Tenths(before.Progress)) _changed();
     }
+
+    /// <summary>As fine as those who wait are told: each step has the deployment looked at.</summary>
+    private static int Tenths(double? progress) => (int)((progress ?? 0) * 10);
 
     private ReplicaEndpoint Endpoint(ReplicaHealth health) =>
         new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1));

@@ -26,6 +26,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
     {
         if (!context.Admission.TryEnter(out var ticket))
         {
+            http.Response.Headers[ReplicaProtocol.TurnedAwayHeader] = "draining";
             throw new ApiException(ApiError.Unavailable("This replica is draining; send the request again.", "draining", 1));
         }
 

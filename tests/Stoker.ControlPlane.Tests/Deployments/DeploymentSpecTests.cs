@@ -7,6 +7,7 @@ using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Tests.Deployments;
 
@@ -27,6 +28,20 @@ public class DeploymentSpecTests
         (spec.MaxContextLength, spec.NgramSpeculationLength, spec.EnableAddons, spec.LongPrompt).ShouldBe((0, 0, false, false));
         (spec.DisplayName, spec.Description, spec.DraftModel, spec.DraftTokenCount).ShouldBe((null, null, null, null));
     }
+
+    [Fact]
+    public void What_is_held_follows_the_server_unless_the_deployment_says_otherwise()
+    {
+        From(Least).Hold.ShouldBe(HoldLimits.Default);
+        From(Hold(requests: 0, bytes: 0, timeout: "")).Hold.ShouldBe(HoldLimits.Default); // as in proto3, absent
+        var own = From(Hold(requests: 5, timeout: "90s"));
+        own.Hold.ShouldBe(new HoldLimits(5, null, TimeSpan.FromSeconds(90)));
+        From(own.ToResource()).Hold.ShouldBe(own.Hold);
+        From(Hold(bytes: 1_024)).ToResource().StokerHold!.MaxBytes.ShouldBe(1_024);
+    }
+
+    private static DeploymentResource Hold(int? requests = null, long? bytes = null, string? timeout = null) =>
+        Least with { StokerHold = new() { MaxRequests = requests, MaxBytes = bytes, Timeout = timeout } };
 
     [Theory]
     [InlineData(null, null, 0, 1)]
@@ -51,6 +66,14 @@ public class DeploymentSpecTests
         { "other collection", Least with { BaseModel = "accounts/a/deployments/x" }, "base_model", "no valid name" },
         { "long display name", Least with { DisplayName = new string('x', 64) }, "display_name", "fewer than 64 characters, has 64" },
         { "long description", Least with { Description = new string('x', 1000) }, "description", "fewer than 1000 characters, has 1000" },
+        { "hold no request", Hold(requests: -1), "stoker_hold.max_requests", "from 1 to 100000, was -1" },
+        { "hold too many", Hold(requests: 100_001), "stoker_hold.max_requests", "from 1 to 100000, was 100001" },
+        { "hold too few bytes", Hold(bytes: 1_023), "stoker_hold.max_bytes", "from 1024 to 1099511627776, was 1023" },
+        { "hold too many bytes", Hold(bytes: long.MaxValue), "stoker_hold.max_bytes", "was 9223372036854775807" },
+        { "hold too short", Hold(timeout: "0.5s"), "stoker_hold.timeout", "from 1s to 24h0m0s, was 500ms" },
+        { "hold too long", Hold(timeout: "24h0m1s"), "stoker_hold.timeout", "was 24h0m1s" },
+        { "hold backwards", Hold(timeout: "-1s"), "stoker_hold.timeout", "must not be negative" },
+        { "hold nonsense", Hold(timeout: "long"), "stoker_hold.timeout", "was 'long'" },
         { "negative min", Least with { MinReplicaCount = -1 }, "min_replica_count", "at least 0, was -1" },
         { "negative max", Least with { MaxReplicaCount = -2 }, "max_replica_count", "at least 0, was -2" },
         { "absurd min", Least with { MinReplicaCount = int.MaxValue }, "min_replica_count", "at most 1000, was 2147483647" },

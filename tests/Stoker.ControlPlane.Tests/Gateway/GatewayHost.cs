@@ -9,6 +9,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Stoker.Api;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
@@ -69,7 +70,11 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <param name="settings">Such as <c>Stoker:Gateway:MaxBodyBytes=1024</c>.</param>
-    public static async Task<GatewayHost> StartAsync(TimeProvider? time = null, params IReadOnlyList<string> settings)
+    public static Task<GatewayHost> StartAsync(TimeProvider? time = null, params IReadOnlyList<string> settings) =>
+        StartAsync(time, replicas: null, settings);
+
+    /// <param name="replicas">Reaches replicas of this process, by the host's name; null reaches real ones.</param>
+    public static async Task<GatewayHost> StartAsync(TimeProvider? time, HttpMessageHandler? replicas, params IReadOnlyList<string> settings)
     {
         var (store, log) = (new StoreFile(), new LogSink());
         var builder = WebApplication.CreateSlimBuilder();
@@ -83,6 +88,7 @@ public sealed class GatewayHost : IAsyncDisposable
         });
         if (time is not null) builder.Services.AddSingleton(time);
         builder.Services.AddStorage().AddAccounts().AddGateway();
+        if (replicas is not null) builder.Services.AddSingleton(provider => new ReplicaClient(provider.GetRequiredService<IOptions<GatewayOptions>>(), replicas));
         builder.Services.TryAddSingleton<RoutingSource>(); // without its feed: tests publish tables
         var app = builder.Build();
         app.MapAccounts();

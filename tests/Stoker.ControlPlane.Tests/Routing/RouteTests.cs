@@ -73,9 +73,23 @@ public class RouteTests
         var old = To(Name, Model, replica, Replica("two"));
         using var lease = old.Pick();
 
-        using var next = (To(Name, Model, replica, Replica("three")) with { Load = old.Load }).Pick()!;
+        using var next = (To(Name, Model, replica, Replica("three")) with { Shared = old.Shared }).Pick()!;
 
         next.Replica.ReplicaId.ShouldBe("three");
+    }
+
+    [Fact]
+    public void A_held_request_gets_a_place_only_where_it_runs_at_once()
+    {
+        var (small, large) = (Replica("small", maxSequences: 1), Replica("large", maxSequences: 3));
+        var route = To(Name, Model, small, large);
+
+        List<ReplicaLease?> leases = [.. Enumerable.Range(0, 5).Select(_ => route.PickFree())];
+
+        (small.InFlight, large.InFlight, leases[^1]).ShouldBe((1, 3, null));
+        route.Pick().ShouldNotBeNull(); // one that is not held may wait in the replica
+        leases[0]!.Dispose();
+        route.PickFree(except: leases[0]!.Replica).ShouldBeNull();
     }
 
     [Fact]

@@ -18,5 +18,5 @@ internal static class Routes
         new ModelCard("HF_BASE_MODEL", 512, SupportsChat: true, SupportsTools: false, SupportsImageInput: false),
         ready);
 
-    public static ReplicaTarget Replica(string id) => new(id, new Uri("http://127.0.0.1:1"), null);
+    public static ReplicaTarget Replica(string id, int maxSequences = int.MaxValue) => new(id, new Uri("http://127.0.0.1:1"), null, maxSequences);
 }

@@ -114,14 +114,41 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     [Theory]
     [InlineData("CREATING", 1, Waiting.Starting)]
     [InlineData("UPDATING", 1, Waiting.Starting)]
+    [InlineData("READY", 1, Waiting.Starting)] // also at zero: a request wakes it
     [InlineData("READY", 0, Waiting.Parked)]
     [InlineData("FAILED", 1, Waiting.Failed)]
-    [InlineData("DELETING", 0, Waiting.Deleting)]
+    [InlineData("DELETING", 1, Waiting.Deleting)]
     [InlineData("DELETED", 0, Waiting.Deleting)]
-    public void The_cause_of_waiting_comes_from_the_deployments_state(string state, int desired, Waiting expected) =>
-        new RouteTargets()
-            .ToRoute(Published(state, desired), new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false), null)
-            .Waiting.ShouldBe(expected);
+    public void The_cause_of_waiting_comes_from_the_deployments_state(string state, int max, Waiting expected) =>
+        WaitingOf(Published(state, desired: 0) with { MaxReplicas = max }, null).ShouldBe(expected);
+
+    [Theory]
+    [InlineData(Code.ResourceExhausted, Waiting.Capacity)]
+    [InlineData(Code.FailedPrecondition, Waiting.Failed)] // its model is gone: no wait brings it back
+    [InlineData(Code.Unavailable, Waiting.Starting)] // a start failed, and another one follows
+    public void The_condition_tells_what_is_waited_for(Code code, Waiting expected) =>
+        WaitingOf(Published("READY", 1), new(code, "why")).ShouldBe(expected);
+
+    [Fact]
+    public void A_route_has_what_holding_needs()
+    {
+        var hold = new HoldLimits(MaxRequests: 7);
+        var route = new RouteTargets().ToRoute(Published("READY", 1, Endpoint()) with { Hold = hold }, NoCard, null);
+        (route.Hold, route.Ready.Single().MaxSequences).ShouldBe((hold, 8));
+    }
+
+    [Fact]
+    public void All_tables_of_a_deployment_share_its_queue()
+    {
+        var targets = new RouteTargets();
+        var first = targets.ToRoute(Published("READY", 0), NoCard, null);
+        targets.ToRoute(Published("READY", 1, Endpoint()), NoCard, null).Queue.ShouldBeSameAs(first.Queue);
+    }
+
+    private static ModelCard NoCard { get; } = new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false);
+
+    private static Waiting WaitingOf(DeploymentRoute route, DeploymentCondition? condition) =>
+        new RouteTargets().ToRoute(route, NoCard, condition).Waiting;
 
     private static DeploymentRoute Published(string state, int desired, params IReadOnlyList<ReplicaEndpoint> ready) =>
         new(Deployment, Model, state, desired, ready, Noon);

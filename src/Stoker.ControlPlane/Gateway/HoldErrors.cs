@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Http;
+using Stoker.Api.Time;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Routing;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>Why a request is not held, or was held in vain.</summary>
+internal static class HoldErrors
+{
+    private static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
+
+    /// <summary>Clients that come back each minute are no load, and learn soon enough.</summary>
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(1);
+
+    /// <summary>A held request would keep the server from ending; the next server takes it.</summary>
+    public static InferenceError Stopping { get; } = new(
+        StatusCodes.Status503ServiceUnavailable, "SERVER_STOPPING", "This server is stopping and has no replica for the request: send it again shortly")
+    {
+        RetryAfter = TimeSpan.FromSeconds(1),
+    };
+
+    /// <summary>The hosted product's words, for clients that ask for its behaviour.</summary>
+    public static InferenceError Rejected(Route route, StartEstimate estimate) => route.Waiting == Waiting.Capacity && route.Ready.Count == 0
+        ? RouteErrors.NotReady(route)
+        : new(
+            StatusCodes.Status503ServiceUnavailable,
+            "DEPLOYMENT_SCALING_UP",
+            "Deployment is currently scaled to zero and is scaling up. Please retry your request in a few minutes.")
+        {
+            RetryAfter = RetryAfter(estimate),
+        };
+
+    /// <param name="bounds">What holds for the deployment.</param>
+    public static InferenceError Full(HoldRefusal refusal, Route route, HoldBounds bounds, StartEstimate estimate) => new(
+        StatusCodes.Status429TooManyRequests,
+        "HOLD_QUEUE_FULL",
+        refusal == HoldRefusal.Count
+            ? $"Deployment {route.Name} has no replica for the request yet, and {bounds.MaxRequests} requests wait already, as many as may "
+                + "(stokerHold.maxRequests): retry later"
+            : $"Deployment {route.Name} has no replica for the request yet, and with this body more than {bounds.MaxBytes} bytes would wait, "
+                + "as many as may (stokerHold.maxBytes): retry later")
+    {
+        RetryAfter = RetryAfter(estimate),
+    };
+
+    public static InferenceError TimedOut(Route route, HoldBounds bounds, StartEstimate estimate)
+    {
+        var detail = route.Detail is null ? "" : $" ({route.Detail})";
+        return new(
+            StatusCodes.Status503ServiceUnavailable,
+            route.Waiting == Waiting.Capacity ? "DEPLOYMENT_WAITS_FOR_CAPACITY" : "DEPLOYMENT_SCALING_UP",
+            $"Deployment {route.Name} had no replica for the request within {GoDuration.Format(bounds.Timeout)}, the longest that it is held "
+                + $"(stokerHold.timeout){detail}: retry your request later")
+        {
+            RetryAfter = RetryAfter(estimate),
+        };
+    }
+
+    private static TimeSpan RetryAfter(StartEstimate estimate) => TimeSpan.FromSeconds(
+        Math.Clamp(estimate.Left.TotalSeconds, ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds));
+}

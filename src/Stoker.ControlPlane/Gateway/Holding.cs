@@ -1,0 +1,182 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Autoscaling;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Routing;
+
+namespace Stoker.ControlPlane.Gateway;
+
+/// <summary>
+/// Finds a request its place on a replica. While there is none the request is held, and its client kept informed.
+/// </summary>
+/// <remarks>
+/// A request that is held counts as load, and that alone wakes its deployment. It ends in one of these ways, each of
+/// which is counted in <see cref="GatewayMetrics"/>:
+/// <code>
+/// a replica has a place               it goes on there
+/// no replica will come                the error that a new request would get
+/// its time is over, the server stops  503
+/// its client hangs up                 nobody is told
+/// </code>
+/// The head of a stream is out by then, so its errors are events.
+/// </remarks>
+internal sealed class Holding(
+    ReplicaDirectory replicas,
+    LoadBoard loads,
+    ClientWriter client,
+    GatewayMetrics metrics,
+    IHostApplicationLifetime server,
+    TimeProvider time,
+    IOptions<GatewayOptions> options)
+{
+    /// <summary>
+    /// Clients are promised a sign of life every 5 s; a busy machine is late by less than the second between.
+    /// </summary>
+    private static readonly TimeSpan CommentInterval = TimeSpan.FromSeconds(4);
+
+    /// <summary>
+    /// A place now where there is one and nobody waits before; else the request is held until it has one.
+    /// </summary>
+    /// <param name="rejects">The client asked not to be held.</param>
+    public async Task<Admittance> AdmitAsync(HttpContext context, Route route, ScannedRequest request, long bytes, bool rejects)
+    {
+        var load = loads.Of(route.Name);
+        if (route.Queue.Count == 0 && route.Pick() is { } free)
+        {
+            load.Began();
+            return new(route, free, null);
+        }
+
+        if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route));
+        if (!rejects) return await HoldAsync(context, route, request.Stream, new(bytes), load, isAgain: false);
+
+        // It wakes the deployment all the same, by the same report as a held one.
+        load.Held();
+        load.Released();
+        metrics.NotHeld("rejected");
+        return Admittance.Refused(route, HoldErrors.Rejected(route, Estimate(route)));
+    }
+
+    /// <summary>A replica that ends has turned the request away before it ran: it waits for another one.</summary>
+    public Task<Admittance> AdmitAgainAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget except) =>
+        HoldAsync(context, route, request.Stream, new(bytes, except), loads.Of(route.Name), isAgain: true);
+
+    private async Task<Admittance> HoldAsync(
+        HttpContext context, Route route, bool streams, HeldRequest held, DeploymentLoad load, bool isAgain)
+    {
+        var bounds = HoldBounds.Of(route.Hold, options.Value);
+        var refusal = route.Queue.TryEnter(held, route, bounds.MaxRequests, bounds.MaxBytes);
+        if (refusal != HoldRefusal.None)
+        {
+            if (isAgain) load.Ended();
+            metrics.NotHeld("queue_full");
+            return Admittance.Refused(route, HoldErrors.Full(refusal, route, bounds, Estimate(route)));
+        }
+
+        if (isAgain) load.HeldAgain();
+        else load.Held();
+        metrics.Held();
+        var since = time.GetTimestamp();
+        var end = HoldEnd.Broken;
+        try
+        {
+            end = await WaitAsync(context, route, held, streams, bounds.Timeout);
+        }
+        finally
+        {
+            // Whatever ended the wait, the place may have come in the same moment.
+            if (end != HoldEnd.Answered && !route.Queue.TryLeave(held)) await GiveUpAsync(held);
+            if (end != HoldEnd.Answered) Leave(load, end, since);
+        }
+
+        return end switch
+        {
+            HoldEnd.Answered => Go(route, await held.Answer, load, since),
+            HoldEnd.TimedOut => Admittance.Refused(route, HoldErrors.TimedOut(Newest(route), bounds, Estimate(route))),
+            HoldEnd.ServerStops => Admittance.Refused(route, HoldErrors.Stopping),
+            _ => throw new OperationCanceledException("The client hung up", context.RequestAborted),
+        };
+    }
+
+    private async Task<HoldEnd> WaitAsync(HttpContext context, Route route, HeldRequest held, bool streams, TimeSpan timeout)
+    {
+        var since = time.GetTimestamp();
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, server.ApplicationStopping);
+        while (!held.Answer.IsCompleted)
+        {
+            if (context.RequestAborted.IsCancellationRequested) return HoldEnd.ClientGone;
+            if (server.ApplicationStopping.IsCancellationRequested) return HoldEnd.ServerStops;
+            if (streams && !await CommentAsync(context, route)) return HoldEnd.ClientGone;
+            var left = timeout - time.GetElapsedTime(since);
+            if (left <= TimeSpan.Zero) return HoldEnd.TimedOut;
+            var pause = streams && left > CommentInterval ? CommentInterval : left;
+            await Task.WhenAny(held.Answer, Task.Delay(pause, time, over.Token));
+        }
+
+        await over.CancelAsync(); // takes the timer down
+        return HoldEnd.Answered;
+    }
+
+    /// <returns>False when the client is gone, or does not read.</returns>
+    private async ValueTask<bool> CommentAsync(HttpContext context, Route route)
+    {
+        var response = context.Response;
+        if (!response.HasStarted)
+        {
+            StreamHead.Set(context);
+            response.Headers[Forwarder.DeploymentHeader] = route.Name.ToString();
+        }
+
+        HoldComment.Write(response.BodyWriter, Estimate(route), Newest(route).Ready.Count > 0, route.Queue.Count);
+        if (await client.FlushAsync(context)) return true;
+        context.Abort();
+        return false;
+    }
+
+    private Admittance Go(Route route, HoldAnswer answer, DeploymentLoad load, long since)
+    {
+        if (answer is { Lease: { } lease, Route: { } now })
+        {
+            load.HeldBegan();
+            metrics.Released("released", time.GetElapsedTime(since));
+            return new(now, lease, null);
+        }
+
+        Leave(load, HoldEnd.Answered, since);
+        return Admittance.Refused(route, answer.Route is { } other ? RouteErrors.NotReady(other) : InferenceError.ModelNotFound);
+    }
+
+    private void Leave(DeploymentLoad load, HoldEnd end, long since)
+    {
+        load.Released();
+        metrics.Released(
+            end switch
+            {
+                HoldEnd.Answered => "not_served",
+                HoldEnd.TimedOut => "timeout",
+                HoldEnd.ServerStops => "server_stopping",
+                _ => "client_gone",
+            },
+            time.GetElapsedTime(since));
+    }
+
+    private static async Task GiveUpAsync(HeldRequest held)
+    {
+        var answer = await held.Answer; // given already: it is on its way through the pool
+        answer.Lease?.Dispose();
+    }
+
+    private StartEstimate Estimate(Route route) => replicas.Starts.Estimate(route.Name, time.GetUtcNow());
+
+    private static Route Newest(Route route) => route.Queue.Newest ?? route;
+
+    private enum HoldEnd
+    {
+        Broken,
+        Answered,
+        TimedOut,
+        ClientGone,
+        ServerStops,
+    }
+}

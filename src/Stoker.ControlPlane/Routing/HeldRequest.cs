@@ -1,0 +1,38 @@
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>What a held request waited for.</summary>
+/// <param name="Route">The deployment as it is now; null when it is gone.</param>
+/// <param name="Lease">Its place; null when no replica will come, and the route says why.</param>
+internal readonly record struct HoldAnswer(Route? Route, ReplicaLease? Lease);
+
+/// <summary>One request in a <see cref="HoldQueue"/>.</summary>
+/// <param name="bytes">Of its body.</param>
+/// <param name="except">A replica that has turned it away because it ends.</param>
+internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null) : IThreadPoolWorkItem
+{
+    private readonly TaskCompletionSource<HoldAnswer> _answer = new();
+
+    public long Bytes => bytes;
+
+    public ReplicaTarget? Except => except;
+
+    /// <summary>Ends once, unless the request leaves the queue before.</summary>
+    public Task<HoldAnswer> Answer => _answer.Task;
+
+    /// <summary>Null when it is not in the queue. Guarded by the queue's lock.</summary>
+    internal LinkedListNode<HeldRequest>? Place { get; set; }
+
+    /// <summary>What it was given when it left the queue.</summary>
+    internal HoldAnswer Given { get; private set; }
+
+    /// <summary>
+    /// Through the pool's common queue, which is in order: what a thread queues for itself runs last in, first out.
+    /// </summary>
+    internal void Release(HoldAnswer answer)
+    {
+        Given = answer;
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    void IThreadPoolWorkItem.Execute() => _answer.SetResult(Given);
+}

@@ -1,0 +1,116 @@
+namespace Stoker.ControlPlane.Routing;
+
+/// <summary>Why a request is not held.</summary>
+internal enum HoldRefusal
+{
+    None,
+
+    /// <summary>As many are held as may be.</summary>
+    Count,
+
+    /// <summary>Their bodies have as many bytes as may be held.</summary>
+    Bytes,
+}
+
+/// <summary>
+/// The requests of one deployment that wait for a replica, in the order in which they came. Released as replicas have
+/// places, so that the first replica meets no herd; all answered at once when no replica will come.
+/// </summary>
+/// <remarks>
+/// <code>
+/// event                                    the first in the queue, then the next
+/// a table with a free place, a place freed gets the place
+/// a table in which it cannot be called     gets the route that says why
+/// a table without the deployment           gets nothing
+/// </code>
+/// Whoever enters meets the newest table: entering, leaving and every event are one step under a lock.
+/// </remarks>
+internal sealed class HoldQueue
+{
+    private readonly Lock _gate = new();
+    private readonly LinkedList<HeldRequest> _held = [];
+    private Route? _route;
+    private bool _told;
+    private int _count;
+    private long _bytes;
+
+    /// <summary>Requests that wait. Read without the lock: whoever finds it 0 need not enter.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Bytes of their bodies.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>The deployment by the newest table that was told; null before the first, or when it is gone.</summary>
+    public Route? Newest => Volatile.Read(ref _route);
+
+    /// <param name="route">What the caller goes by; a newer one counts more.</param>
+    public HoldRefusal TryEnter(HeldRequest request, Route route, int maxRequests, long maxBytes)
+    {
+        lock (_gate)
+        {
+            if (_count >= maxRequests) return HoldRefusal.Count;
+            if (_bytes + request.Bytes > maxBytes) return HoldRefusal.Bytes;
+            if (!_told) _route = route;
+            request.Place = _held.AddLast(request);
+            _count++;
+            _bytes += request.Bytes;
+            Settle_NeedsLock();
+            return HoldRefusal.None;
+        }
+    }
+
+    /// <summary>False when it has its answer already.</summary>
+    public bool TryLeave(HeldRequest request)
+    {
+        lock (_gate)
+        {
+            return Remove_NeedsLock(request);
+        }
+    }
+
+    /// <param name="route">The deployment in the newest table; null when it is not there any more.</param>
+    public void Follow(Route? route)
+    {
+        lock (_gate)
+        {
+            (_route, _told) = (route, true);
+            Settle_NeedsLock();
+        }
+    }
+
+    /// <summary>A replica has one request less.</summary>
+    public void PlaceFreed()
+    {
+        if (Count == 0) return;
+        lock (_gate)
+        {
+            Settle_NeedsLock();
+        }
+    }
+
+    private void Settle_NeedsLock()
+    {
+        while (_held.First is { Value: var first })
+        {
+            var answer = new HoldAnswer(_route, Lease: null);
+            if (_route is { IsCallable: true } route)
+            {
+                if (route.PickFree(first.Except) is not { } lease) return;
+                answer = answer with { Lease = lease };
+            }
+
+            Remove_NeedsLock(first);
+            first.Release(answer);
+        }
+    }
+
+    private bool Remove_NeedsLock(HeldRequest request)
+    {
+        if (request.Place is not { } place) return false;
+        _held.Remove(place);
+        request.Place = null;
+        _count--;
+        _bytes -= request.Bytes;
+        return true;
+    }
+}

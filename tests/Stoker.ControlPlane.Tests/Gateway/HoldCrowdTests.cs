@@ -1,0 +1,152 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+using System.Threading.Channels;
+using Stoker.ControlPlane.Routing;
+using Stoker.Replica.Simulated;
+
+namespace Stoker.ControlPlane.Tests.Gateway;
+
+/// <summary>A thousand clients in front of a replica that takes a minute to boot, all on one manual clock.</summary>
+public sealed class HoldCrowdTests
+{
+    private const int Crowd = 1_000;
+
+    // The driver moves the clock while threads of the pool work: no timeout may take that for lost time.
+    private static readonly string[] Patient = ["Stoker:Gateway:HoldTimeout=1.00:00:00", "Stoker:Gateway:GapTimeout=1.00:00:00", "Stoker:Gateway:FirstByteTimeout=1.00:00:00"];
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_thousand_requests_held_over_a_boot_of_a_minute_are_all_answered_in_order()
+    {
+        await using var world = await HoldWorld.StartAsync(Patient);
+        var wakes = 0;
+        world.Load.Woke += () => wakes++;
+        var calls = Enumerable.Range(0, Crowd).Select(index => Call(world, index)).ToList();
+        var beyond = Call(world, Crowd);
+        await beyond.Ended;
+
+        (beyond.StatusCode, world.Queue.Count, world.Load.Queued, wakes).ShouldBe((429, Crowd, Crowd, 1));
+        calls.ShouldAllBe(call => !call.Ended.IsCompleted);
+
+        var replica = await BootAsync(world, new() { BootTime = TimeSpan.FromMinutes(1), Slots = 1, AnswerTokens = 2 });
+        calls.ShouldAllBe(call => !call.Ended.IsCompleted); // it is there, and nobody has been told yet
+        calls[0].Comments.Count.ShouldBeInRange(13, 31); // at once, and at least every 5 s of 60
+        var target = replica.Target = world.Replicas.Add(replica, maxSequences: 1);
+        world.Publish(target);
+        await DriveAsync(world, replica, calls, slots: 1);
+
+        replica.Order.ShouldBe(Enumerable.Range(0, Crowd));
+        for (var index = 0; index < Crowd; index++) ShouldBeAnswered(calls[index], Streams(index));
+        replica.InFlight.ShouldAllBe(count => count == 1);
+        (world.Queue.Count, world.Queue.Bytes, world.Load.Queued, world.Load.Running, target.InFlight).ShouldBe((0, 0, 0, 0, 0));
+        world.Load.Take().Requests.ShouldBe(Crowd);
+    }
+
+    [Fact]
+    public async Task Many_slots_are_filled_and_never_overrun()
+    {
+        const int Slots = 8;
+        await using var world = await HoldWorld.StartAsync(Patient);
+        var calls = Enumerable.Range(0, 100).Select(index => Call(world, index)).ToList();
+        var replica = await BootAsync(world, new() { BootTime = TimeSpan.FromSeconds(1), Slots = Slots, AnswerTokens = 2 });
+
+        world.Publish(replica.Target = world.Replicas.Add(replica, Slots));
+        await DriveAsync(world, replica, calls, Slots);
+
+        calls.ShouldAllBe(call => call.StatusCode == 200);
+        replica.Order.Take(Slots).Order().ShouldBe(Enumerable.Range(0, Slots)); // the first that came
+        replica.InFlight.Max().ShouldBe(Slots);
+    }
+
+    private static async Task<ObservedSimulation> BootAsync(HoldWorld world, ReplicaModelOptions options)
+    {
+        ObservedSimulation? replica = null;
+        var fast = options with { PrefillTokensPerSecond = 1e9, DecodeTokensPerSecond = 1e4 };
+        DirectCall.Inline(() => replica = new(new(fast, world.Time, servedModelName: Inference.Model)));
+        var ready = world.Time.GetUtcNow() + options.BootTime;
+        while (world.Time.GetUtcNow() < ready) world.Advance(0.5);
+        await replica!.Simulated.Loaded.WaitAsync(Cancellation);
+        return replica;
+    }
+
+    /// <summary>Moves the clock only while the replica has all the work it can have.</summary>
+    private static async Task DriveAsync(HoldWorld world, ObservedSimulation replica, List<DirectCall> calls, int slots)
+    {
+        var ended = 0;
+        foreach (var call in calls) _ = call.Ended.ContinueWith(_ => { Interlocked.Increment(ref ended); replica.Happened(); }, TaskScheduler.Default);
+        while (Volatile.Read(ref ended) < calls.Count)
+        {
+            var done = Volatile.Read(ref ended); // before the other: what ended has arrived
+            if (replica.Arrived - done < Math.Min(slots, calls.Count - done))
+            {
+                await replica.HappenedAsync(Cancellation);
+                continue;
+            }
+
+            world.Advance(0.001);
+            await Task.Yield();
+        }
+    }
+
+    private static bool Streams(int index) => index % 2 == 0;
+
+    private static DirectCall Call(HoldWorld world, int index) => world.Ask(string.Create(
+        CultureInfo.InvariantCulture,
+        $$"""{"model":"{{Inference.Deployment}}","prompt":"{{index}}","stream":{{(Streams(index) ? "true" : "false")}}}"""));
+
+    private static void ShouldBeAnswered(DirectCall call, bool stream)
+    {
+        call.StatusCode.ShouldBe(200, call.Text);
+        if (stream) call.Data[^1].ShouldBe("[DONE]", call.Text);
+        else call.Text.ShouldContain("\"choices\"");
+    }
+
+    /// <summary>A simulated replica, with the order in which requests reach it.</summary>
+    private sealed class ObservedSimulation : HttpMessageHandler
+    {
+        private readonly HttpMessageInvoker _invoker;
+        private readonly ConcurrentQueue<int> _order = new();
+        private readonly Channel<bool> _happened = Channel.CreateUnbounded<bool>();
+        private int _arrived;
+
+        public ObservedSimulation(SimulatedReplicaHandler simulated) => (Simulated, _invoker) = (simulated, new(simulated));
+
+        public SimulatedReplicaHandler Simulated { get; }
+
+        /// <summary>What the prompts say, in order of arrival.</summary>
+        public IReadOnlyCollection<int> Order => _order;
+
+        public int Arrived => Volatile.Read(ref _arrived);
+
+        /// <summary>The gateway's side of it.</summary>
+        public ReplicaTarget? Target { get; set; }
+
+        /// <summary>What ran there with each request that arrived, itself included.</summary>
+        public ConcurrentBag<int> InFlight { get; } = [];
+
+        public void Happened() => _happened.Writer.TryWrite(true);
+
+        public async Task HappenedAsync(CancellationToken cancellation) => await _happened.Reader.ReadAsync(cancellation);
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using (var body = JsonDocument.Parse(await request.Content!.ReadAsStringAsync(cancellationToken)))
+            {
+                _order.Enqueue(int.Parse(body.RootElement.GetProperty("prompt").GetString()!, CultureInfo.InvariantCulture));
+            }
+
+            Interlocked.Increment(ref _arrived);
+            InFlight.Add(Target!.InFlight);
+            Happened();
+            return await _invoker.SendAsync(request, cancellationToken);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _invoker.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}

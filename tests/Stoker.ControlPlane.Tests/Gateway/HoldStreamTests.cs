@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Routing;
+
+namespace Stoker.ControlPlane.Tests.Gateway;
+
+/// <summary>What a held stream tells its client, and when.</summary>
+public sealed partial class HoldStreamTests : IAsyncLifetime
+{
+    private HoldWorld _world = null!;
+
+    public async ValueTask InitializeAsync() => _world = await HoldWorld.StartAsync();
+
+    public ValueTask DisposeAsync() => _world.DisposeAsync();
+
+    [Fact]
+    public void The_head_and_a_comment_are_out_before_any_time_passes()
+    {
+        var call = _world.Stream();
+
+        (call.HasStarted, call.StatusCode).ShouldBe((true, 200));
+        call.Headers.ContentType.ToString().ShouldBe("text/event-stream");
+        call.Headers.CacheControl.ToString().ShouldBe("no-cache");
+        call.Headers["fireworks-deployment"].ToString().ShouldBe(Inference.Deployment);
+        call.Headers["x-fireworks-request-id"].ToString().ShouldNotBeEmpty();
+        call.Text.ShouldBe(": stoker phase=scheduling progress=0.00 eta_ms=60000 queue=1\n\n");
+    }
+
+    [Fact]
+    public void A_comment_follows_at_least_every_five_seconds()
+    {
+        var call = _world.Stream();
+        var (seen, silent) = (call.Comments.Count, TimeSpan.Zero);
+        for (var passed = TimeSpan.Zero; passed < TimeSpan.FromSeconds(60); passed += TimeSpan.FromMilliseconds(100))
+        {
+            _world.Advance(0.1);
+            silent = call.Comments.Count > seen ? TimeSpan.Zero : silent + TimeSpan.FromMilliseconds(100);
+            seen = call.Comments.Count;
+            silent.ShouldBeLessThan(TimeSpan.FromSeconds(5));
+        }
+
+        seen.ShouldBeInRange(12, 30);
+        call.Comments.ShouldAllBe(comment => Form().IsMatch(comment));
+    }
+
+    [Fact]
+    public void Comments_follow_the_start_of_the_replica()
+    {
+        TimeSpan[] recent = [TimeSpan.FromSeconds(20)];
+        var call = _world.Stream();
+        _world.Starts.Note(HoldWorld.Name, new(StartPhase.Starting, null, _world.Time.GetUtcNow(), recent));
+        _world.Advance(4);
+        _world.Starts.Note(HoldWorld.Name, new(StartPhase.Loading, 0.3, _world.Time.GetUtcNow().AddSeconds(-4), recent));
+        _world.Stream();
+        _world.Advance(4);
+
+        call.Comments.ShouldBe(
+        [
+            "stoker phase=scheduling progress=0.00 eta_ms=60000 queue=1",
+            "stoker phase=starting progress=0.20 eta_ms=16000 queue=1",
+            "stoker phase=loading progress=0.40 eta_ms=12000 queue=2",
+        ]);
+    }
+
+    [Fact]
+    public async Task After_the_comments_comes_the_answer_and_nothing_else()
+    {
+        var call = _world.Stream();
+        _world.Advance(4);
+        _world.Publish(_world.Replicas.Add(new AnsweringReplica(), maxSequences: 1));
+        await call.Ended;
+
+        Comment().Replace(call.Text, "").ShouldBe(AnsweringReplica.Events);
+        call.Comments.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task One_that_waits_for_a_place_on_a_ready_replica_is_told_so()
+    {
+        var gate = new GatedReplica();
+        var (first, second) = (_world.Stream(), _world.Stream());
+        _world.Publish(_world.Replicas.Add(gate, maxSequences: 1));
+        await gate.ArrivedAsync(1);
+
+        _world.Advance(4);
+
+        second.Comments[^1].ShouldEndWith("progress=1.00 eta_ms=0 queue=1");
+        first.Comments.Count.ShouldBe(1); // it is the replica's turn to say something
+        gate.Release(2);
+        await Task.WhenAll(first.Ended, second.Ended);
+    }
+
+    [Fact]
+    public async Task A_replicas_refusal_is_one_event_with_its_body_on_one_line()
+    {
+        var call = _world.Stream();
+        _world.Publish(_world.Replicas.Add(HttpStatusCode.BadRequest, "{\n  \"error\": {\"message\": \"temperature <b>\"}\n}"));
+        await call.Ended;
+
+        call.Data.ShouldBe(["""{"error":{"message":"temperature <b>"}}"""]);
+        call.Text.ShouldEndWith("}\n\n");
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.OK, "{}", "application/json", "UPSTREAM_FAILED")] // no stream
+    [InlineData(HttpStatusCode.InternalServerError, "what?", "text/plain", "UPSTREAM_FAILED")]
+    [InlineData(HttpStatusCode.OK, "data: {}\n\n", "text/event-stream", "UPSTREAM_FAILED")] // without [DONE]
+    public async Task A_replica_that_fails_is_one_error_event_and_no_end_mark(HttpStatusCode status, string body, string type, string code)
+    {
+        var call = _world.Stream();
+        _world.Publish(_world.Replicas.Add(status, body, type));
+        await call.Ended;
+
+        call.Data[^1].ShouldContain(code);
+        call.Data.Count(data => data.Contains("error", StringComparison.Ordinal)).ShouldBe(1);
+        call.Data.ShouldNotContain("[DONE]");
+    }
+
+    [Fact]
+    public async Task A_replica_that_cannot_be_reached_is_one_error_event()
+    {
+        var call = _world.Stream();
+        _world.Publish(new ReplicaTarget("nobody", null, "/nowhere", maxSequences: 1));
+        await call.Ended;
+        call.Data.ShouldHaveSingleItem().ShouldContain("UPSTREAM_UNREACHABLE");
+        _world.Load.Running.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Figures_are_written_the_same_everywhere()
+    {
+        var culture = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = new CultureInfo("de-DE") { NumberFormat = { NumberDecimalSeparator = "," } };
+            _world.Stream().Comments.ShouldAllBe(comment => Form().IsMatch(comment));
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    [GeneratedRegex(@"^stoker phase=(scheduling|starting|loading) progress=[01]\.[0-9]{2} eta_ms=[0-9]+ queue=[0-9]+$")]
+    private static partial Regex Form();
+
+    [GeneratedRegex(": stoker [^\n]*\n\n")]
+    private static partial Regex Comment();
+}
