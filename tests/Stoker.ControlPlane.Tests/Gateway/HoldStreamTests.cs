@@ -132,9 +132,11 @@ public sealed partial class HoldStreamTests : IAsyncLifetime
     public void Figures_are_written_the_same_everywhere()
     {
         var culture = CultureInfo.CurrentCulture;
+        var other = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        other.NumberFormat.NumberDecimalSeparator = ",";
         try
         {
-            CultureInfo.CurrentCulture = new CultureInfo("de-DE") { NumberFormat = { NumberDecimalSeparator = "," } };
+            CultureInfo.CurrentCulture = other;
             _world.Stream().Comments.ShouldAllBe(comment => Form().IsMatch(comment));
         }
         finally
