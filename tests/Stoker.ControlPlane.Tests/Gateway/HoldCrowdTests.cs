@@ -1,9 +1,11 @@
+extern alias replica;
+
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using System.Threading.Channels;
 using Stoker.ControlPlane.Routing;
-using Stoker.Replica.Simulated;
+using replica::Stoker.Replica.Simulated;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
 
