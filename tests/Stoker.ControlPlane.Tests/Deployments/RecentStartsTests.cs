@@ -67,7 +67,8 @@ public sealed class RecentStartsTests : IAsyncDisposable
         var route = _world.Directory.Current.Routes[DeploymentWorld.Name("d")];
         (route.MaxReplicas, route.Hold.MaxRequests).ShouldBe((1, 5));
 
-        await _world.UpdateAsync("d", new DeploymentResource { StokerHold = new() { Timeout = "60s" }, MaxReplicaCount = 0 });
+        await _world.UpdateAsync(
+            "d", new DeploymentResource { StokerHold = new() { Timeout = "60s" }, MaxReplicaCount = 0 }, "stoker_hold.timeout,max_replica_count");
 
         route = _world.Directory.Current.Routes[DeploymentWorld.Name("d")];
         (route.MaxReplicas, route.Hold).ShouldBe((0, new HoldLimits(5, null, TimeSpan.FromSeconds(60))));

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Stoker.Api.Replicas;
-using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Routing;
 using static Stoker.ControlPlane.Tests.Gateway.HoldWorld;
 
