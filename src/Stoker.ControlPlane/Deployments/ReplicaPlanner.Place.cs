@@ -29,6 +29,8 @@ internal sealed partial class ReplicaPlanner
     /// </summary>
     private void Place()
     {
+        // When a reservation begins or ends, what waits may be placed and what runs is paid for by other terms.
+        if (input.Limits.NextChange is { } change && _replicas.Count > 0) LookAgainAfter(change - _now < LongestLook ? change - _now : LongestLook);
         var withheld = input.Limits.Withheld;
         for (var i = 0; i < _replicas.Count; i++)
         {
@@ -43,7 +45,6 @@ internal sealed partial class ReplicaPlanner
                 continue;
             }
 
-            if (input.Limits.NextChange is { } change) LookAgainAfter(change - _now < LongestLook ? change - _now : LongestLook);
             if (Live.FirstOrDefault(other => !IsCurrent(other)) is { } old && !_replicas.Any(other => other.State == ReplicaState.Draining))
             {
                 // An update with no free slot: others may free one soon; after a while an old replica makes room.
