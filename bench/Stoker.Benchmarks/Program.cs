@@ -10,6 +10,7 @@ using Stoker.Benchmarks.Prefix;
 using Stoker.Benchmarks.RandomModels;
 using Stoker.Benchmarks.Sampling;
 using Stoker.Benchmarks.Serving;
+using Stoker.Benchmarks.Simulate;
 using Stoker.Benchmarks.Small;
 using Stoker.Benchmarks.Soak;
 using Stoker.Benchmarks.Throughput;
@@ -33,6 +34,7 @@ using Stoker.Engine;
     ("serving", "clients over HTTP against one replica, lengths of a trace: --model DIR or --models DIR", ServingBench.RunAsync),
     ("prefix", "time to first token with and without a shared prefix: --model DIR or --models DIR", PrefixBench.RunAsync),
     ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
+    ("simulate", "[--parts reference,zero,routing,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
     ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 

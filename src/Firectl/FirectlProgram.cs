@@ -3,6 +3,7 @@ using Firectl.Accounts;
 using Firectl.Capacity;
 using Firectl.Deployments;
 using Firectl.Models;
+using Firectl.Simulating;
 using Stoker.Api.Problems;
 
 namespace Firectl;
@@ -56,7 +57,9 @@ internal static class FirectlProgram
     /// </summary>
     private static List<string> Worded(ParseResult parsed)
     {
-        var messages = parsed.Errors.Select(error => error.Message.Replace(" as expected type 'System.Int32'", " as a whole number", StringComparison.Ordinal)).ToList();
+        var messages = parsed.Errors.Select(error => error.Message
+            .Replace(" as expected type 'System.Int32'", " as a whole number", StringComparison.Ordinal)
+            .Replace(" as expected type 'System.Double'", " as a number", StringComparison.Ordinal)).ToList();
         if (messages.Count > 1) messages.RemoveAll(message => message.StartsWith("Required command", StringComparison.Ordinal));
         return messages;
     }
@@ -86,6 +89,7 @@ internal static class FirectlProgram
         ApiKeyVerbs.Add(verbs);
         AccountVerbs.Add(verbs);
         SessionVerbs.Add(verbs);
+        SimulateVerb.Add(verbs);
         return root;
     }
 

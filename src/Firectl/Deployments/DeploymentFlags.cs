@@ -121,7 +121,7 @@ internal sealed class DeploymentFlags : FieldFlags
         };
     }
 
-    private static Dictionary<string, double>? LoadTargets(string? text)
+    internal static Dictionary<string, double>? LoadTargets(string? text)
     {
         if (text is null) return null;
         var targets = new Dictionary<string, double>(StringComparer.Ordinal);

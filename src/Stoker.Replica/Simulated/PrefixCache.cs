@@ -4,12 +4,12 @@ namespace Stoker.Replica.Simulated;
 /// Which prompt prefixes a replica holds: full blocks by the chain of what stands before them, least recently used out
 /// first.
 /// </summary>
-public sealed class PrefixCache(int capacityTokens)
+public sealed class PrefixCache(int capacityTokens, int blockTokens = PrefixCache.BlockTokens)
 {
     /// <summary>Positions in a block, as in the engine.</summary>
     public const int BlockTokens = 16;
 
-    private readonly int _capacity = capacityTokens / BlockTokens;
+    private readonly int _capacity = capacityTokens / blockTokens;
     private readonly Dictionary<ulong, LinkedListNode<ulong>> _blocks = [];
     private readonly LinkedList<ulong> _order = new();
 

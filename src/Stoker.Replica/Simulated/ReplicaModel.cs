@@ -20,7 +20,7 @@ public readonly record struct ReplicaModelEvent(
 /// <list type="table">
 /// <item><term>waiting</term><description>a slot is free → prefill queue, in order of arrival</description></item>
 /// <item><term>prefill queue</term><description>the prefill is free → prefill</description></item>
-/// <item><term>prefill</term><description>uncached tokens / rate later → first token, decode</description></item>
+/// <item><term>prefill</term><description>overhead + uncached tokens / rate later → first token, decode</description></item>
 /// <item><term>decode</term><description>a token each 1 / rate; after the last one gone</description></item>
 /// <item><term>any</term><description>cancel → gone</description></item>
 /// </list>
@@ -31,9 +31,9 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
     private readonly LinkedList<Sequence> _waiting = new();
     private readonly LinkedList<Sequence> _prefills = new();
     private readonly PriorityQueue<Sequence, (TimeSpan At, long Order)> _due = new();
-    private readonly PrefixCache _cache = new(options.PrefixCacheTokens);
+    private readonly PrefixCache _cache = new(options.PrefixCacheTokens, options.PrefixBlockTokens);
     private readonly TimeSpan _tokenTime = TimeSpan.FromSeconds(1 / options.DecodeTokensPerSecond);
-    private Sequence? _prefilling;
+    private int _prefilling;
     private int _lastId;
     private long _order;
     private bool _crashed;
@@ -56,10 +56,15 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
     /// <param name="tokens">Tokens it will generate, at least one.</param>
     /// <param name="cacheSalt">Only prompts with the same one share prefixes.</param>
     /// <returns>The sequence's number.</returns>
-    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens, string? cacheSalt = null)
+    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens, string? cacheSalt = null) =>
+        Submit(now, prompt.Count, PrefixCache.KeysOf(prompt, cacheSalt), tokens);
+
+    /// <summary>A prompt of which only the length and the keys of its full blocks are known.</summary>
+    /// <returns>The sequence's number.</returns>
+    public int Submit(TimeSpan now, int promptTokens, ulong[] keys, int tokens)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
-        var sequence = new Sequence(++_lastId, prompt.Count, PrefixCache.KeysOf(prompt, cacheSalt), tokens);
+        var sequence = new Sequence(++_lastId, promptTokens, keys, tokens);
         _sequences.Add(sequence.Id, sequence);
         _waiting.AddLast(sequence);
         Fill(now);
@@ -77,14 +82,16 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         happened = default;
         if (NextAt is not { } at || at > now) return false;
         var sequence = _due.Dequeue();
-        if (sequence == _prefilling) EndPrefill(at);
-        Generated++;
-        var index = sequence.Generated++;
+        if (sequence.Prefilling) EndPrefill(at, sequence);
+        var step = options.EveryToken || sequence.Generated == 0 ? 1 : sequence.Tokens - sequence.Generated;
+        Generated += step;
+        sequence.Generated += step;
         var last = sequence.Generated == sequence.Tokens;
         _crashed = options.CrashAfterTokens < Generated;
-        happened = new(at, _crashed ? ReplicaModelStep.Crash : ReplicaModelStep.Token, sequence.Id, index, last, sequence.StartedAt, sequence.Cached);
+        happened = new(
+            at, _crashed ? ReplicaModelStep.Crash : ReplicaModelStep.Token, sequence.Id, sequence.Generated - 1, last, sequence.StartedAt, sequence.Cached);
         if (last) Remove(at, sequence);
-        else Schedule(sequence, at + _tokenTime);
+        else Schedule(sequence, at + (_tokenTime * (options.EveryToken ? 1 : sequence.Tokens - sequence.Generated)));
         return true;
     }
 
@@ -98,24 +105,27 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
             _prefills.AddLast(first.Value);
         }
 
-        if (_prefilling is not null || _prefills.First is not { } next) return;
-        _prefills.RemoveFirst();
-        BeginPrefill(now, next.Value);
+        while (_prefilling < options.PrefillsAtOnce && _prefills.First is { } next)
+        {
+            _prefills.RemoveFirst();
+            BeginPrefill(now, next.Value);
+        }
     }
 
     private void BeginPrefill(TimeSpan now, Sequence sequence)
     {
-        _prefilling = sequence;
+        (_prefilling, sequence.Prefilling) = (_prefilling + 1, true);
 
         // The last prompt token is always computed: its logits give the first token.
-        sequence.Cached = Math.Min(_cache.Match(sequence.Keys) * PrefixCache.BlockTokens, sequence.PromptTokens - 1);
-        Schedule(sequence, now + TimeSpan.FromSeconds((sequence.PromptTokens - sequence.Cached) / options.PrefillTokensPerSecond));
+        sequence.Cached = Math.Min(_cache.Match(sequence.Keys) * options.PrefixBlockTokens, sequence.PromptTokens - 1);
+        var prefill = TimeSpan.FromSeconds((sequence.PromptTokens - sequence.Cached) / options.PrefillTokensPerSecond);
+        Schedule(sequence, now + options.RequestOverhead + prefill);
     }
 
-    private void EndPrefill(TimeSpan now)
+    private void EndPrefill(TimeSpan now, Sequence sequence)
     {
-        _cache.Insert(_prefilling!.Keys);
-        _prefilling = null;
+        _cache.Insert(sequence.Keys);
+        (_prefilling, sequence.Prefilling) = (_prefilling - 1, false);
         Fill(now);
     }
 
@@ -126,8 +136,8 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         if (!_waiting.Remove(sequence))
         {
             Running--;
-            _prefills.Remove(sequence);
-            if (_prefilling == sequence) _prefilling = null;
+            if (sequence.Prefilling) (_prefilling, sequence.Prefilling) = (_prefilling - 1, false);
+            else _prefills.Remove(sequence);
         }
 
         Fill(now);
@@ -153,6 +163,8 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         public ulong[] Keys { get; } = keys;
 
         public int Tokens { get; } = tokens;
+
+        public bool Prefilling { get; set; }
 
         public int Cached { get; set; }
 

@@ -22,11 +22,26 @@ public sealed record ReplicaModelOptions
     /// <summary>Sequences at once.</summary>
     public int Slots { get; init; } = 8;
 
+    /// <summary>What every request costs before its prompt does, whatever its lengths.</summary>
+    public TimeSpan RequestOverhead { get; init; } = TimeSpan.Zero;
+
+    /// <summary>Prompts computed at once, each at the full rate.</summary>
+    public int PrefillsAtOnce { get; init; } = 1;
+
     /// <summary>Sequences that may wait for a slot.</summary>
     public int MostWaiting { get; init; } = 256;
 
     /// <summary>Tokens that the prefix cache holds; 0 is off.</summary>
     public int PrefixCacheTokens { get; init; } = 65_536;
+
+    /// <summary>Positions in a block of the prefix cache; the default is the engine's.</summary>
+    public int PrefixBlockTokens { get; init; } = PrefixCache.BlockTokens;
+
+    /// <summary>
+    /// False: only an answer's first and last token are events, for simulations of days. Faults that count tokens then
+    /// come as late as the next event.
+    /// </summary>
+    public bool EveryToken { get; init; } = true;
 
     public int ContextLength { get; init; } = 8192;
 

@@ -21,7 +21,8 @@ public partial class ArchitectureTests
         ["Stoker.Replica"] = ["Stoker.Api", "Stoker.Engine"],
         ["Stoker.ControlPlane"] = ["Stoker.Api"],
         ["Stoker.Server"] = ["Stoker.Api", "Stoker.Engine", "Stoker.Replica", "Stoker.ControlPlane"],
-        ["Firectl"] = ["Stoker.Api"],
+        ["Stoker.Simulation"] = ["Stoker.Replica", "Stoker.ControlPlane"],
+        ["Firectl"] = ["Stoker.Api", "Stoker.Simulation"],
     };
 
     [Fact]

@@ -56,6 +56,41 @@ public sealed class ReplicaModelTests
     }
 
     [Fact]
+    public void Prompts_may_be_computed_at_once_and_every_request_may_cost_something_before()
+    {
+        var model = new ReplicaModel(Options with { PrefillsAtOnce = 2, RequestOverhead = TimeSpan.FromSeconds(0.25) });
+        for (var index = 0; index < 3; index++) model.Submit(TimeSpan.Zero, Prompt(100), 1);
+        Times(model).ShouldBe([(1, 1.25, true), (2, 1.25, true), (3, 2.5, true)]);
+
+        var cancelled = model.Submit(TimeSpan.FromSeconds(10), Prompt(100), 1);
+        model.Submit(TimeSpan.FromSeconds(10), Prompt(100), 1);
+        model.Submit(TimeSpan.FromSeconds(10), Prompt(100), 1);
+        model.Cancel(TimeSpan.FromSeconds(10.5), cancelled);
+        Times(model).ShouldBe([(5, 11.25, true), (6, 11.75, true)]); // the cancelled one's prefill went on with the next
+    }
+
+    [Fact]
+    public void Without_the_tokens_between_an_answer_is_its_first_and_its_last()
+    {
+        var model = new ReplicaModel(Options with { EveryToken = false });
+        model.Submit(TimeSpan.Zero, Prompt(50), 11);
+        model.Submit(TimeSpan.Zero, Prompt(50), 1);
+        Times(model).ShouldBe([(1, 0.5, false), (2, 1, true), (1, 1.5, true)]);
+        model.Generated.ShouldBe(12);
+    }
+
+    [Fact]
+    public void Keys_stand_for_a_prompt_of_blocks_of_any_size()
+    {
+        var model = new ReplicaModel(Options with { PrefixCacheTokens = 1000, PrefixBlockTokens = 100 });
+        model.Submit(TimeSpan.Zero, 250, [1, 2], 1);
+        Drain(model);
+        model.Submit(TimeSpan.FromSeconds(10), 300, [1, 3, 4], 1);
+        model.TryAdvance(TimeSpan.MaxValue, out var half).ShouldBeTrue();
+        (half.At.TotalSeconds, half.Cached).ShouldBe((12, 100));
+    }
+
+    [Fact]
     public void Faults_come_after_their_number_of_tokens()
     {
         var crashing = new ReplicaModel(Options with { CrashAfterTokens = 2 });
