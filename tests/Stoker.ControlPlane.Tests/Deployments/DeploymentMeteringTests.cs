@@ -1,3 +1,4 @@
+using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Storage;
 
@@ -121,6 +122,21 @@ public sealed class DeploymentMeteringTests : IAsyncDisposable
         await totals.RefreshAsync(Cancellation);
         var second = (await _world.GetAsync("d")).CreateTime;
         totals.Of(DeploymentWorld.Name("d"), second).ReplicaTime.ShouldBeLessThan(totals.Of(DeploymentWorld.Name("d"), first).ReplicaTime);
+    }
+
+    [Fact]
+    public async Task Reserved_capacity_is_told_apart_for_as_long_as_it_is_reserved()
+    {
+        await ReadyAsync("d");
+        await _world.PassAsync(20);
+        await _world.ReserveAsync("acme", 1, AcceleratorType.Cpu, Region.Local, end: _world.Time.GetUtcNow().AddSeconds(40));
+        await _world.PassAsync(80);
+
+        var intervals = await IntervalsAsync();
+        intervals.Select(interval => interval.What.Reserved).ShouldBe([false, true, false]);
+        intervals[1].Length.TotalSeconds.ShouldBeInRange(39, 41); // the tests look twice a second
+        intervals.Select(interval => interval.IsOpen).ShouldBe([false, false, true]);
+        LedgerCheck.Verify(await ReadAsync()).ShouldBeEmpty();
     }
 
     [Fact]
