@@ -48,6 +48,7 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(ListDaysOfUseResponse))]
 [JsonSerializable(typeof(ListReplicaIntervalsResponse))]
 [JsonSerializable(typeof(VerifyUsageResponse))]
+[JsonSerializable(typeof(ListDeploymentEventsResponse))]
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(LocalEndpoint))]
 [JsonSerializable(typeof(ReplicaHealth))]

@@ -49,7 +49,7 @@ internal static class StokerCommands
         var config =
             new Option<string?>("--config") { Description = "A JSON file of options; see docs/configuration.md" };
         var newKey = new Option<bool>("--new-admin-key") { Description = "Make a new admin key and revoke the one it replaces: for when it is lost" };
-        var leave = new Option<bool>("--leave-replicas") { Description = "On SIGTERM leave the replicas to the next server (an upgrade)" };
+        var leave = new Option<bool>("--leave-replicas") { Description = "On SIGTERM leave the replicas to the next server (an upgrade): finish the open streams and end" };
         var level = new Option<LogLevel>("--log-level") { Description = "Least severe log line shown", DefaultValueFactory = _ => LogLevel.Information };
         var command =
             new Command("serve", "Run the platform: API, gateway and controllers") { url, data, config, leave, newKey, level };

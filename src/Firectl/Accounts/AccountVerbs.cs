@@ -7,7 +7,7 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Accounts;
 
-/// <summary><c>firectl get|list|create account</c>.</summary>
+/// <summary><c>firectl get|list|create|update account</c>.</summary>
 internal static class AccountVerbs
 {
     private static readonly string[] Nouns = ["account", "accounts"];
@@ -18,6 +18,7 @@ internal static class AccountVerbs
         verbs.Add("get", Nouns, "Show an account", Get);
         verbs.Add("list", Nouns, "List the accounts that the key can see", List);
         verbs.Add("create", Nouns, "Create an account (operator only)", Create);
+        verbs.Add("update", Nouns, "Change an account", Update);
     }
 
     private static Verb Get(Command command)
@@ -57,6 +58,25 @@ internal static class AccountVerbs
             var type = ServerConnection.Type<AccountResource>();
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, type);
             await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Post, path, body, type, type, cancellation));
+            return 0;
+        };
+    }
+
+    private static Verb Update(Command command)
+    {
+        var id = new Argument<string?>("ACCOUNT") { Description = "Its ID (default: the key's own)", Arity = ArgumentArity.ZeroOrOne };
+        var flags = new AccountFlags();
+        command.Arguments.Add(id);
+        flags.AddTo(command);
+        return async (invocation, cancellation) =>
+        {
+            var mask = flags.Mask(invocation);
+            if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update account --help"));
+            var name = invocation.Value(id) is { } typed ? Named(typed) : await invocation.AccountAsync(cancellation);
+            var (path, type) = ($"v1/{name}?updateMask={Uri.EscapeDataString(mask)}", ServerConnection.Type<AccountResource>());
+            var body = flags.Body(invocation);
+            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, type);
+            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, type, type, cancellation));
             return 0;
         };
     }

@@ -66,7 +66,8 @@ internal static class CreateDeployment
     private static PlacementResource Where(string region) =>
         region is "GLOBAL" or "US" or "EUROPE" or "APAC" ? new() { MultiRegion = region } : new() { Region = region };
 
-    private static async Task<DeploymentResource> ReadyAsync(
+    /// <summary>Waits until it is ready, and fails with its reason when it will not be.</summary>
+    internal static async Task<DeploymentResource> ReadyAsync(
         Invocation invocation, Waiting waiting, DeploymentResource created, CancellationToken cancellation)
     {
         var name = DeploymentName.Parse(created.Name!);
@@ -100,7 +101,7 @@ internal static class CreateDeployment
         }
     }
 
-    private static string WireRegion(string typed) => typed.ToUpperInvariant().Replace('-', '_');
+    internal static string WireRegion(string typed) => typed.ToUpperInvariant().Replace('-', '_');
 
     private static string Query(params (string Name, string? Value)[] parameters)
     {

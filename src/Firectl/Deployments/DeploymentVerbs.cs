@@ -7,7 +7,7 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Deployments;
 
-/// <summary><c>firectl create|get|list|update|delete|undelete|scale|usage|verify-usage deployment</c>.</summary>
+/// <summary><c>firectl create|get|list|update|delete|undelete|scale|events|usage|verify-usage deployment</c>.</summary>
 internal static class DeploymentVerbs
 {
     private static readonly string[] Nouns = ["deployment", "deployments"];
@@ -32,6 +32,7 @@ internal static class DeploymentVerbs
         verbs.Add("explain", Nouns, "Tell why a deployment has as many replicas as it has", ExplainDeployment.Build);
         verbs.Add("usage", Nouns, "Show the accelerator seconds of a deployment", DeploymentUsage.Build);
         verbs.Add("verify-usage", Nouns, "Have the server prove that a deployment's ledger is consistent", DeploymentUsage.BuildVerify);
+        verbs.Add("events", Nouns, "Show what happened to a deployment", DeploymentEventVerb.Build);
     }
 
     /// <summary>Where one deployment is on the wire, from what the user typed.</summary>
@@ -77,13 +78,16 @@ internal static class DeploymentVerbs
     private static Verb Update(Command command)
     {
         var (name, flags) = (NameArgument(command), new DeploymentFlags());
+        var region = new Option<string?>("--region") { Description = "Cannot change: the answer says what to do instead" };
         flags.AddTo(command);
+        command.Options.Add(region);
         return async (invocation, cancellation) =>
         {
-            var mask = flags.Mask(invocation);
+            var mask = string.Join(',', new[] { flags.Mask(invocation), invocation.IsGiven(region) ? "placement" : "" }.Where(path => path.Length > 0));
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update deployment --help"));
             var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var body = flags.Over(new DeploymentResource(), invocation);
+            if (invocation.Value(region) is { } elsewhere) body = body with { Placement = new() { Region = CreateDeployment.WireRegion(elsewhere) } };
             var type = ServerConnection.Type<DeploymentResource>();
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, type);
             await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, type, type, cancellation));
@@ -95,7 +99,7 @@ internal static class DeploymentVerbs
     {
         var (name, waiting) = (NameArgument(command), new Waiting(WaitTimeout));
         var hard = new Option<bool>("--hard") { Description = "Gone for good, without the time in which it can be brought back" };
-        var ignore = new Option<bool>("--ignore-checks") { Description = "Even if it had requests in the last hour" };
+        var ignore = new Option<bool>("--ignore-checks") { Description = "Even if it had requests in the last hour and the account guards such deployments" };
         command.Options.Add(hard);
         command.Options.Add(ignore);
         waiting.AddTo(command);
@@ -114,14 +118,17 @@ internal static class DeploymentVerbs
 
     private static Verb Undelete(Command command)
     {
-        var name = NameArgument(command);
+        var (name, waiting) = (NameArgument(command), new Waiting(WaitTimeout));
+        waiting.AddTo(command);
         return async (invocation, cancellation) =>
         {
             var path = $"v1/{await NameAsync(invocation, name, cancellation)}:undelete";
             var body = new EmptyResponse();
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, ServerConnection.Type<EmptyResponse>());
-            await WriteAsync(invocation, await invocation.Server.SendAsync(
-                HttpMethod.Post, path, body, ServerConnection.Type<EmptyResponse>(), ServerConnection.Type<DeploymentResource>(), cancellation));
+            var back = await invocation.Server.SendAsync(
+                HttpMethod.Post, path, body, ServerConnection.Type<EmptyResponse>(), ServerConnection.Type<DeploymentResource>(), cancellation);
+            if (waiting.IsAsked(invocation)) back = await CreateDeployment.ReadyAsync(invocation, waiting, back, cancellation);
+            await WriteAsync(invocation, back);
             return 0;
         };
     }

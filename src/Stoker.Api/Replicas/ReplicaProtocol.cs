@@ -73,8 +73,9 @@ public static class ReplicaProtocol
 /// <param name="MaxSequences">Sequences it runs at once, known when READY; what load fractions are fractions
 /// of.</param>
 /// <param name="HeartbeatAgeMs">Age of the engine loop's last turn: liveness.</param>
+/// <param name="Requests">Requests inside, running and queued, of whoever sent them; null of an older program.</param>
 public sealed record ReplicaHealth(
-    string ReplicaId, int Protocol, string State, double? Progress, int? MaxSequences, string? KernelSet, long? HeartbeatAgeMs);
+    string ReplicaId, int Protocol, string State, double? Progress, int? MaxSequences, string? KernelSet, long? HeartbeatAgeMs, int? Requests = null);
 
 /// <summary>Extends the lease to <paramref name="Seconds"/> from now.</summary>
 public sealed record RenewLeaseRequest(string ReplicaId, double Seconds);

@@ -11,6 +11,12 @@ public sealed record AccountResource
     public string? State { get; init; }
     public StatusResource? Status { get; init; }
     public string? SuspendState { get; init; }
+
+    /// <summary>
+    /// Whether a deployment that had requests within the last hour is deleted with <c>ignoreChecks</c> only. Ours
+    /// beside the hosted surface, where it is always on; off unless set.
+    /// </summary>
+    public bool? DeploymentDeletionGuard { get; init; }
 }
 
 public sealed record UserResource

@@ -1,6 +1,8 @@
+using Stoker.Api;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
+using Stoker.ControlPlane.Resources;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Accounts;
@@ -10,6 +12,10 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
 {
     private const int MaxDisplayName = 63;
     private const int MaxEmail = 254;
+
+    private static readonly UpdatableFields Fields = new(
+        Mutable: ["display_name", "email", "deployment_deletion_guard"],
+        OutputOnly: ["name", "create_time", "update_time", "account_type", "state", "status", "suspend_state"]);
 
     /// <summary>The accounts that a caller sees: its own, and all for an operator.</summary>
     public async Task<IEnumerable<AccountResource>> ListAsync(Principal caller, CancellationToken cancellation) =>
@@ -41,10 +47,30 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
             return Problem.AlreadyExists($"{name} is the library's account: choose another account_id");
         }
 
-        var spec = new AccountSpec(body.DisplayName, body.Email, Operator: false);
+        var spec = new AccountSpec(body.DisplayName, body.Email, Operator: false, body.DeploymentDeletionGuard ?? false);
         var created = await store.Accounts.CreateAsync(name, spec, NoStatus.Instance, cancellation);
         if (created.Problem is null) await ring.ReloadAsync(CancellationToken.None); // it is there: no turning back
         return created.Then<AccountResource>(account => ToResource(account));
+    }
+
+    public async Task<Result<AccountResource>> UpdateAsync(
+        Principal caller, AccountName name, string? mask, AccountResource body, CancellationToken cancellation)
+    {
+        if (!caller.IsOperator && (caller.Role != Role.Admin || caller.Account != name))
+        {
+            return Problem.PermissionDenied($"Changing an account takes the role admin, this key's user has {caller.Role.WireName()}");
+        }
+
+        using var _ = await store.WriteAsync(cancellation);
+        if (await store.Accounts.FindAsync(name, cancellation) is not { } account) return MissingResource.Problem(name.ToString());
+        var merged = FieldMask.Apply(ToResource(account), body, mask, ApiJson.Default.AccountResource, Fields);
+        if (!merged.TryGet(out var wanted, out var problem)) return problem;
+        var violations = new Violations();
+        CheckText(violations, wanted.DisplayName, wanted.Email);
+        if (violations.Any) return violations.ToProblem();
+
+        var spec = account.Spec with { DisplayName = wanted.DisplayName, Email = wanted.Email, DeletionGuard = wanted.DeploymentDeletionGuard ?? false };
+        return (await store.Accounts.UpdateSpecAsync(account, spec, cancellation)).Then<AccountResource>(written => ToResource(written));
     }
 
     /// <summary>The rules of texts that accounts and users share.</summary>
@@ -69,5 +95,6 @@ internal sealed class AccountCommands(AccountStore store, KeyRingSource ring)
         Email = account.Spec.Email,
         State = "READY",
         SuspendState = "UNSUSPENDED",
+        DeploymentDeletionGuard = account.Spec.DeletionGuard ? true : null,
     };
 }

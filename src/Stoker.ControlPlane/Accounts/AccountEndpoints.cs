@@ -27,6 +27,7 @@ public static class AccountEndpoints
         v1.MapGet("/accounts", ListAccountsAsync);
         v1.MapPost("/accounts", CreateAccountAsync);
         v1.MapGet("/accounts/{account}", GetAccountAsync);
+        v1.MapPatch("/accounts/{account}", UpdateAccountAsync);
         v1.MapGet("/accounts/{account}/users", ListUsersAsync);
         v1.MapPost("/accounts/{account}/users", CreateUserAsync);
         v1.MapGet("/accounts/{account}/users/{user}", GetUserAsync);
@@ -73,6 +74,18 @@ public static class AccountEndpoints
         if (!body.TryGet(out var account, out var problem)) return new ProblemResult(problem);
         return Ok(
             await commands.CreateAsync(context.GetPrincipal(), context.Request.Query["accountId"], account, cancellation),
+            WireJson.Context.AccountResource);
+    }
+
+    private static async Task<IResult> UpdateAccountAsync(
+        HttpContext context, string account, AccountCommands commands, CancellationToken cancellation)
+    {
+        if (QueryParameters.Check(context.Request.Query, "updateMask") is { } unknown) return new ProblemResult(unknown);
+        if (!ResourceId.TryParse(account, out var id)) return Missing($"accounts/{account}");
+        var body = await JsonBody.ReadAsync(context.Request, ApiJson.Default.AccountResource, cancellation);
+        if (!body.TryGet(out var patch, out var problem)) return new ProblemResult(problem);
+        return Ok(
+            await commands.UpdateAsync(context.GetPrincipal(), new(id), context.Request.Query["updateMask"], patch, cancellation),
             WireJson.Context.AccountResource);
     }
 

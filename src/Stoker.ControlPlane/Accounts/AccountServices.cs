@@ -16,6 +16,7 @@ public static class AccountServices
         services.AddSingleton<IValidateOptions<AccountOptions>, AccountOptionsValidator>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<AccountStore>();
+        services.AddSingleton(provider => new AccountSettings(provider.GetRequiredService<AccountStore>()));
         services.AddSingleton<FirstStart>();
         services.AddSingleton<KeyRingSource>();
         services.AddSingleton<Authenticator>();

@@ -4,7 +4,9 @@ namespace Stoker.ControlPlane.Accounts;
 
 /// <param name="Operator">Whether its admins run the whole installation: true for the account of the first start
 /// alone.</param>
-internal sealed record AccountSpec(string? DisplayName, string? Email, bool Operator);
+/// <param name="DeletionGuard">Whether deployments that had requests within the last hour are guarded against
+/// deletion.</param>
+internal sealed record AccountSpec(string? DisplayName, string? Email, bool Operator, bool DeletionGuard = false);
 
 /// <param name="Role">A wire name of <see cref="Accounts.Role"/>.</param>
 internal sealed record UserSpec(string? DisplayName, string? Email, string Role, bool ServiceAccount);

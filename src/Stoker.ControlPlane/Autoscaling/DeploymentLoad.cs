@@ -17,6 +17,7 @@ public sealed class DeploymentLoad(TimeProvider time)
     private long _generatedTokens;
     private long _takenAt = time.GetTimestamp();
     private long _changedAt = time.GetTimestamp();
+    private long _lastTicks; // UTC; 0 for never
     private double _loadTime; // load x timestamp units since _takenAt, up to _changedAt
 
     /// <summary>
@@ -29,6 +30,9 @@ public sealed class DeploymentLoad(TimeProvider time)
 
     /// <summary>Requests that a replica works at.</summary>
     public int Running => Volatile.Read(ref _running);
+
+    /// <summary>When a request arrived or ended last; null before the first.</summary>
+    public DateTimeOffset? LastUse => Volatile.Read(ref _lastTicks) is > 0 and var ticks ? new(ticks, TimeSpan.Zero) : null;
 
     /// <summary>A request arrived and is held.</summary>
     public void Held() => Change(queued: 1, running: 0, requests: 1);
@@ -86,6 +90,7 @@ public sealed class DeploymentLoad(TimeProvider time)
             woke = _queued == 0 && queued > 0;
             _queued += queued;
             _running += running;
+            Volatile.Write(ref _lastTicks, time.GetUtcNow().UtcTicks);
             _requests += requests;
             var load = _queued + _running;
             if (load < _lowest) _lowest = load;

@@ -25,6 +25,11 @@ public sealed record Deployment(
 
     /// <summary>The count of a decision that no status has yet; null goes by the status.</summary>
     public int? Decided { get; init; }
+    /// <summary>The update that was taken back last; null once another one is asked for.</summary>
+    public RolledBack? RolledBack { get; init; }
+
+    /// <summary>When it was brought back from its deletion last.</summary>
+    public DateTimeOffset? UndeleteTime { get; init; }
 
     /// <summary>
     /// How many replicas there should be: what was decided last, within bounds that may be newer. Before the first
@@ -40,4 +45,9 @@ public sealed record Deployment(
 
 /// <param name="Hard">Remove the record as soon as the replicas are gone, instead of keeping it until its purge
 /// time.</param>
-public sealed record DeletionRequest(DateTimeOffset Time, bool Hard);
+/// <param name="Cause">Why, when it was no person who asked.</param>
+public sealed record DeletionRequest(DateTimeOffset Time, bool Hard, string? Cause = null);
+
+/// <summary>An update that could not be carried out: the settings of an earlier revision are the wish again.</summary>
+/// <param name="Revision">The revision that failed.</param>
+public sealed record RolledBack(long Revision, string Cause, DateTimeOffset Time);

@@ -11,7 +11,14 @@ namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>Records what is asked of a deployment; the reconciler carries it out.</summary>
 public sealed class DeploymentCommands(
-    DeploymentStore store, ModelStore models, ModelNames modelNames, Inventory inventory, CapacityTermsStore terms, TimeProvider time)
+    DeploymentStore store,
+    ModelStore models,
+    ModelNames modelNames,
+    Inventory inventory,
+    CapacityTermsStore terms,
+    AccountSettings accounts,
+    LastRequests requests,
+    TimeProvider time)
 {
     private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int GeneratedIdLength = 8;
@@ -56,6 +63,7 @@ public sealed class DeploymentCommands(
         {
             var deployment = stored.Deployment;
             if (deployment.Deletion is not null) return IsDeleted(name);
+            if (DeploymentRules.OtherPlace(deployment, patch, mask) is { } immovable) return immovable;
             var body = patch.BaseModel == deployment.Spec.BaseModel.Model.ToString()
                 ? patch with { BaseModel = deployment.Spec.BaseModel.ToString() }
                 : patch;
@@ -64,13 +72,18 @@ public sealed class DeploymentCommands(
             var region =
                 asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
             if (!(await CheckAsync(name.Parent, asked, deployment.Spec, name, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
+            if (await RefuseSurgeAsync(deployment, spec, cancellation) is { } noRoom) return noRoom;
 
+            var (same, document) = (spec.RunsAs(deployment.Spec), stored.Row.Spec);
+            var highest = Math.Max(document.HighestRevision ?? 0, document.Revision);
             var sameBounds =
                 (spec.MinReplicas, spec.MaxReplicas) == (deployment.Spec.MinReplicas, deployment.Spec.MaxReplicas);
-            return stored.Row.Spec with
+            return document with
             {
                 Resource = spec.ToResource(),
-                Revision = deployment.Revision + (spec.RunsAs(deployment.Spec) ? 0 : 1),
+                Revision = same ? document.Revision : highest + 1,
+                HighestRevision = same ? document.HighestRevision : highest + 1,
+                RolledBack = same ? document.RolledBack : null,
                 ScaledTo = sameBounds ? deployment.ScaledTo : null, // new bounds are a newer wish than the last manual count
             };
         }, cancellation);
@@ -96,12 +109,19 @@ public sealed class DeploymentCommands(
     /// <summary>
     /// Asks for the end; asking again changes nothing, except that a hard deletion follows a soft one.
     /// </summary>
-    public Task<Result<Deployment>> DeleteAsync(DeploymentName name, bool hard, CancellationToken cancellation) =>
-        ChangeAsync(name, stored =>
+    /// <param name="ignoreChecks">Also when the account guards what is in use.</param>
+    public Task<Result<Deployment>> DeleteAsync(DeploymentName name, bool hard, bool ignoreChecks, CancellationToken cancellation) =>
+        ChangeAsync(name, async stored =>
         {
             var earlier = stored.Deployment.Deletion;
+            if (earlier is null && !ignoreChecks && await accounts.GuardsDeletionAsync(name.Parent, cancellation)
+                && DeletionGuard.Refuse(requests.Of(name), time.GetUtcNow()) is { } guarded)
+            {
+                return guarded;
+            }
+
             var deletion = earlier is null ? new(time.GetUtcNow(), hard) : earlier with { Hard = earlier.Hard || hard };
-            return Task.FromResult<Result<DeploymentDocument>>(stored.Row.Spec with { Deletion = deletion });
+            return stored.Row.Spec with { Deletion = deletion };
         }, cancellation);
 
     /// <summary>Takes a soft deletion back, until the purge time.</summary>
@@ -110,7 +130,7 @@ public sealed class DeploymentCommands(
         {
             null => Problem.FailedPrecondition($"{name} is not deleted"),
             { Hard: true } => Problem.FailedPrecondition($"{name} is being removed for good: create it again"),
-            _ => stored.Row.Spec with { Deletion = null },
+            _ => stored.Row.Spec with { Deletion = null, UndeleteTime = time.GetUtcNow() },
         }), cancellation);
 
     /// <summary>The rules in their order; the first group that fails answers.</summary>
@@ -147,6 +167,15 @@ public sealed class DeploymentCommands(
         if (limit is null) return null;
         var (_, all) = await store.ListAsync(account, cancellation);
         return DeploymentCapacity.OverQuota(account, spec, current, all.Select(stored => stored.Deployment).Where(other => other.Name != self), limit.Value);
+    }
+
+    /// <summary>What the store says of slots is a moment old; what changes meanwhile, the reconciler waits for.</summary>
+    private async Task<Problem?> RefuseSurgeAsync(Deployment deployment, DeploymentSpec wanted, CancellationToken cancellation)
+    {
+        if (wanted.RunsAs(deployment.Spec)) return null;
+        var (_, all) = await store.ListAsync(account: null, cancellation);
+        var taken = all.SelectMany(other => other.Deployment.Status.Replicas).Select(replica => replica.Allotment).OfType<Allotment>();
+        return UpdateSurge.Refuse(deployment, wanted, inventory, taken);
     }
 
     private async Task<Result<Deployment>> ChangeAsync(

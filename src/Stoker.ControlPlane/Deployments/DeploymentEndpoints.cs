@@ -45,6 +45,7 @@ public static class DeploymentEndpoints
         group.MapPatch("/{deployment}:scale", Scale);
         group.MapPost("/{deployment}:undelete", Undelete);
         group.MapUsage();
+        group.MapGet("/{deployment}:events", Events);
 
         foreach (var collection in InactiveCollections)
         {
@@ -117,7 +118,8 @@ public static class DeploymentEndpoints
         if (Name(account, deployment) is not { } name) return Missing(account, deployment);
         if (QueryParameters.Check(request.Query, "hard", "ignoreChecks") is { } unknown) return new ProblemResult(unknown);
         if (CheckFlags(request.Query, "hard", "ignoreChecks") is { } problem) return new ProblemResult(problem);
-        return Empty(await commands.DeleteAsync(name, QueryParameters.Flag(request.Query, "hard").Value, cancellation));
+        var (hard, ignoreChecks) = (QueryParameters.Flag(request.Query, "hard").Value, QueryParameters.Flag(request.Query, "ignoreChecks").Value);
+        return Empty(await commands.DeleteAsync(name, hard, ignoreChecks, cancellation));
     }
 
     private static async Task<IResult> Scale(
@@ -140,6 +142,20 @@ public static class DeploymentEndpoints
 
     private static DeploymentResource WithUsage(Deployment deployment, UsageTotals totals) =>
         deployment.ToResource() with { StokerUsage = totals.Of(deployment.Name, deployment.CreateTime).ToResource() };
+
+    /// <summary>All that are kept: so many that no page is needed.</summary>
+    private static async Task<IResult> Events(
+        string account, string deployment, HttpRequest request, DeploymentStore store, DeploymentLifecycle lifecycle, CancellationToken cancellation)
+    {
+        if (Name(account, deployment) is not { } name) return Missing(account, deployment);
+        if (QueryParameters.Check(request.Query) is { } problem) return new ProblemResult(problem);
+        if (await store.FindAsync(name, cancellation) is null) return Missing(account, deployment);
+        var events = await lifecycle.ListAsync(name, cancellation);
+        return Json(
+            new ListDeploymentEventsResponse(
+                [.. events.Select(item => new DeploymentEventResource(item.Time, item.Severity, item.Reason, item.Message))], events.Count),
+            WireJson.Context.ListDeploymentEventsResponse);
+    }
 
     private static DeploymentName? Name(string account, string deployment) =>
         ResourceId.TryParse(account, out var accountId) && ResourceId.TryParse(deployment, out var id) ? new(accountId, id) : null;

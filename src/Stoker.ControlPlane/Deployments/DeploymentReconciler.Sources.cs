@@ -16,6 +16,7 @@ public sealed partial class DeploymentReconciler
         _routes.Clear();
         scaling.TakeOver();
         await ledger.TakeOverAsync(runtime.List, cancellation);
+        await lifecycle.LoadAsync(cancellation);
         var (revision, items) = await store.ListAsync(account: null, cancellation);
         var observed = runtime.List();
         foreach (var deployment in items.Select(item => item.Deployment))
@@ -80,6 +81,7 @@ public sealed partial class DeploymentReconciler
             }
 
             await Task.Delay(_options.SweepInterval, time, cancellation);
+            await lifecycle.WriteAsync(cancellation);
             var (_, items) = await store.ListAsync(account: null, cancellation);
             foreach (var item in items) queue.Add(item.Deployment.Name);
         }

@@ -27,18 +27,52 @@ public sealed partial class DeploymentReconciler(
     DeploymentScaling scaling,
     ReplicaLedger ledger,
     ControllerLease lease,
+    DeploymentLifecycle lifecycle,
     IOptions<DeploymentsOptions> options,
     IOptions<LocalRuntimeOptions> runtimeOptions,
     TimeProvider time,
-    ILogger<DeploymentReconciler> logger) : BackgroundService
+    ILogger<DeploymentReconciler> logger) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    /// <summary>A cold start takes seconds; what is still held after a minute waits for capacity.</summary>
+    private static readonly TimeSpan HandOverPatience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan HandOverPoll = TimeSpan.FromMilliseconds(100);
 
     private readonly DeploymentsOptions _options = options.Value;
     private readonly Dictionary<DeploymentName, Deployment> _known = [];
     private readonly Dictionary<DeploymentName, DeploymentRoute> _routes = [];
 
+    private readonly CancellationTokenSource _handOver = new();
+
     private volatile bool _controls;
+
+    /// <summary>
+    /// Before the listener closes and its streams end: with replicas that are to be left, the next server gets the
+    /// controllers now and serves while the streams of this one run out.
+    /// </summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        if (!runtimeOptions.Value.LeaveReplicas) return;
+        // Who waits here for a replica is known to this server alone: the next one would not start it.
+        var asked = time.GetTimestamp();
+        while (lifecycle.AnyHeld && time.GetElapsedTime(asked) < HandOverPatience) await Task.Delay(HandOverPoll, time, cancellationToken);
+        await _handOver.CancelAsync();
+        if (ExecuteTask is { } running) await running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await runtime.ReleaseAsync(leaveReplicas: true, cancellationToken);
+    }
+
+    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _handOver.Dispose();
+    }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -52,7 +86,15 @@ public sealed partial class DeploymentReconciler(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         LogInventory(inventory);
-        await lease.RunAsync(RunAsync, stoppingToken);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, _handOver.Token);
+        try
+        {
+            await lease.RunAsync(RunAsync, ending.Token);
+        }
+        catch (OperationCanceledException) when (_handOver.IsCancellationRequested)
+        {
+            // The next server has the controllers.
+        }
     }
 
     /// <summary>The loop while this process holds the lease.</summary>
@@ -122,6 +164,8 @@ public sealed partial class DeploymentReconciler(
             new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow())
             {
                 Limits = limits,
+                LastRequest = lifecycle.LastRequest(name),
+                Figures = lifecycle.Figures(deployment, own),
             },
             ReplicaId.Random);
 
@@ -141,6 +185,7 @@ public sealed partial class DeploymentReconciler(
             return TimeSpan.Zero;
         }
 
+        await lifecycle.RecordAsync(stored, planned, plan.Change, cancellation);
         if (!DeploymentStatusJson.AreEqual(stored.Deployment.Status, plan.Status))
         {
             await scaling.PrepareAsync(name, decision, cancellation);
@@ -154,6 +199,7 @@ public sealed partial class DeploymentReconciler(
         }
 
         foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
+        if (plan.Change is { } change) await lifecycle.ApplyAsync(stored, change, cancellation); // the watch brings us back
         if (Freed(deployment.Status, plan.Status)) WakeWaiting(queue);
         if (plan.Status.Stockout is not null) await WakeGivingAsync(queue, cancellation);
         await scaling.RecordAsync(name, decision, cancellation);
@@ -238,6 +284,7 @@ public sealed partial class DeploymentReconciler(
     {
         if (_known.Remove(name)) await scaling.ForgetAsync(name, cancellation);
         directory.Starts.Forget(name);
+        await lifecycle.ForgetAsync(name, cancellation);
         if (_routes.Remove(name)) Publish();
         foreach (var replica in own) await EndAsync(replica, cancellation);
         WakeWaiting(queue);

@@ -41,6 +41,29 @@ public static class DeploymentRules
             "num_peft_device_cached", "update_time", "created_by", "stoker_usage",
         ]);
 
+    /// <summary>A patch that asks for another place: refused with what to do instead.</summary>
+    /// <param name="mask">Null when the fields of the body are meant.</param>
+    internal static Problem? OtherPlace(Deployment deployment, DeploymentResource patch, string? mask)
+    {
+        var masked = string.IsNullOrWhiteSpace(mask) ? null : mask.Split(',', StringSplitOptions.TrimEntries);
+        var (runs, placed) = (deployment.Status.Region?.Name, PlaceOf(deployment.Spec.ToResource().Placement));
+        var otherRegion = Asked("region", patch.Region) && patch.Region != runs;
+        var otherPlacement = Asked("placement", PlaceOf(patch.Placement)) && PlaceOf(patch.Placement) != placed;
+        if (!otherRegion && !otherPlacement) return null;
+        var (field, wanted) = otherRegion ? ("region", patch.Region!) : ("placement", PlaceOf(patch.Placement)!);
+        var flag = !otherRegion && patch.Placement is { Region: null } ? "--multi-region" : "--region";
+        var shown = wanted.Length <= 63 ? wanted : wanted[..63] + "...";
+        var why = $"is fixed at creation: {deployment.Name.Deployment} runs in {runs ?? placed} and cannot move to {shown}. Create another deployment there "
+            + $"(firectl create deployment {deployment.Spec.BaseModel} {flag} {shown}), send the requests to it, and delete this one";
+        return new(Code.InvalidArgument, $"{field} {why}", [new(field, why)]);
+
+        bool Asked(string path, string? value) => value is { Length: > 0 } and not Region.Unspecified
+            && (masked is null || masked.Any(item => item == path || item.StartsWith($"{path}.", StringComparison.Ordinal)));
+    }
+
+    private static string? PlaceOf(PlacementResource? placement) =>
+        placement?.Region ?? placement?.MultiRegion ?? (placement?.Regions is { } regions ? string.Join(", ", regions) : null);
+
     public static bool IsAsStored(Precision precision) => AsStored.Contains(precision);
 
     /// <summary>

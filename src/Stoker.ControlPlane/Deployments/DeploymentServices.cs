@@ -33,6 +33,10 @@ public static class DeploymentServices
         services.AddSingleton<ControllerLease>();
         services.AddSingleton<DeploymentStore>();
         services.AddSingleton<DeploymentScaling>();
+        services.AddSingleton<LastRequests>();
+        services.AddSingleton(provider => provider.GetRequiredService<ReplicaDirectory>().Answers);
+        services.AddSingleton<RevisionFigures>();
+        services.AddSingleton<DeploymentLifecycle>();
         services.AddSingleton<DeploymentCommands>();
         services.AddSingleton<IModelUse, DeploymentModelUse>();
         services.AddSingleton<ICapacityUse, DeploymentCapacityUse>();

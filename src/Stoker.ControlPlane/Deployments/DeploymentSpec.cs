@@ -124,11 +124,12 @@ public sealed record DeploymentSpec
         },
     };
 
+    public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt);
+
     /// <summary>
     /// Whether running replicas can serve the other spec too: nothing differs that a replica is started with.
     /// </summary>
-    public bool RunsAs(DeploymentSpec other) =>
-        (AcceleratorType, AcceleratorCount, MaxContextLength) == (other.AcceleratorType, other.AcceleratorCount, other.MaxContextLength);
+    public bool RunsAs(DeploymentSpec other) => ReplicaSettings == other.ReplicaSettings;
 
     /// <summary>Stands in while the rest is checked; a spec with it is never handed out.</summary>
     private static ModelName AnyModel { get; } = ModelName.Parse("accounts/none/models/none");

@@ -8,7 +8,8 @@ namespace Stoker.ControlPlane.Deployments;
 /// CREATING   no start worked in 5 tries                       FAILED, replicas stopped; an update tries again
 /// READY      the spec changed and is not satisfied            UPDATING
 /// UPDATING   all wanted replicas of the new spec answer       READY
-/// UPDATING   no start worked in 5 tries                       FAILED, but old replicas serve on and tries go on
+/// UPDATING   no start worked in 5 tries, or there is no room  UPDATING back to the last revision that was READY
+/// UPDATING   the same, and no other revision was READY        FAILED; tries go on
 /// any        deletion asked                                   DELETING
 /// DELETING   every replica was observed gone                  DELETED, or the row is removed (hard)
 /// DELETED    the purge time is over                           the row is removed

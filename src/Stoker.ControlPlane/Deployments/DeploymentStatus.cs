@@ -47,6 +47,16 @@ public sealed record DeploymentStatus
 
     /// <summary>The capacity that its waiting replicas miss; null when none waits for capacity.</summary>
     public Stockout? Stockout { get; init; }
+    /// <summary>The last revision of which all wanted replicas answered, at least one.</summary>
+    public ReadyRevision? LastReady { get; init; }
+
+    /// <summary>
+    /// The last revision that stayed so for a while, its probation included: what to go back to when the last one breaks.
+    /// </summary>
+    public ReadyRevision? LastStable { get; init; }
+
+    /// <summary>Set while the deployment is about to be deleted because nobody uses it.</summary>
+    public IdleWarning? IdleWarning { get; init; }
 
     public DateTimeOffset? DeleteTime { get; init; }
 

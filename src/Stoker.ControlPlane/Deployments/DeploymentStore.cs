@@ -19,6 +19,14 @@ public sealed record DeploymentDocument
     public int Scalings { get; init; }
     public DeletionRequest? Deletion { get; init; }
     public string? CreatedBy { get; init; }
+
+    /// <summary>
+    /// The highest revision ever given, above <see cref="Revision"/> after a rollback: a number is never given twice.
+    /// Null means <see cref="Revision"/>.
+    /// </summary>
+    public long? HighestRevision { get; init; }
+    public RolledBack? RolledBack { get; init; }
+    public DateTimeOffset? UndeleteTime { get; init; }
 }
 
 /// <summary>A deployment with the row that it was read from, which is the condition of the next write.</summary>
@@ -80,6 +88,8 @@ public sealed class DeploymentStore(IResourceStore store)
                 row.CreateTime, row.UpdateTime)
             {
                 Scalings = document.Scalings,
+                RolledBack = document.RolledBack,
+                UndeleteTime = document.UndeleteTime,
             },
             row);
     }

@@ -41,15 +41,40 @@ public sealed class DeploymentsOptions
     [Range(typeof(TimeSpan), "00:00:05", "1.00:00:00")]
     public TimeSpan Unresponsive { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long an update waits for a free slot before it drains an old replica first.</summary>
+    /// <summary>
+    /// How long an update waits for room for its first new replica, which others took after it was accepted; then it is
+    /// rolled back.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan SurgePatience { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// How long after an update its errors and times to first token are compared with those of the revision before, to
+    /// which it is rolled back when they are clearly worse.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan UpdateProbation { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>
     /// How long a deleted deployment is kept. The hosted platform does not say; a week covers a holiday.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
     public TimeSpan PurgeAfter { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>
+    /// A deployment whose minimum is 0 and that had no request for this long is deleted, as on the hosted platform. It
+    /// can be undeleted for as long as any other.
+    /// </summary>
+    [Range(typeof(TimeSpan), "1.00:00:00", "3650.00:00:00")]
+    public TimeSpan DeleteIdleAfter { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long before such a deletion an event warns of it.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan WarnIdleBefore { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>Events that are kept of one deployment; the oldest go first.</summary>
+    [Range(1, 10_000)]
+    public int KeptEvents { get; set; } = 200;
 
     /// <summary>Every deployment is looked at this often even when nothing seems to have changed.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]

@@ -30,6 +30,11 @@ public sealed record ReplicaPlanInput(
 {
     /// <summary>What quotas and reservations leave to it.</summary>
     public CapacityLimits Limits { get; init; } = CapacityLimits.None;
+    /// <summary>The last request; null when there was none, or none is known.</summary>
+    public DateTimeOffset? LastRequest { get; init; }
+
+    /// <summary>How the answers of each revision went, as far as is known.</summary>
+    public IReadOnlyDictionary<long, AnswerFigures> Figures { get; init; } = new Dictionary<long, AnswerFigures>();
 }
 
 /// <summary>
@@ -40,6 +45,9 @@ public sealed record ReplicaPlanInput(
 /// <param name="Remove">Nothing is left of the deployment: remove its row instead of writing the status.</param>
 public sealed record ReplicaPlan(DeploymentStatus Status, IReadOnlyList<ReplicaStep> Steps, TimeSpan? LookAgainAfter, bool Remove)
 {
+    /// <summary>A change of the wish itself, to be written last; null for none.</summary>
+    public DeploymentChange? Change { get; init; }
+
     /// <param name="newId">Makes the identities of new replicas.</param>
     public static ReplicaPlan For(ReplicaPlanInput input, Func<ReplicaId> newId) =>
         new ReplicaPlanner(input, newId).Plan();

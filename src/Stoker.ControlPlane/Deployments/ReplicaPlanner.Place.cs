@@ -6,7 +6,8 @@ namespace Stoker.ControlPlane.Deployments;
 
 internal sealed partial class ReplicaPlanner
 {
-    // A reservation may begin in a year, which is more than a timer takes.
+    // A reservation may begin in a year, a deletion ahead in a week; timers end at seven, and a look in between costs
+    // nothing.
     private static readonly TimeSpan LongestLook = TimeSpan.FromDays(1);
 
     /// <summary>What one replica needs: where it may go is where the first one went.</summary>
@@ -30,7 +31,7 @@ internal sealed partial class ReplicaPlanner
     private void Place()
     {
         // When a reservation begins or ends, what waits may be placed and what runs is paid for by other terms.
-        if (input.Limits.NextChange is { } change && _replicas.Count > 0) LookAgainAfter(change - _now < LongestLook ? change - _now : LongestLook);
+        if (input.Limits.NextChange is { } change && _replicas.Count > 0) LookAgainAt(change);
         var withheld = input.Limits.Withheld;
         for (var i = 0; i < _replicas.Count; i++)
         {
@@ -42,15 +43,6 @@ internal sealed partial class ReplicaPlanner
                 withheld = withheld.After(allotment);
                 _replicas[i] = replica with { State = ReplicaState.Starting, Allotment = allotment, StartTime = _now };
                 _steps.Add(new ReplicaStep.Start(_replicas[i]));
-                continue;
-            }
-
-            if (Live.FirstOrDefault(other => !IsCurrent(other)) is { } old && !_replicas.Any(other => other.State == ReplicaState.Draining))
-            {
-                // An update with no free slot: others may free one soon; after a while an old replica makes room.
-                var patienceEnds = replica.CreateTime + _options.SurgePatience;
-                if (patienceEnds > _now) LookAgainAt(patienceEnds);
-                else Stop(_replicas.IndexOf(old));
             }
         }
     }

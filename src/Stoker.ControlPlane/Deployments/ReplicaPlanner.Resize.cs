@@ -8,7 +8,7 @@ internal sealed partial class ReplicaPlanner
 
     /// <summary>
     /// Step 3. Replicas of an older revision go one by one as new ones become ready, so that an update never serves
-    /// with fewer.
+    /// with fewer. What is missing to the wanted count comes at once, also in the middle of an update.
     /// </summary>
     private void Resize()
     {
@@ -17,9 +17,9 @@ internal sealed partial class ReplicaPlanner
         var ready = Live.Count(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready);
         var old = Live.Count(replica => !IsCurrent(replica));
 
+        var surge = old > 0 && current == ready ? 1 : 0; // one replica more than wanted, until it is ready
         if (current > Desired) StopSurplus(IsCurrent, current - Desired);
-        else if (old == 0) Add(Desired - current);
-        else if (current == ready) Add(Math.Min(1, Desired - current)); // a rolling update: one new replica at a time
+        else Add(Math.Min(Desired - current, Math.Max(Desired - current - old, surge)));
 
         StopSurplus(replica => !IsCurrent(replica), old - Math.Max(0, Desired - ready));
     }
@@ -48,13 +48,15 @@ internal sealed partial class ReplicaPlanner
     }
 
     /// <summary>
-    /// Waiting ones first, then starting ones, then ready ones, of each the newest: what has served longest stays.
+    /// Waiting ones first, then starting ones, then ready ones: idle ones before those at work. Of equals the newest:
+    /// what has served longest stays.
     /// </summary>
     private void StopSurplus(Func<Replica, bool> among, int count)
     {
         if (count <= 0) return;
         var surplus = Live.Where(among)
             .OrderBy(replica => replica.State)
+            .ThenBy(replica => _observed.GetValueOrDefault(replica.Id)?.Requests ?? 0)
             .ThenByDescending(replica => replica.CreateTime)
             .ThenBy(replica => replica.Id.ToString(), StringComparer.Ordinal)
             .Take(count)

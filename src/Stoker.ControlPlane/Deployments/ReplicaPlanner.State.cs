@@ -5,13 +5,14 @@ namespace Stoker.ControlPlane.Deployments;
 
 internal sealed partial class ReplicaPlanner
 {
-    /// <summary>Step 5.</summary>
+    /// <summary>Step 6.</summary>
     private ReplicaPlan Finish()
     {
         var before = _deployment.Status;
         var satisfied = IsSatisfied();
         var state = State(satisfied);
         var (deleteTime, purgeTime) = Purge(state);
+        var (lastReady, lastStable) = ReadyRevisions(satisfied);
         var status = before with
         {
             State = state,
@@ -26,12 +27,15 @@ internal sealed partial class ReplicaPlanner
             Region = _region,
             Emulated = DeploymentCapacity.IsEmulated(_deployment.Spec, input.Inventory),
             Stockout = FindStockout(),
+            LastReady = lastReady,
+            LastStable = lastStable,
+            IdleWarning = _idle.Warning,
             DeleteTime = deleteTime,
             PurgeTime = purgeTime,
         };
         if (state == DeploymentState.Deleted && purgeTime > _now) LookAgainAt(purgeTime.Value);
         var remove = state == DeploymentState.Deleted && purgeTime <= _now;
-        return new(status, _steps, _lookAgainAfter, remove);
+        return new(status, _steps, _lookAgainAfter, remove) { Change = _change };
     }
 
     private bool IsSatisfied() =>
@@ -47,7 +51,7 @@ internal sealed partial class ReplicaPlanner
 
         if (GaveUp) return DeploymentState.Failed;
         if (satisfied || status.ReadyGeneration == _deployment.Generation) return DeploymentState.Ready;
-        if (OutOfTries) return DeploymentState.Failed;
+        if (OutOfTries && _change is not DeploymentChange.RollBack) return DeploymentState.Failed;
         return status.ReadyGeneration == 0 ? DeploymentState.Creating : DeploymentState.Updating;
     }
 
@@ -88,7 +92,9 @@ internal sealed partial class ReplicaPlanner
             }
         }
 
-        return null;
+        return _deployment.RolledBack is { } back
+            ? new(Code.Aborted, $"The last update (revision {back.Revision}) was rolled back to revision {_deployment.Revision}, which serves: {Sentence(back.Cause)} Mend the cause and update again.")
+            : null;
     }
 
     private static string Sentence(string message) => message.EndsWith('.') ? message : message + ".";

@@ -6,8 +6,9 @@ using Stoker.ControlPlane.Runtimes;
 namespace Stoker.ControlPlane.Deployments;
 
 /// <summary>
-/// One making of a plan: (1) take in what is observed, (2) give up what hangs and give back what is reserved for others, (3) add and remove replicas towards the
-/// wanted count, (4) give waiting ones capacity, (5) name the state. Used once.
+/// One making of a plan: (1) take in what is observed, (2) give up what hangs and give back what is reserved for others,
+/// (3) add and remove replicas towards the wanted count, (4) give waiting ones capacity, (5) see whether the wish itself
+/// has to change, (6) name the state. Used once.
 /// </summary>
 internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<ReplicaId> newId)
 {
@@ -25,6 +26,8 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
 
     private Region? _region = input.Deployment.Status.Region;
     private TimeSpan? _lookAgainAfter;
+    private DeploymentChange? _change;
+    private IdleVerdict _idle = IdleVerdict.Kept;
 
     private int Desired => GaveUp ? 0 : _deployment.DesiredReplicas;
 
@@ -41,6 +44,7 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
         ForgetOldFailures();
         Resize();
         Place();
+        Reconsider();
         return Finish();
     }
 
@@ -112,12 +116,20 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
 
     private void ForgetOldFailures()
     {
-        if (_failures is null || GaveUp) return;
-        var current = Live.Where(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready).ToList();
-        if (current.Count < Desired || current.Count == 0) return;
-        var stableAt = current.Max(replica => replica.ReadyTime!.Value) + _options.StableAfter;
+        if (_failures is null || GaveUp || StableTime is not { } stableAt) return;
         if (stableAt <= _now) _failures = null;
         else LookAgainAt(stableAt);
+    }
+
+    /// <summary>From when on the start of this revision counts as a success; null while not all that are wanted
+    /// answer.</summary>
+    private DateTimeOffset? StableTime
+    {
+        get
+        {
+            var ready = Live.Where(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready).ToList();
+            return ready.Count == 0 || ready.Count < Desired ? null : ready.Max(replica => replica.ReadyTime!.Value) + _options.StableAfter;
+        }
     }
 
     private IEnumerable<Replica> Live => _replicas.Where(replica => replica.State != ReplicaState.Draining);
@@ -147,9 +159,13 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
         _steps.Add(new ReplicaStep.Stop(replica.Id));
     }
 
-    /// <summary>Replicas that were wanted before the last failure belong to its round and do not count again.</summary>
+    /// <summary>
+    /// Replicas that were wanted before the last failure belong to its round and do not count again; those of an
+    /// earlier revision say nothing about this one.
+    /// </summary>
     private void Fail(Replica replica, string message)
     {
+        if (!IsCurrent(replica)) return;
         var sameRound = _failures is { } last && replica.CreateTime < last.Time;
         _failures = new(sameRound ? _failures!.Count : (_failures?.Count ?? 0) + 1, _now, message);
     }
@@ -158,6 +174,7 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
 
     private void LookAgainAfter(TimeSpan delay)
     {
+        if (delay > LongestLook) delay = LongestLook;
         if (_lookAgainAfter is null || delay < _lookAgainAfter) _lookAgainAfter = delay < TimeSpan.Zero ? TimeSpan.Zero : delay;
     }
 

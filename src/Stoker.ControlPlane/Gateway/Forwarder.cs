@@ -15,6 +15,9 @@ internal sealed record Exchange(
     public string RequestId => Headers.RequestId;
 
     public SeenUsage Usage { get; } = new();
+
+    /// <summary>The stream ended with the replica's own error, which the client has.</summary>
+    public bool ReplicaFailed { get; set; }
 }
 
 /// <summary>How a try to have a request answered ended.</summary>
@@ -46,7 +49,7 @@ internal sealed partial class Forwarder(
         using var phase = new PhaseTimeout(time, exchange.Context.RequestAborted);
         var (first, error) = await SendAsync(exchange, lease.Replica, served, phase);
         if (first is not null && !IsTurnedAway(first)) return new(await PassAsync(exchange, lease, first, served, phase));
-        if (error is not null) return new(error);
+        if (error is not null) return Failed(lease.Replica, error);
 
         // Nothing of it ran: one more try, on another replica.
         first?.Dispose();
@@ -55,9 +58,15 @@ internal sealed partial class Forwarder(
         if (secondLease is null) return NobodyElse(exchange.Route, lease.Replica, first is not null);
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
         if (second is not null && !IsTurnedAway(second)) return new(await PassAsync(exchange, secondLease, second, served, phase));
-        if (error is not null) return new(error);
+        if (error is not null) return Failed(secondLease.Replica, error);
         second?.Dispose();
         return NobodyElse(exchange.Route, secondLease.Replica, second is not null);
+    }
+
+    private static ForwardEnd Failed(ReplicaTarget replica, InferenceError error)
+    {
+        replica.Answers.Failed();
+        return new(error);
     }
 
     /// <summary>It drains: it was picked by a table that is a moment old.</summary>
@@ -81,11 +90,13 @@ internal sealed partial class Forwarder(
     {
         using var content = new SplicedContent(exchange.Body.Bytes, exchange.Request, served);
         phase.Begin(options.Value.FirstByteTimeout);
+        var sent = time.GetTimestamp();
         try
         {
             var path = exchange.Surface == Surface.Chat ? "/v1/chat/completions" : "/v1/completions";
             var answer = await replicas.SendAsync(replica, path, content, exchange.Headers, phase.Token);
             metrics.FirstByte(time.GetElapsedTime(exchange.Arrived));
+            if (exchange.Request.Stream && answer.StatusCode == HttpStatusCode.OK) replica.Answers.FirstToken(time.GetElapsedTime(sent));
             return (answer, null);
         }
         catch (HttpRequestException error)
@@ -115,6 +126,9 @@ internal sealed partial class Forwarder(
         var context = exchange.Context;
         if (!context.Response.HasStarted) context.Response.Headers[DeploymentHeader] = exchange.Route.Name.ToString();
         var error = await PassBodyAsync(exchange, lease, answer, served, phase);
+        var failed = exchange.ReplicaFailed || error == RouteErrors.BrokeOff || error == RouteErrors.TooSlow || answer.StatusCode >= HttpStatusCode.InternalServerError;
+        if (failed) lease.Replica.Answers.Failed();
+        else lease.Replica.Answers.Answered();
         if (error == RouteErrors.BrokeOff) LogBrokeOff(exchange.RequestId, lease.Replica.ReplicaId, (int)answer.StatusCode);
         if (error is null || !context.Response.HasStarted) return error;
 
@@ -158,6 +172,7 @@ internal sealed partial class Forwarder(
             case StreamEnd.EventTooLarge: return RouteErrors.AnswerTooLarge;
             case StreamEnd.BrokeOff: return RouteErrors.BrokeOff;
             case StreamEnd.ReplicaError:
+                exchange.ReplicaFailed = true;
                 metrics.Broke("REPLICA_ERROR");
                 return null;
             case StreamEnd.SlowReader:

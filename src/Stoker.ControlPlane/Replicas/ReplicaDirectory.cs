@@ -46,6 +46,9 @@ public sealed class ReplicaDirectory
     /// <summary>How far replicas are that are not ready yet.</summary>
     public StartBoard Starts { get; } = new();
 
+    /// <summary>The way back: how the replicas' answers went, which the gateway writes.</summary>
+    public AnswerBoard Answers { get; } = new();
+
     /// <summary>
     /// Ends with the next change. Take it before <see cref="Current"/>, so that no change falls between the two.
     /// </summary>

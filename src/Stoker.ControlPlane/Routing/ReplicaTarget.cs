@@ -1,3 +1,5 @@
+using Stoker.ControlPlane.Replicas;
+
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>
@@ -20,6 +22,9 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
     public string? SocketPath => socketPath;
 
     public int MaxSequences => maxSequences;
+
+    /// <summary>How its answers went, for those who compare revisions.</summary>
+    public ReplicaAnswers Answers { get; init; } = new();
 
     /// <summary>Requests that this gateway sent there and that have not ended.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);

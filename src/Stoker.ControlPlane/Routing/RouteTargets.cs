@@ -10,7 +10,7 @@ namespace Stoker.ControlPlane.Routing;
 /// Keeps what outlives a table: each replica's count of requests, also while the replica is out of the table for a
 /// moment with requests still running, and each deployment's queue of held requests.
 /// </summary>
-internal sealed class RouteTargets
+internal sealed class RouteTargets(AnswerBoard answers)
 {
     private readonly Dictionary<ReplicaId, ReplicaTarget> _replicas = [];
     private readonly Dictionary<DeploymentName, SharedRoute> _shared = [];
@@ -64,7 +64,10 @@ internal sealed class RouteTargets
     {
         if (!_replicas.TryGetValue(endpoint.Id, out var target))
         {
-            target = new(endpoint.Id.ToString(), endpoint.SocketPath is null ? endpoint.Address : null, endpoint.SocketPath, endpoint.MaxSequences);
+            target = new(endpoint.Id.ToString(), endpoint.SocketPath is null ? endpoint.Address : null, endpoint.SocketPath, endpoint.MaxSequences)
+            {
+                Answers = answers.Of(endpoint.Id),
+            };
             _replicas.Add(endpoint.Id, target);
         }
 

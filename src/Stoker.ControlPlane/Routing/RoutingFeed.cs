@@ -23,7 +23,7 @@ internal sealed partial class RoutingFeed(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly ChangeSignal _rowsChanged = new();
-    private readonly RouteTargets _targets = new();
+    private readonly RouteTargets _targets = new(replicas.Answers);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(

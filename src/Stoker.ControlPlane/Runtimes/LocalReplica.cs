@@ -67,10 +67,10 @@ internal sealed class LocalReplica : IDisposable
     public void Watch(CancellationToken cancellation) => Watching = WatchAsync(cancellation);
 
     /// <summary>Begins to stop it; asking again may only shorten the bound.</summary>
-    /// <param name="bound">The longest drain, null for the configured one.</param>
+    /// <param name="bound">The longest drain; null for the configured one, which is none unless set.</param>
     public void Stop(TimeSpan? bound = null)
     {
-        var asked = new StopRequest(bound ?? _options.DrainBound);
+        var asked = new StopRequest(bound ?? _options.DrainBound ?? TimeSpan.MaxValue);
         if (_stop is { } earlier && earlier.Bound <= asked.Bound) return;
         _stop = asked;
         _stopAsked.Raise();
@@ -151,6 +151,7 @@ internal sealed class LocalReplica : IDisposable
             Stalled = moved || phase == ReplicaPhase.Ready ? TimeSpan.Zero : before.Stalled + since,
             Endpoint = phase == ReplicaPhase.Ready ? before.Endpoint ?? Endpoint(health) : null,
             LastAlive = _time.GetTimestamp(),
+            Requests = health.Requests ?? 0,
         };
         if (phase != before.Phase || Tenths(health.Progress) != Tenths(before.Progress)) _changed();
     }

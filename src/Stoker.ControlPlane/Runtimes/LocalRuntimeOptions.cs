@@ -54,10 +54,11 @@ public sealed class LocalRuntimeOptions
     public TimeSpan LeaseRenewal { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The longest drain. A drain ends with the last stream; a stream that outlives this bound is cut.
+    /// Absent: a drain ends with the last stream, however long that takes. Set: a stream that outlives this bound is
+    /// cut.
     /// </summary>
-    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
-    public TimeSpan DrainBound { get; set; } = TimeSpan.FromMinutes(10);
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
+    public TimeSpan? DrainBound { get; set; }
 
     /// <summary>
     /// The longest wait after SIGTERM, which a replica follows without waiting for streams; SIGKILL comes next.

@@ -51,4 +51,9 @@ public sealed record ObservedReplica(
     /// that and it had answered the look before. Null while its runtime has none.
     /// </summary>
     public long? LastAlive { get; init; }
+
+    /// <summary>
+    /// Requests inside when it last said, whichever gateway sent them; 0 before. As old as the runtime's last look.
+    /// </summary>
+    public int Requests { get; init; }
 }

@@ -64,6 +64,14 @@ internal static class SqliteSchema
         CREATE TABLE ledger_run (id INTEGER PRIMARY KEY CHECK (id = 0), run TEXT NOT NULL, version INTEGER NOT NULL);
         INSERT INTO ledger_run VALUES (0, '', 0);
         """,
+        """
+        CREATE TABLE deployment_events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL, -- UTC ticks of 100 ns
+            severity TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL,
+            UNIQUE (owner, key));
+        CREATE INDEX deployment_events_by_owner ON deployment_events (owner, id);
+        CREATE TABLE deployment_last_use (owner TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+        """,
     ];
 
     public static int Version => Steps.Length;

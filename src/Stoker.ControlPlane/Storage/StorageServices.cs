@@ -22,6 +22,8 @@ public static class StorageServices
         services.AddSingleton<ILedgerStore>(provider => new SqliteLedgerStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<ILeaseStore>(provider => new SqliteLeaseStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<IScalingStore>(provider => new SqliteScalingStore(provider.GetRequiredService<SqliteDatabase>()));
+        services.AddSingleton<IEventLog, SqliteEventLog>();
+        services.AddSingleton<ILastUseStore, SqliteLastUseStore>();
         return services;
     }
 

@@ -21,7 +21,8 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
             state == "LOADING" ? context.Slot.Progress : null,
             engine?.MaxSequences,
             engine?.Statistics.KernelSet,
-            (long?)engine?.Statistics.HeartbeatAge.TotalMilliseconds);
+            (long?)engine?.Statistics.HeartbeatAge.TotalMilliseconds,
+            context.Admission.Inside);
         var status = state == "READY" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         return ReplicaApp.WriteJsonAsync(http.Response, status, health, ApiJson.Default.ReplicaHealth, http.RequestAborted);
     }

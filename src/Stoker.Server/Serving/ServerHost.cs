@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
@@ -43,6 +44,11 @@ internal static class ServerHost
     private static void AddSlices(IServiceCollection services)
     {
         services.AddRoutingCore();
+        // Who leaves the replicas to the next server has nothing to hurry for: each open stream ends by itself.
+        services.AddOptions<HostOptions>().Configure<IOptions<LocalRuntimeOptions>>((host, runtime) =>
+        {
+            if (runtime.Value.LeaveReplicas) host.ShutdownTimeout = Timeout.InfiniteTimeSpan;
+        });
         services.AddStorage();
         services.AddAccounts();
         services.AddSingleton<IModelInspector, ModelInspector>();

@@ -213,6 +213,63 @@ public class DeploymentVerbsTests
     }
 
     [Fact]
+    public async Task Undelete_waits_until_it_is_ready_again()
+    {
+        using var run = new FirectlRun()
+            .Answer("POST /v1/accounts/team/deployments/d:undelete", Ready.Replace("READY", "UPDATING"))
+            .Answer("GET /v1/accounts/team/deployments/d", Ready.Replace("READY", "UPDATING"))
+            .Answer("GET /v1/accounts/team/deployments/d", Ready);
+        var running = run.RunAsync("undelete deployment d -a team --wait");
+        run.Time.Advance(TimeSpan.FromSeconds(1));
+        (await running).ShouldBe(0, run.Errors);
+        run.Output.ShouldContain("State: READY");
+    }
+
+    [Theory]
+    [InlineData("deployment events d -a team")]
+    [InlineData("events deployment accounts/team/deployments/d")]
+    public async Task Events_are_a_table_of_what_happened(string commandLine)
+    {
+        using var run = new FirectlRun().Answer("GET /v1/accounts/team/deployments/d:events", """
+            {"events":[{"eventTime":"2030-01-01T12:00:00Z","severity":"NORMAL","reason":"CREATED","message":"Created."},
+                       {"eventTime":"2030-01-01T12:00:05Z","severity":"WARNING","reason":"ROLLED_BACK","message":"Revision 2 is rolled back."}],"totalSize":2}
+            """);
+        (await run.RunAsync(commandLine)).ShouldBe(0, run.Errors);
+        var lines = run.Output.Split('\n');
+        lines[0].ShouldStartWith("TIME ");
+        lines[1].ShouldBe("2030-01-01 12:00:00  NORMAL    CREATED      Created.");
+        lines[2].ShouldBe("2030-01-01 12:00:05  WARNING   ROLLED_BACK  Revision 2 is rolled back.");
+        run.Output.ShouldContain("Total size: 2");
+
+        (await run.RunAsync($"{commandLine} -o json")).ShouldBe(0, run.Errors);
+        run.Output.ShouldContain("\"event_time\"");
+    }
+
+    [Fact]
+    public async Task Another_region_is_the_servers_to_refuse()
+    {
+        using var run = new FirectlRun().Answer(
+            "PATCH /v1/accounts/team/deployments/d?updateMask=placement", """{"code":3,"message":"placement is fixed","details":[]}""", HttpStatusCode.BadRequest);
+        (await run.RunAsync("update deployment d -a team --region us-iowa-1")).ShouldBe(2);
+        run.Sent[0].Body.ShouldBe("""{"placement":{"region":"US_IOWA_1"}}""");
+        run.Errors.ShouldContain("placement is fixed");
+    }
+
+    [Theory]
+    [InlineData("--deployment-deletion-guard", "deployment_deletion_guard", """{"deploymentDeletionGuard":true}""")]
+    [InlineData("--deployment-deletion-guard=false", "deployment_deletion_guard", """{"deploymentDeletionGuard":false}""")]
+    [InlineData("--display-name Team", "display_name", """{"displayName":"Team"}""")]
+    public async Task An_account_is_changed_field_by_field(string flag, string mask, string body)
+    {
+        using var run = new FirectlRun().AnswerWhoAmI().Answer($"PATCH /v1/accounts/team?updateMask={mask}", """{"name":"accounts/team"}""");
+        (await run.RunAsync($"update account {flag}")).ShouldBe(0, run.Errors);
+        run.Sent[^1].Body.ShouldBe(body);
+        (await run.RunAsync($"account update team {flag}")).ShouldBe(0, run.Errors);
+        (await run.RunAsync("update account")).ShouldBe(2);
+        run.Errors.ShouldContain("nothing to change");
+    }
+
+    [Fact]
     public async Task Scale_patches_the_count()
     {
         using var run = new FirectlRun().Answer("PATCH /v1/accounts/team/deployments/d:scale", "{}");

@@ -61,6 +61,34 @@ public sealed class AccountEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_account_is_changed_by_its_admins_and_the_operator()
+    {
+        using var other = _host.Client(await _host.CreateAccountAsync("other"));
+        using var user = _host.Client(await _host.CreateUserAsync("other", "ann", "user"));
+        (await _admin.GetFromJsonAsync("/v1/accounts/other", ApiJson.Default.AccountResource, Cancellation))!.DeploymentDeletionGuard.ShouldBeNull(); // off
+
+        (await PatchAsync(other, "?updateMask=deployment_deletion_guard", """{"deploymentDeletionGuard":true,"displayName":"not masked"}"""))
+            .ShouldBe((null, true));
+        (await PatchAsync(_admin, "", """{"displayName":"Other"}""")).ShouldBe(("Other", true));
+        (await PatchAsync(other, "", """{"deploymentDeletionGuard":false}""")).ShouldBe(("Other", null));
+
+        await ProblemAsync(user, HttpMethod.Patch, "/v1/accounts/other", """{"deploymentDeletionGuard":true}""", 403, 7);
+        await ProblemAsync(other, HttpMethod.Patch, "/v1/accounts/default", """{"displayName":"mine"}""", 404, 5);
+        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/nobody", """{"displayName":"x"}""", 404, 5);
+        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/other", """{"email":"nobody"}""", 400, 3);
+        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/other", """{"nonsense":1}""", 400, 3);
+        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/other?updateMask=state", """{"state":"READY"}""", 400, 3);
+        await ProblemAsync(_admin, HttpMethod.Patch, "/v1/accounts/other?x=1", "{}", 400, 3);
+
+        async Task<(string?, bool?)> PatchAsync(HttpClient client, string query, string body)
+        {
+            using var answer = await client.PatchAsync($"/v1/accounts/other{query}", GatewayHost.Json(body), Cancellation);
+            var account = await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(ApiJson.Default.AccountResource, Cancellation);
+            return (account!.DisplayName, account.DeploymentDeletionGuard);
+        }
+    }
+
+    [Fact]
     public async Task Users_are_made_named_listed_and_changed()
     {
         using (var made = await _admin.PostAsync("/v1/accounts/default/users", GatewayHost.Json("""{"role":"user","email":"Ann.Lee@example.com"}"""), Cancellation))

@@ -112,6 +112,37 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         (await ListAsync("?showDeleted=true")).TotalSize.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Events_tell_what_happened_and_when()
+    {
+        await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m"}""");
+        await WhenReadyAsync("d");
+        var answer = await SendAsync(HttpMethod.Get, "/d:events");
+        var events = (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ListDeploymentEventsResponse, Cancellation)).ShouldNotBeNull();
+        events.Events.Select(item => (item.Severity, item.Reason)).ShouldBe([("NORMAL", "CREATED"), ("NORMAL", "READY")]);
+        events.Events[0].Message.ShouldContain("/users/admin");
+        events.Events[0].EventTime.ShouldBeLessThanOrEqualTo(events.Events[1].EventTime);
+        events.TotalSize.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_guarded_deployment_is_deleted_with_the_checks_switched_off_only()
+    {
+        await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m"}""");
+        await WhenReadyAsync("d");
+        var accounts = _app.Services.GetRequiredService<AccountStore>().Accounts;
+        var account = await accounts.FindAsync(AccountName.Parse(_account), Cancellation);
+        (await accounts.UpdateSpecAsync(account!, account!.Spec with { DeletionGuard = true }, Cancellation)).Problem.ShouldBeNull();
+        var load = _app.Services.GetRequiredService<LoadBoard>().Of(DeploymentName.Parse($"{_account}/deployments/d"));
+        load.Began();
+
+        var refused = await SendAsync(HttpMethod.Delete, "/d");
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await BodyAsync(refused)).ShouldContain("deployment has received inference requests in the last hour, pass --ignore-checks to skip this check");
+        (await BodyAsync(await SendAsync(HttpMethod.Delete, "/d?ignoreChecks=true"))).ShouldBe("{}");
+        load.Ended();
+    }
+
     [Theory]
     [InlineData("POST", "", "{", 400, "not valid JSON")]
     [InlineData("POST", "", "", 400, "body is empty")]
@@ -151,6 +182,9 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     [InlineData("GET", "/nobody:verifyUsage", null, 404, "nobody")]
     [InlineData("GET", "/nobody:verifyUsage?pageSize=1", null, 400, "pageSize")]
     [InlineData("GET", "/NOT-A-NAME:usage", null, 404, "NOT-A-NAME")]
+    [InlineData("GET", "/nobody:events", null, 404, "nobody")]
+    [InlineData("GET", "/nobody:events?pageSize=1", null, 400, "pageSize")]
+    [InlineData("DELETE", "/nobody?ignoreChecks=maybe", null, 400, "ignoreChecks")]
     public async Task Bad_input_is_answered_with_its_cause(string method, string path, string? body, int status, string expected)
     {
         var answer = await SendAsync(new(method), path, body);

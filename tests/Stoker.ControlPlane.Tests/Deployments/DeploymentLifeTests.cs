@@ -169,40 +169,6 @@ public sealed class DeploymentLifeTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task An_update_without_a_free_slot_says_so_and_then_makes_room_itself()
-    {
-        await ReadyAsync("d", acceleratorCount: 2);
-        await _world.UpdateAsync("d", new() { MaxContextLength = 64 });
-        var waiting = await _world.GetAsync("d");
-        waiting.Status.Condition.ShouldNotBeNull().Message.ShouldContain("wait for capacity: each needs 2 CPU in LOCAL, 0 are free; there is 2 CPU in LOCAL");
-        _world.Routed("d").Count.ShouldBe(1);
-
-        await _world.PassAsync(70);
-        _world.Runtime.Running.Single().ContextLength.ShouldBe(64);
-        (await _world.GetAsync("d")).Status.State.ShouldBe(DeploymentState.Ready);
-    }
-
-    [Fact]
-    public async Task An_update_that_cannot_start_is_failed_but_serves_on_and_goes_on_trying()
-    {
-        await ReadyAsync("d");
-        var old = _world.Routed("d").Single().Id;
-        _world.Runtime.StartFailure = "out of memory";
-        await _world.UpdateAsync("d", new() { MaxContextLength = 64 });
-        await _world.PassAsync(30);
-        var failed = (await _world.GetAsync("d")).Status;
-        failed.State.ShouldBe(DeploymentState.Failed);
-        failed.Condition.ShouldNotBeNull().Message.ShouldContain("out of memory");
-        failed.Condition.Message.ShouldContain("serve on");
-        _world.Routed("d").Single().Id.ShouldBe(old);
-
-        _world.Runtime.StartFailure = null;
-        await _world.PassAsync(90);
-        _world.Routed("d").Single().Id.ShouldNotBe(old);
-        (await _world.GetAsync("d")).Status.State.ShouldBe(DeploymentState.Ready);
-    }
-
-    [Fact]
     public async Task Counts_grow_and_shrink_within_the_bounds()
     {
         await ReadyAsync("d");

@@ -33,6 +33,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     private readonly ModelStore _models;
     private readonly Inventory _inventory;
     private readonly CapacityTermsStore _terms;
+    private readonly AccountStore _accounts;
     private WorkQueue<DeploymentName> _queue;
     private DateTimeOffset _beatAt;
     private bool _isStarted;
@@ -50,21 +51,23 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         _models = new(rows, _file.Data);
         Store = new(rows);
         _terms = new(rows, Microsoft.Extensions.Options.Options.Create(capacity ?? new()));
-        Commands = new(Store, _models, new(_models), _inventory, _terms, Time);
+        _accounts = new(rows);
+        Events = new SqliteEventLog(_database);
         Runtime = new(Time);
         Scalings = new SqliteScalingStore(_database);
-        Board = new(Time);
-        Windows = new(Board, Scalings, Time);
         _queue = new(Time);
         LedgerStore = new(new SqliteLedgerStore(_database));
         Ledger = NewLedger();
-        Reconciler = NewReconciler();
+        (Board, Windows, Requests, Commands, Reconciler) = NewServer();
     }
 
     public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
     public DeploymentsOptions Options { get; } = new();
+    public LocalRuntimeOptions RuntimeOptions { get; } = new();
     public DeploymentStore Store { get; }
-    public DeploymentCommands Commands { get; }
+    public DeploymentCommands Commands { get; private set; }
+    public IEventLog Events { get; }
+    public LastRequests Requests { get; private set; }
     public FakeRuntime Runtime { get; }
     public ReplicaDirectory Directory { get; } = new();
     public SqliteScalingStore Scalings { get; }
@@ -80,7 +83,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public static DeploymentName Name(string id) => Account.Deployment(ResourceId.Parse(id));
 
     /// <summary>A library model, ready or only a catalogue entry.</summary>
-    public async Task AddModelAsync(string id = "story-3m", ModelKind kind = ModelKind.HfBaseModel, bool ready = true, string account = "fireworks")
+    /// <param name="allowTaken">It may be there already.</param>
+    public async Task AddModelAsync(
+        string id = "story-3m", ModelKind kind = ModelKind.HfBaseModel, bool ready = true, string account = "fireworks", bool allowTaken = false)
     {
         var inspection = new ModelInspection(
             kind, "llama", ContextLength: 1024, ParameterCount: 3_000_000, WeightBytes: 6_000_000, Moe: false, SupportsChat: true, SupportsTools: false,
@@ -90,7 +95,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
             ? ModelStatus.Empty(null) with { State = ModelState.Ready, Folder = $"/models/{id}", Inspection = inspection }
             : ModelStatus.Empty(new("FAILED_PRECONDITION", "There are no weights yet"));
         var kindName = ControlPlane.Resources.WireEnum.TextOf(kind);
-        (await _models.Rows.CreateAsync(name, new ModelResource { Kind = kindName, Public = true }, status, default)).Problem.ShouldBeNull();
+        var created = await _models.Rows.CreateAsync(name, new ModelResource { Kind = kindName, Public = true }, status, default);
+        if (!allowTaken) created.Problem.ShouldBeNull();
     }
 
     /// <summary>As an operator would have made it.</summary>
@@ -149,7 +155,24 @@ internal sealed class DeploymentWorld : IAsyncDisposable
 
     public Task<Result<Deployment>> ScaleAsync(string id, int? count) => Commands.ScaleAsync(Name(id), count, default);
 
-    public Task<Result<Deployment>> DeleteAsync(string id, bool hard) => Commands.DeleteAsync(Name(id), hard, default);
+    public Task<Result<Deployment>> DeleteAsync(string id, bool hard, bool ignoreChecks = false) =>
+        Commands.DeleteAsync(Name(id), hard, ignoreChecks, default);
+
+    /// <summary>A request comes and is answered.</summary>
+    public void Request(string id)
+    {
+        Board.Of(Name(id)).Began();
+        Board.Of(Name(id)).Ended();
+    }
+
+    public async Task GuardDeletionAsync() => (await _accounts.Accounts.CreateAsync(
+        Account, new AccountSpec(null, null, Operator: false, DeletionGuard: true), NoStatus.Instance, default)).Problem.ShouldBeNull();
+
+    public async Task<IReadOnlyList<string>> EventsAsync(string id) =>
+        [.. (await Events.ListAsync(Name(id).ToString(), default)).Select(item => item.Reason)];
+
+    public async Task<string> EventAsync(string id, string reason) =>
+        (await Events.ListAsync(Name(id).ToString(), default)).Last(item => item.Reason == reason).Message;
 
     public Task<Result<Deployment>> UndeleteAsync(string id) => Commands.UndeleteAsync(Name(id), default);
 
@@ -184,6 +207,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         }
     }
 
+    /// <summary>One look at one deployment, before any other is looked at.</summary>
+    public Task SettleOneAsync(string id) => Reconciler.ReconcileAsync(Name(id), _queue, default);
+
     public async Task PassAsync(TimeSpan time, TimeSpan? step = null)
     {
         var tick = step ?? TimeSpan.FromMilliseconds(500);
@@ -206,11 +232,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         _queue.Dispose();
         _queue = new(Time);
         Reconciler.Dispose();
-        Board = new(Time);
-        Windows = new(Board, Scalings, Time);
         Ledger.Dispose();
         Ledger = NewLedger();
-        Reconciler = NewReconciler();
+        (Board, Windows, Requests, Commands, Reconciler) = NewServer();
         await Reconciler.LoadAsync(_queue, default);
     }
 
@@ -218,24 +242,45 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public async Task LoseLeaseToAnotherAsync() =>
         (await new SqliteLeaseStore(_database).TryAcquireAsync(ControllerLease.Name, "another", TimeSpan.FromDays(1), default)).ShouldNotBeNull();
 
+    /// <summary>Starts the reconciler as a server does, and waits until it controls.</summary>
+    public async Task StartControlAsync(CancellationToken cancellation)
+    {
+        Directory.Publish(ReplicaSnapshot.Unknown);
+        await Reconciler.StartAsync(cancellation);
+        while (ReferenceEquals(Directory.Current, ReplicaSnapshot.Unknown)) await Task.Yield();
+    }
+
+    public async Task<string?> HolderAsync() => (await new SqliteLeaseStore(_database).FindAsync(ControllerLease.Name, default))?.Holder;
+
     public async ValueTask DisposeAsync()
     {
         Reconciler.Dispose();
         Ledger.Dispose();
         _queue.Dispose();
+        _accounts.Dispose();
         await _database.DisposeAsync();
         _file.Dispose();
     }
 
     private ReplicaLedger NewLedger() => new(LedgerStore, Time, NullLogger<ReplicaLedger>.Instance, bootId: "boot-1");
 
-    private DeploymentReconciler NewReconciler() => new(
-        Store, _models, Runtime, _inventory, _terms, Directory,
-        new(Board, Windows, Decisions, Time, NullLogger<DeploymentScaling>.Instance),
-        Ledger,
-        new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
-        Microsoft.Extensions.Options.Options.Create(Options),
-        Microsoft.Extensions.Options.Options.Create(new LocalRuntimeOptions()),
-        Time,
-        NullLogger<DeploymentReconciler>.Instance);
+    private (LoadBoard, LoadWindows, LastRequests, DeploymentCommands, DeploymentReconciler) NewServer()
+    {
+        var board = new LoadBoard(Time);
+        var windows = new LoadWindows(board, Scalings, Time);
+        var requests = new LastRequests(board, new SqliteLastUseStore(_database), Time);
+        var options = Microsoft.Extensions.Options.Options.Create(Options);
+        var reconciler = new DeploymentReconciler(
+            Store, _models, Runtime, _inventory, _terms, Directory,
+            new(board, windows, Decisions, Time, NullLogger<DeploymentScaling>.Instance),
+            Ledger,
+            new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
+            new(Store, Events, requests, new(Directory.Answers), options, Time),
+            options,
+            Microsoft.Extensions.Options.Options.Create(RuntimeOptions),
+            Time,
+            NullLogger<DeploymentReconciler>.Instance);
+        var commands = new DeploymentCommands(Store, _models, new(_models), _inventory, _terms, new(_accounts), requests, Time);
+        return (board, windows, requests, commands, reconciler);
+    }
 }

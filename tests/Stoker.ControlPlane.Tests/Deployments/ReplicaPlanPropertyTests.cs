@@ -13,7 +13,8 @@ namespace Stoker.ControlPlane.Tests.Deployments;
 
 /// <summary>
 /// Whatever is asked, whatever dies, and wherever the owner is killed: in the end there runs what is wanted, on slots
-/// of its own, and nothing else.
+/// of its own, and nothing else. On the way no plan serves with fewer than it could, loses a replica, or starts more
+/// than one above what is wanted.
 /// </summary>
 public class ReplicaPlanPropertyTests
 {
@@ -73,6 +74,7 @@ public class ReplicaPlanPropertyTests
         private readonly DeploymentsOptions _options = new();
         private FakeRuntime? _runtime;
         private int _ids;
+        private long _revisions = 1; // never the same twice
 
         private FakeRuntime Runtime => _runtime ??= new(_time);
 
@@ -180,10 +182,41 @@ public class ReplicaPlanPropertyTests
                 .OfType<Allotment>().ToList();
             var own = observed.Where(seen => seen.Spec.Deployment == row.Name.ToString()).ToList();
             var plan = ReplicaPlan.For(new(row, own, ModelProblem: null, Inventories[slots], taken, _options, _time.GetUtcNow()), NewId);
+            CheckPlan(row, own, plan);
             if (steps < 0) return;
             if (!plan.Remove) _rows[id] = row with { Status = plan.Status };
             foreach (var step in plan.Steps.Take(steps)) Apply(step, row);
             if (plan.Remove && steps >= plan.Steps.Count) _rows.Remove(id);
+            else if (plan.Change is DeploymentChange.RollBack back && steps >= plan.Steps.Count) RollBack(id, back);
+        }
+
+        private void CheckPlan(Deployment row, IReadOnlyList<ObservedReplica> own, ReplicaPlan plan)
+        {
+            var (seen, after) = (own.ToDictionary(replica => replica.Id), plan.Status.Replicas);
+            if (row.Deletion is null && plan.Status.State != DeploymentState.Failed)
+            {
+                var served = row.Status.Replicas.Count(replica => replica.State == ReplicaState.Ready
+                    && seen.TryGetValue(replica.Id, out var there) && there.Phase == ReplicaPhase.Ready && there.Stalled < _options.Unresponsive);
+                after.Count(replica => replica.State == ReplicaState.Ready)
+                    .ShouldBeGreaterThanOrEqualTo(Math.Min(served, row.DesiredReplicas), "a plan serves with fewer");
+            }
+
+            var lost = row.Status.Replicas.Where(replica => seen.TryGetValue(replica.Id, out var there) && there.Phase != ReplicaPhase.Ended)
+                .Select(replica => replica.Id).Except(after.Select(replica => replica.Id));
+            lost.ShouldBeEmpty("a plan loses replicas that run");
+            var (before, live) = (Live(row.Status.Replicas), Live(after));
+            live.ShouldBeLessThanOrEqualTo(Math.Max(before, row.DesiredReplicas + 1), "a plan starts too many");
+            after.Select(replica => replica.Id).Distinct().Count().ShouldBe(after.Count);
+
+            static int Live(IReadOnlyList<Replica> replicas) => replicas.Count(replica => replica.State != ReplicaState.Draining);
+        }
+
+        private void RollBack(int id, DeploymentChange.RollBack back)
+        {
+            var row = _rows[id];
+            back.To.Revision.ShouldBeLessThan(row.Revision);
+            Change(id, row, back.To.Settings.Over(row.Spec.ToResource()));
+            _rows[id] = _rows[id] with { Revision = back.To.Revision };
         }
 
         private void Apply(ReplicaStep step, Deployment row)
@@ -231,7 +264,8 @@ public class ReplicaPlanPropertyTests
         private void Change(int id, Deployment row, DeploymentResource asked)
         {
             var spec = DeploymentSpec.From(asked, AcceleratorType.Cpu, row.Spec).Value;
-            _rows[id] = row with { Spec = spec, Generation = row.Generation + 1, Revision = row.Revision + (spec.RunsAs(row.Spec) ? 0 : 1) };
+            var revision = spec.RunsAs(row.Spec) ? row.Revision : ++_revisions;
+            _rows[id] = row with { Spec = spec, Generation = row.Generation + 1, Revision = revision };
         }
 
         private ReplicaId NewId() => ReplicaId.Parse($"r{_ids++:00000000000}");

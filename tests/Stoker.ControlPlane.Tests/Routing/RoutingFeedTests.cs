@@ -133,14 +133,14 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     public void A_route_has_what_holding_needs()
     {
         var hold = new HoldLimits(MaxRequests: 7);
-        var route = new RouteTargets().ToRoute(Published("READY", 1, Endpoint()) with { Hold = hold }, NoCard, null);
+        var route = new RouteTargets(new()).ToRoute(Published("READY", 1, Endpoint()) with { Hold = hold }, NoCard, null);
         (route.Hold, route.Ready.Single().MaxSequences).ShouldBe((hold, 8));
     }
 
     [Fact]
     public void All_tables_of_a_deployment_share_its_queue()
     {
-        var targets = new RouteTargets();
+        var targets = new RouteTargets(new());
         var first = targets.ToRoute(Published("READY", 0), NoCard, null);
         targets.ToRoute(Published("READY", 1, Endpoint()), NoCard, null).Queue.ShouldBeSameAs(first.Queue);
     }
@@ -148,7 +148,7 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     private static ModelCard NoCard { get; } = new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false);
 
     private static Waiting WaitingOf(DeploymentRoute route, DeploymentCondition? condition) =>
-        new RouteTargets().ToRoute(route, NoCard, condition).Waiting;
+        new RouteTargets(new()).ToRoute(route, NoCard, condition).Waiting;
 
     private static DeploymentRoute Published(string state, int desired, params IReadOnlyList<ReplicaEndpoint> ready) =>
         new(Deployment, Model, state, desired, ready, Noon);

@@ -22,7 +22,7 @@ internal sealed class FakeReplicaServer : IAsyncDisposable
         app.MapGet(ReplicaProtocol.HealthPath, () =>
         {
             Interlocked.Increment(ref _healthCalls);
-            var health = new ReplicaHealth(id.ToString(), ReplicaProtocol.Version, State, State == "LOADING" ? 0.25 : null, 8, "test", 0);
+            var health = new ReplicaHealth(id.ToString(), ReplicaProtocol.Version, State, State == "LOADING" ? 0.25 : null, 8, "test", 0, Requests);
             return Results.Json(health, ApiJson.Default.ReplicaHealth, statusCode: State == "READY" ? 200 : 503);
         });
         app.MapPost(ReplicaProtocol.LeasePath, () => { Interlocked.Increment(ref _leases); });
@@ -30,6 +30,8 @@ internal sealed class FakeReplicaServer : IAsyncDisposable
     }
 
     public string State { get; set; } = "LOADING";
+
+    public int? Requests { get; set; }
 
     public int HealthCalls => Volatile.Read(ref _healthCalls);
 

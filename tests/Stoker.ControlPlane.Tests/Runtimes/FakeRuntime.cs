@@ -25,6 +25,12 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
     /// <summary>Deployments whose starts alone fail.</summary>
     public HashSet<string> Failing { get; } = [];
 
+    /// <summary>Requests inside a replica; none for those not named.</summary>
+    public Dictionary<ReplicaId, int> Requests { get; } = [];
+
+    /// <summary>Whether the owner ended, and left its replicas.</summary>
+    public bool? Left { get; private set; }
+
     public int Starts { get; private set; }
 
     public IEnumerable<ReplicaSpec> Running =>
@@ -73,6 +79,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
 
     public Task ReleaseAsync(bool leaveReplicas, CancellationToken cancellation)
     {
+        Left = leaveReplicas;
         if (!leaveReplicas) _replicas.Clear();
         return Task.CompletedTask;
     }
@@ -98,7 +105,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         if (phase is ReplicaPhase.Ready or ReplicaPhase.Draining) fake.LastAlive = time.GetTimestamp();
         var endpoint = ready ? new ReplicaEndpoint(fake.Spec.Id, new("http://replica/"), $"/fake/{fake.Spec.Id}", 8) : null;
         var progress = phase == ReplicaPhase.Loading ? 0.5 : (double?)null;
-        return new(fake.Spec, phase, endpoint, progress, fake.Stalled, end) { LastAlive = fake.LastAlive };
+        return new(fake.Spec, phase, endpoint, progress, fake.Stalled, end) { LastAlive = fake.LastAlive, Requests = Requests.GetValueOrDefault(fake.Spec.Id) };
     }
 
     private ReplicaPhase Phase(Fake fake)

@@ -140,6 +140,9 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
         await WhenAsync(() => Of(runtime, spec).Phase == ReplicaPhase.Ready);
         Of(runtime, spec).Endpoint.ShouldBe(new ReplicaEndpoint(spec.Id, new("http://replica/"), SocketOf(spec), 8));
         await WhenAsync(() => server.Leases > 0);
+        Of(runtime, spec).Requests.ShouldBe(0); // of an older program, that does not say
+        server.Requests = 3;
+        await WhenAsync(() => Of(runtime, spec).Requests == 3);
 
         await runtime.StopAsync(spec.Id, Cancellation);
         await WhenAsync(() => server.Drains == 1);

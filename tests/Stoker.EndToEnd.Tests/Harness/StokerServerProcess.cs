@@ -28,13 +28,18 @@ internal sealed class StokerServerProcess : IAsyncDisposable
     public string Output => _program.Output;
 
     /// <param name="options">Options as the environment spells them: <c>Stoker__Capacity__Pinned</c>.</param>
-    public static async Task<StokerServerProcess> StartAsync(
-        Sandbox sandbox, IReadOnlyDictionary<string, string>? options = null, params string[] arguments)
+    public static Task<StokerServerProcess> StartAsync(
+        Sandbox sandbox, IReadOnlyDictionary<string, string>? options = null, params string[] arguments) =>
+        StartOnAsync(new("http://127.0.0.1:0"), sandbox, options, arguments);
+
+    /// <summary>On an address of the caller's choice, such as that of a server which is ending.</summary>
+    public static async Task<StokerServerProcess> StartOnAsync(
+        Uri url, Sandbox sandbox, IReadOnlyDictionary<string, string>? options, params string[] arguments)
     {
         var environment = new Dictionary<string, string>(options ?? new Dictionary<string, string>());
         environment.TryAdd("Stoker__Capacity__Pinned", "false"); // tests share the cores with other tests
         var program = ProgramProcess.Start(
-            sandbox, "stoker", ["serve", "--url", "http://127.0.0.1:0", "--data", sandbox.Data, .. arguments], environment);
+            sandbox, "stoker", ["serve", "--url", url.GetLeftPart(UriPartial.Authority), "--data", sandbox.Data, .. arguments], environment);
         var line = await program.LineAsync("Stoker listens on ");
         var key = await File.ReadAllTextAsync(sandbox.AdminKeyFile);
         return new StokerServerProcess(program, new Uri(line.Split(' ')[^1]), key.Trim());

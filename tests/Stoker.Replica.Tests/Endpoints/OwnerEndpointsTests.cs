@@ -26,6 +26,7 @@ public sealed class OwnerEndpointsTests
         health["protocol"]!.GetValue<int>().ShouldBe(1);
         health["maxSequences"]!.GetValue<int>().ShouldBe(5);
         health["heartbeatAgeMs"]!.GetValue<long>().ShouldBe(0);
+        health["requests"]!.GetValue<int>().ShouldBe(0);
     }
 
     [Fact]
