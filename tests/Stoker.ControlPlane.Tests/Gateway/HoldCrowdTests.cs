@@ -1,11 +1,10 @@
 extern alias replica;
-
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using System.Threading.Channels;
-using Stoker.ControlPlane.Routing;
 using replica::Stoker.Replica.Simulated;
+using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
 
