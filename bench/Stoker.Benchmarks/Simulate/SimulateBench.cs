@@ -73,6 +73,7 @@ internal static class SimulateBench
             yield return (PolicyComparison.Describe(settings), () => new ServerPolicy(settings));
         }
 
+        yield return ("auto", () => new AutoPolicy(1, Most));
         yield return ("as Knative, at 70 %", () => new KnativePolicy(1, Most));
     }
 

@@ -63,6 +63,10 @@ internal sealed class PolicyFlags
     {
         switch (invocation.Value(_policy))
         {
+            case "auto" when settings.MinReplicas == 0:
+                throw new ProblemException(Problem.InvalidArgument("--policy auto does not go to zero yet: give --min-replica-count of at least 1"));
+            case "auto":
+                return ("auto", new AutoPolicy(settings.MinReplicas, settings.MaxReplicas));
             case "knative":
                 return ("in the manner of Knative, at 70 %", new KnativePolicy(settings.MinReplicas, settings.MaxReplicas));
             case "constant":
@@ -80,8 +84,8 @@ internal sealed class PolicyFlags
 
     private static Option<string> PolicyOption()
     {
-        var option = new Option<string>("--policy") { Description = "windows (the server's autoscaler), knative or constant", DefaultValueFactory = _ => "windows" };
-        option.AcceptOnlyFromAmong("windows", "knative", "constant");
+        var option = new Option<string>("--policy") { Description = "windows (the server's autoscaler), auto (a proposal), knative or constant", DefaultValueFactory = _ => "windows" };
+        option.AcceptOnlyFromAmong("windows", "auto", "knative", "constant");
         return option;
     }
 }

@@ -19,6 +19,8 @@ public static class PolicyComparison
     public static IEnumerable<ComparedPolicy> Run(Trace trace, SimulationSetup setup, ScaledSettings asked)
     {
         foreach (var settings in Variants(asked)) yield return new(Describe(settings), FleetSimulation.Run(trace, setup, new ServerPolicy(settings)));
+        // It does not go to zero yet, so beside a minimum of 0 it would be another question's answer.
+        if (asked.MinReplicas > 0) yield return new("auto", FleetSimulation.Run(trace, setup, new AutoPolicy(asked.MinReplicas, asked.MaxReplicas)));
         yield return new("in the manner of Knative, at 70 %", FleetSimulation.Run(trace, setup, new KnativePolicy(asked.MinReplicas, asked.MaxReplicas)));
         var (count, result) = HindsightFleet.Find(trace, setup);
         yield return new($"constant fleet of {count}, chosen in hindsight", result);

@@ -50,6 +50,7 @@ public sealed class SimulateVerbTests : IDisposable
     [Theory]
     [InlineData("--policy constant --replica-count 2", 2)]
     [InlineData("--policy knative --min-replica-count 1", 1)]
+    [InlineData("--policy auto --min-replica-count 1", 1)]
     [InlineData("--min-replica-count 3", 3)]
     [InlineData("--scale-to-zero-window 5m --cold-start 10s", null)]
     public async Task A_flag_that_is_given_is_obeyed(string flags, int? always)
@@ -66,7 +67,8 @@ public sealed class SimulateVerbTests : IDisposable
     [InlineData("--min-replica-count 3 --max-replica-count 2", "max_replica_count")]
     [InlineData("--load-targets nonsense=1", "nonsense")]
     [InlineData("--scale-up-window soon", "--scale-up-window takes")]
-    [InlineData("--policy auto", "auto")]
+    [InlineData("--policy auto", "--policy auto does not go to zero yet")]
+    [InlineData("--policy best", "best")]
     [InlineData("--policy constant", "--replica-count from 1")]
     [InlineData("--replica-count 2", "--replica-count means nothing without --policy constant")]
     [InlineData("--policy knative --scale-up-window 30s", "--scale-up-window means nothing with --policy knative")]
