@@ -10,7 +10,8 @@ namespace Stoker.Api.Time;
 /// <c>1h30m</c>, <c>1.5h</c>), printed as Go prints them (<c>1h0m0s</c>).
 /// </summary>
 /// <remarks>
-/// Resolution is 100 ns, that of <see cref="TimeSpan"/>; Go's is 1 ns, so finer digits are dropped towards zero.
+/// Resolution is 100 ns, that of <see cref="TimeSpan"/>; Go's is 1 ns. The sum is made in nanoseconds, as in Go, and what
+/// is below 100 of them is then dropped towards zero.
 /// </remarks>
 public static class GoDuration
 {
@@ -103,12 +104,14 @@ public static class GoDuration
     private static UInt128 FractionOf(ReadOnlySpan<char> fraction, UInt128 unit)
     {
         // As Go: digits while they fit 63 bits, the rest is ignored, and one product in floating point.
-        long value = 0;
+        ulong value = 0;
         var scale = 1d;
         foreach (var digit in fraction)
         {
-            if (value > (long.MaxValue - 9) / 10) break;
-            value = value * 10 + (digit - '0');
+            if (value > long.MaxValue / 10) break;
+            var next = value * 10 + (ulong)(digit - '0');
+            if (next > 1UL << 63) break;
+            value = next;
             scale *= 10;
         }
 

@@ -23,11 +23,27 @@ public static class AcceleratorNeed
         var count = 1;
         if (type.MemoryBytes > 0 && MemoryBytes(model, precision, contextLength) is { } needed)
         {
-            while (count < Most && count * type.MemoryBytes * UsableShare < needed) count *= 2;
+            while (count < Most && UsableBytes(type, count) < needed) count *= 2;
         }
 
         return longPrompt ? count * 2 : count;
     }
+
+    /// <summary>
+    /// The fewest accelerators whose memory holds the model; null on CPU, whose share of memory is no property of the type,
+    /// and where the size of the model is not known.
+    /// </summary>
+    public static long? Fewest(AcceleratorType type, Model model, Precision precision, int contextLength, bool longPrompt)
+    {
+        if (type.MemoryBytes == 0 || MemoryBytes(model, precision, contextLength) is not { } needed) return null;
+        if (longPrompt) needed *= 2;
+        var count = Math.Max(1, (long)(needed / UsableBytes(type, 1)));
+        while (UsableBytes(type, count) < needed) count++;
+        return count;
+    }
+
+    /// <summary>What so many have for weights and KV cache.</summary>
+    public static double UsableBytes(AcceleratorType type, long count) => count * type.MemoryBytes * UsableShare;
 
     /// <summary>Weights at the precision, and the keys and values of one full context. Null when the size is not known.</summary>
     public static long? MemoryBytes(Model model, Precision precision, int contextLength)
@@ -39,7 +55,7 @@ public static class AcceleratorNeed
         return weights + (long)(perToken * contextLength);
     }
 
-    private static long? Weights(Model model, Precision precision) => precision switch
+    public static long? Weights(Model model, Precision precision) => precision switch
     {
         Precision.PrecisionUnspecified or Precision.Fp16 or Precision.Bf16 => model.WeightBytes ?? model.ParameterCount * 2,
         Precision.Nf4 or Precision.Fp4 or Precision.Fp4BlockscaledMm or Precision.Fp4MxMoe => model.ParameterCount * 9 / 16, // a scale for each 16

@@ -28,7 +28,6 @@ public static class DeploymentActivity
         When(asked.DirectRouteApiKeys is { Count: > 0 }, "direct_route_api_keys", "need direct routes");
         When(IsSet(asked.DirectRouteHandle), "direct_route_handle", "needs direct routes");
         When(IsSet(asked.Cluster), "cluster", "needs clusters of one's own");
-        When(asked.DisableDeploymentSizeValidation == true, "disable_deployment_size_validation", "has no check to switch off");
         When(asked.EnableMtp == true, "enable_mtp", "needs multi-token prediction");
         When(asked.EnableHotReloadLatestAddon == true, "enable_hot_reload_latest_addon", "needs live merge");
         When(asked.EnableHotLoad == true, "enable_hot_load", "needs hot loading of weights");

@@ -151,7 +151,7 @@ public sealed class DeploymentCommands(
 
         if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
         var simulated = inventory.IsSimulated(spec.AcceleratorType);
-        problem = DeploymentRules.ForModel(spec, model)
+        problem = DeploymentRules.ForModel(spec, model, current)
             ?? DeploymentActivity.Inactive(asked, spec, simulated)
             ?? DeploymentRules.ForInventory(spec, inventory, region)
             ?? await OverQuotaAsync(account, spec, current, self, cancellation)
@@ -174,8 +174,8 @@ public sealed class DeploymentCommands(
     {
         if (wanted.RunsAs(deployment.Spec)) return null;
         var (_, all) = await store.ListAsync(account: null, cancellation);
-        var taken = all.SelectMany(other => other.Deployment.Status.Replicas).Select(replica => replica.Allotment).OfType<Allotment>();
-        return UpdateSurge.Refuse(deployment, wanted, inventory, taken);
+        return UpdateSurge.Refuse(
+            deployment, wanted, inventory, [.. all.Select(stored => stored.Deployment)], await terms.ReadAsync(cancellation), time.GetUtcNow());
     }
 
     private async Task<Result<Deployment>> ChangeAsync(

@@ -102,7 +102,8 @@ public static class DeploymentRules
     /// <summary>
     /// What the model does not allow: INVALID_ARGUMENT, or UNIMPLEMENTED for kinds that cannot be deployed yet.
     /// </summary>
-    public static Problem? ForModel(DeploymentSpec spec, Model model)
+    /// <param name="current">The spec to be updated; null at creation.</param>
+    public static Problem? ForModel(DeploymentSpec spec, Model model, DeploymentSpec? current = null)
     {
         var violations = new Violations();
         if (model.Kind == ModelKind.DraftAddon)
@@ -119,6 +120,7 @@ public static class DeploymentRules
         violations.Require(
             !spec.EnableAddons || model.IsAddon || model.SupportsLora || !model.IsReady,
             "enable_addons", "addons are not supported for this model");
+        DeploymentSize.Check(spec, model, current, violations);
         if (violations.Any) return violations.ToProblem();
 
         return model.Kind switch

@@ -42,6 +42,9 @@ public sealed record DeploymentSpec
     public int NgramSpeculationLength { get; private init; }
     public bool LongPrompt { get; private init; }
 
+    /// <summary>Its replicas are started on however few accelerators.</summary>
+    public bool DisableSizeValidation { get; private init; }
+
     /// <summary>How much the gateway holds while no replica is ready.</summary>
     public HoldLimits Hold { get; private init; } = HoldLimits.Default;
 
@@ -77,6 +80,7 @@ public sealed record DeploymentSpec
             DraftTokenCount = asked.DraftTokenCount,
             NgramSpeculationLength = fields.AtLeastZero("ngram_speculation_length", asked.NgramSpeculationLength),
             LongPrompt = longPrompt,
+            DisableSizeValidation = asked.DisableDeploymentSizeValidation ?? false,
             Hold = fields.Hold(),
         };
         fields.Speculation();
@@ -114,6 +118,7 @@ public sealed record DeploymentSpec
         DraftTokenCount = DraftTokenCount,
         NgramSpeculationLength = NgramSpeculationLength == 0 ? null : NgramSpeculationLength,
         AutoTune = LongPrompt ? new() { LongPrompt = true } : null,
+        DisableDeploymentSizeValidation = DisableSizeValidation ? true : null,
         Placement = Where(Placement),
         MaxContextLength = MaxContextLength == 0 ? null : MaxContextLength,
         StokerHold = Hold == HoldLimits.Default ? null : new()

@@ -134,7 +134,6 @@ public class DeploymentRulesTests
         { "direct_route_api_keys", Least with { DirectRouteApiKeys = ["a"] } },
         { "direct_route_handle", Least with { DirectRouteHandle = "a" } },
         { "cluster", Least with { Cluster = "mine" } },
-        { "disable_deployment_size_validation", Least with { DisableDeploymentSizeValidation = true } },
         { "enable_mtp", Least with { EnableMtp = true } },
         { "enable_hot_reload_latest_addon", Least with { EnableHotReloadLatestAddon = true } },
         { "enable_hot_load", Least with { EnableHotLoad = true } },
@@ -164,7 +163,7 @@ public class DeploymentRulesTests
         [
             "base_model", "display_name", "description", "min_replica_count", "max_replica_count", "autoscaling_policy", "accelerator_count",
             "accelerator_type", "precision", "placement", "max_context_length", "draft_token_count", "ngram_speculation_length", "draft_model", "auto_tune",
-            "enable_addons", "stoker_hold",
+            "enable_addons", "stoker_hold", "disable_deployment_size_validation",
         ];
         var refused = NotActive.Select(row => row.Data.Item1.Split('.')[0]);
         string[] outputs = [.. DeploymentRules.Updatable.OutputOnly, "region"];

@@ -85,10 +85,11 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     /// <summary>A library model, ready or only a catalogue entry.</summary>
     /// <param name="allowTaken">It may be there already.</param>
     public async Task AddModelAsync(
-        string id = "story-3m", ModelKind kind = ModelKind.HfBaseModel, bool ready = true, string account = "fireworks", bool allowTaken = false)
+        string id = "story-3m", ModelKind kind = ModelKind.HfBaseModel, bool ready = true, string account = "fireworks", bool allowTaken = false,
+        long parameters = 3_000_000)
     {
         var inspection = new ModelInspection(
-            kind, "llama", ContextLength: 1024, ParameterCount: 3_000_000, WeightBytes: 6_000_000, Moe: false, SupportsChat: true, SupportsTools: false,
+            kind, "llama", ContextLength: 1024, ParameterCount: parameters, WeightBytes: parameters * 2, Moe: false, SupportsChat: true, SupportsTools: false,
             SupportsLora: true, [Precision.Bf16], new Dictionary<string, double>(), Peft: null, Warnings: []);
         var name = AccountName.Parse($"accounts/{account}").Model(ResourceId.Parse(id));
         var status = ready
