@@ -40,7 +40,9 @@ public class FirectlTests(DeployedServer deployed) : IClassFixture<DeployedServe
         (await RunAsync("get", "deployment", "d", "-o", "xml")).ShouldEndWith(2, "xml");
         (await RunAsync("create", "deployment", "story-3m", "--min-replica-count", "-1")).ShouldEndWith(2, "min_replica_count");
         (await RunAsync("create", "deployment", "story-3m", "--min-replica-count", "5", "--max-replica-count", "4")).ShouldEndWith(2, "max_replica_count");
-        (await RunAsync("create", "deployment", "story-3m", "--autoscaling-mode", "auto")).ShouldEndWith(2, "autoscaling_policy.autoscaling_mode");
+        (await RunAsync("create", "deployment", "story-3m", "--autoscaling-mode", "magic")).ShouldEndWith(2, "must be one of WINDOWS, AUTO");
+        (await RunAsync("create", "deployment", "story-3m", "--autoscaling-mode", "auto", "--scale-up-window", "30s"))
+            .ShouldEndWith(2, "autoscaling_policy.scale_up_window has no effect with the autoscaling mode AUTO");
         (await RunAsync("explain", "deployment", "none")).ShouldEndWith(3, "not found");
         (await RunAsync("create", "deployment", "story-3m", "--deployment-id", "Wrong_ID")).ShouldEndWith(2, "deployment_id");
         (await RunAsync("update", "deployment", "d")).ShouldEndWith(2, "nothing to change");

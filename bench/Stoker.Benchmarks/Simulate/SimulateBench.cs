@@ -47,7 +47,7 @@ internal static class SimulateBench
     {
         Console.WriteLine($"\n{name}, each request {copies} times with up to 2 s of jitter");
         var trace = Open(name);
-        var table = new Table(("policy", 30), ("seed", 4), ("waits > 2 s", 11), ("longest", 8), ("replica-hours", 13), ("turns", 5), ("peak", 4));
+        var table = new Table(("policy", 32), ("seed", 4), ("waits > 2 s", 11), ("longest", 8), ("replica-hours", 13), ("turns", 5), ("peak", 4));
         foreach (var (policy, make) in Policies())
         {
             for (var seed = 1; seed <= seeds; seed++)
@@ -66,15 +66,15 @@ internal static class SimulateBench
     private static IEnumerable<(string Name, Func<IFleetPolicy> Make)> Policies()
     {
         const int Most = 400;
-        foreach (var share in new[] { 0.8, 1.0 })
+        foreach (var settings in new[] { Windows(0.8), Windows(1), Windows(1).UnderAuto(), Windows(0.8).UnderAuto(), Windows(0.7).UnderAuto() })
         {
-            var targets = new Dictionary<string, double> { ["default"] = share };
-            var settings = new ScaledSettings(1, Most, Stoker.ControlPlane.Autoscaling.ScalingPolicy.Default, targets);
             yield return (PolicyComparison.Describe(settings), () => new ServerPolicy(settings));
         }
 
-        yield return ("auto", () => new AutoPolicy(1, Most));
         yield return ("as Knative, at 70 %", () => new KnativePolicy(1, Most));
+
+        static ScaledSettings Windows(double share) =>
+            new(1, Most, Stoker.ControlPlane.Autoscaling.ScalingPolicy.Default, new Dictionary<string, double> { ["default"] = share });
     }
 
     private static void Row(Table table, string policy, int seed, SimulationResult result) => table.Row(

@@ -29,7 +29,7 @@ internal sealed class DeploymentFlags : FieldFlags
         _down = Window("--scale-down-window", "scale_down_window", "Load must be gone this long before replicas are removed (default 10m)");
         _toZero = Window("--scale-to-zero-window", "scale_to_zero_window", "Without requests for this long it goes to zero (default 1h, at least 5m)");
         _loadTargets = Text("--load-targets", "autoscaling_policy.load_targets", "Such as default=0.8,requests_per_second=10");
-        _mode = Text("--autoscaling-mode", "autoscaling_policy.autoscaling_mode", "The rule that makes the count of the load: windows (default), auto");
+        _mode = Text("--autoscaling-mode", "autoscaling_policy.autoscaling_mode", "The rule that makes the count of the load: windows (default), or auto, which takes neither up nor down window");
         _precision = Text("--precision", "precision", "FP16, BF16, FP8, FP4 ...");
         _addons = Flag("--enable-addons", "enable_addons", "Serve LoRA addons on it");
         _draftModel = Text("--draft-model", "draft_model", "The model that drafts for speculative decoding");

@@ -14,8 +14,8 @@ internal sealed class PolicyFlags
 {
     private readonly Option<int> _min = new("--min-replica-count") { Description = "Replicas that always run (default 0)" };
     private readonly Option<int> _max = new("--max-replica-count") { Description = "Replicas at most (default 1 if the minimum is 0, else the minimum)" };
-    private readonly Option<TimeSpan> _up = Durations.Option("--scale-up-window", "Load must be there this long before replicas are added (default 30s)");
-    private readonly Option<TimeSpan> _down = Durations.Option("--scale-down-window", "Load must be gone this long before replicas are removed (default 10m)");
+    private readonly Option<TimeSpan> _up = Durations.Option("--scale-up-window", "Load must be there this long before replicas are added (default 30s; with --policy windows)");
+    private readonly Option<TimeSpan> _down = Durations.Option("--scale-down-window", "Load must be gone this long before replicas are removed (default 10m; with --policy windows)");
     private readonly Option<TimeSpan> _toZero = Durations.Option("--scale-to-zero-window", "Without requests for this long it goes to zero (default 1h, at least 5m)");
     private readonly Option<string?> _targets = new("--load-targets") { Description = "Such as default=0.8,requests_per_second=10" };
     private readonly Option<string> _policy = PolicyOption();
@@ -35,7 +35,8 @@ internal sealed class PolicyFlags
         var policy = invocation.Value(_policy)!;
         Refuse(_policy, IsComparison(invocation), "with --compare, which runs them all");
         Refuse(_count, policy != "constant", "without --policy constant");
-        foreach (var option in new Option[] { _up, _down, _toZero, _targets }) Refuse(option, policy != "windows", $"with --policy {policy}");
+        foreach (var option in new Option[] { _up, _down }) Refuse(option, policy != "windows", $"with --policy {policy}");
+        foreach (var option in new Option[] { _toZero, _targets }) Refuse(option, policy is not ("windows" or "auto"), $"with --policy {policy}");
         foreach (var option in new Option[] { _min, _max }) Refuse(option, policy == "constant", "with --policy constant; give --replica-count");
         return ScaledSettings.From(new DeploymentResource
         {
@@ -47,6 +48,7 @@ internal sealed class PolicyFlags
                 ScaleDownWindow = Wire(_down),
                 ScaleToZeroWindow = Wire(_toZero),
                 LoadTargets = DeploymentFlags.LoadTargets(invocation.Value(_targets)),
+                AutoscalingMode = policy == "auto" ? "AUTO" : null,
             },
         }).OrFail();
 
@@ -63,10 +65,6 @@ internal sealed class PolicyFlags
     {
         switch (invocation.Value(_policy))
         {
-            case "auto" when settings.MinReplicas == 0:
-                throw new ProblemException(Problem.InvalidArgument("--policy auto does not go to zero yet: give --min-replica-count of at least 1"));
-            case "auto":
-                return ("auto", new AutoPolicy(settings.MinReplicas, settings.MaxReplicas));
             case "knative":
                 return ("in the manner of Knative, at 70 %", new KnativePolicy(settings.MinReplicas, settings.MaxReplicas));
             case "constant":
@@ -84,7 +82,7 @@ internal sealed class PolicyFlags
 
     private static Option<string> PolicyOption()
     {
-        var option = new Option<string>("--policy") { Description = "windows (the server's autoscaler), auto (a proposal), knative or constant", DefaultValueFactory = _ => "windows" };
+        var option = new Option<string>("--policy") { Description = "windows (default), auto (both the server's), knative or constant", DefaultValueFactory = _ => "windows" };
         option.AcceptOnlyFromAmong("windows", "auto", "knative", "constant");
         return option;
     }

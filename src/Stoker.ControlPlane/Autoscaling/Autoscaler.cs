@@ -34,6 +34,7 @@ public static class Autoscaler
         var choice = input.Policy.Mode switch
         {
             ScalingMode.Windows => WindowsRule.Choose(input, current),
+            ScalingMode.Auto => AutoRule.Choose(input, current),
             var mode => throw new NotSupportedException($"There is no scaling rule for the mode {mode}"),
         };
         var count = Within(input, choice.Count); // no rule, whatever it says, leaves the bounds
@@ -68,4 +69,11 @@ public static class Autoscaler
 /// <summary>What a rule chose, before it is put into words.</summary>
 /// <param name="Need">What the load that decided needs.</param>
 internal readonly record struct ScalingChoice(
-    int Count, ScalingCause Cause, ReplicaNeed Need = default, LoadMeasure? Sustained = null, LoadMeasure? Highest = null);
+    int Count, ScalingCause Cause, ReplicaNeed Need = default, LoadMeasure? Sustained = null, LoadMeasure? Highest = null)
+{
+    /// <summary>How long the load was looked at that decided.</summary>
+    public TimeSpan Over { get; init; }
+
+    /// <summary>It was looked at for longer because the load comes in bursts.</summary>
+    public bool InBursts { get; init; }
+}

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 
 namespace Stoker.ControlPlane.Autoscaling;
 
@@ -18,6 +19,10 @@ public sealed record LoadTargets
     // A load of exactly n replicas must not round up to n + 1 for the last bit of a division.
     private const double Rounding = 1e-9;
 
+    private const double UsualShare = 0.8;
+
+    private static readonly LoadTargets Full = new([new(Share, 1)]);
+
     private readonly FrozenDictionary<string, double> _targets;
 
     private LoadTargets(IEnumerable<KeyValuePair<string, double>> targets) => _targets = targets.ToFrozenDictionary();
@@ -28,14 +33,17 @@ public sealed record LoadTargets
     /// <summary>
     /// The hosted platform's: 80 % of the sequences, so that the last fifth takes what comes while a replica starts.
     /// </summary>
-    public static LoadTargets Usual { get; } = new([new(Share, 0.8)]);
+    public static LoadTargets Usual { get; } = new([new(Share, UsualShare)]);
+
+    /// <summary>What holds under a rule when no target is given; under auto a replica is filled to the brim.</summary>
+    public static LoadTargets UsualOf(ScalingMode mode) => mode == ScalingMode.Auto ? Full : Usual;
 
     /// <summary>Whether a unit other than concurrency counts.</summary>
     public bool HasRates => _targets.Keys.Any(key => key is Requests or PromptTokens or GeneratedTokens);
 
-    /// <summary>No targets at all mean <see cref="Usual"/>.</summary>
+    /// <summary>No targets at all mean <see cref="UsualOf"/> the mode.</summary>
     /// <exception cref="ArgumentException">A key is unknown, or a value is not above 0.</exception>
-    public static LoadTargets From(IReadOnlyDictionary<string, double> targets)
+    public static LoadTargets From(IReadOnlyDictionary<string, double> targets, ScalingMode mode = ScalingMode.Windows)
     {
         foreach (var (key, value) in targets)
         {
@@ -43,8 +51,13 @@ public sealed record LoadTargets
             if (!double.IsFinite(value) || value <= 0) throw new ArgumentException($"The load target {key} must be above 0, was {value:R}", nameof(targets));
         }
 
-        return targets.Count == 0 ? Usual : new(targets);
+        return targets.Count == 0 ? UsualOf(mode) : new(targets);
     }
+
+    /// <summary>As flags have them, such as <c>default=0.8,requests_per_second=10</c>.</summary>
+    public override string ToString() => string.Join(
+        ',',
+        Keys.Where(_targets.ContainsKey).Select(key => string.Create(CultureInfo.InvariantCulture, $"{key}={_targets[key]}")));
 
     /// <summary>Whether all that the targets refer to is known.</summary>
     public bool AreKnown(int? sequencesPerReplica) => sequencesPerReplica is not null || !_targets.ContainsKey(Share);

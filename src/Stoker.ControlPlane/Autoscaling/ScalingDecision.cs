@@ -21,6 +21,9 @@ public enum ScalingCause
     /// <summary>Load lasted for the up window.</summary>
     LoadLasted,
 
+    /// <summary>Load jumped, which the rule of mode auto does not wait about.</summary>
+    LoadJumped,
+
     /// <summary>Load was lower for the whole down window.</summary>
     LoadFell,
 

@@ -6,6 +6,6 @@ public enum ScalingMode
     /// <summary>The hosted platform's: fixed windows, see <see cref="WindowsRule"/>.</summary>
     Windows,
 
-    /// <summary>A rule of our own design. Refused until it is there.</summary>
+    /// <summary>A rule of our own design with times of its own, see <see cref="AutoRule"/>.</summary>
     Auto,
 }

@@ -1,6 +1,7 @@
 namespace Stoker.ControlPlane.Autoscaling;
 
 /// <summary>How fast a deployment's replica count follows its load.</summary>
+/// <remarks>The up and down windows are of <see cref="ScalingMode.Windows"/> alone.</remarks>
 /// <param name="UpWindow">How long load must last before replicas are added; zero means one second.</param>
 /// <param name="DownWindow">How long load must be lower before replicas are taken away; zero means one
 /// second.</param>
@@ -22,8 +23,8 @@ public sealed record ScalingPolicy(
         new(TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1));
 
     /// <summary>
-    /// As much of the past as the windows ask for: rates are means over the up window, at each second of the down
-    /// window. Idle time is counted, not kept.
+    /// As much of the past as the rule asks for: rates are means over the up window, at each second of the down window.
+    /// Idle time is counted, not kept.
     /// </summary>
-    public TimeSpan Memory => UpWindow + DownWindow;
+    public TimeSpan Memory => Mode == ScalingMode.Auto ? AutoRule.Memory : UpWindow + DownWindow;
 }

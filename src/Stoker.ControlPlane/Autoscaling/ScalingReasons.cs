@@ -15,9 +15,10 @@ internal static class ScalingReasons
             ScalingCause.Created => $"begins with {Replicas(choice.Count)}",
             ScalingCause.Bounds => $"the bounds are {input.Min} to {input.Max}: from {input.Desired} to {choice.Count}",
             ScalingCause.Woke => $"{Count(input.Queued, "request")} held at zero: {Need(choice.Need)}: {Step(input, choice)}",
-            ScalingCause.LoadLasted => $"for {GoDuration.Format(policy.UpWindow)} {Need(choice.Need)}: {Step(input, choice)}",
-            ScalingCause.AtMaximum => $"for {GoDuration.Format(policy.UpWindow)} {Need(choice.Need)}, and the maximum is {input.Max}",
-            ScalingCause.LoadFell => $"at most, in {GoDuration.Format(policy.DownWindow)}, {Need(choice.Need)}: {Step(input, choice)}",
+            ScalingCause.LoadLasted => $"for {GoDuration.Format(choice.Over)} {Need(choice.Need)}: {Step(input, choice)}",
+            ScalingCause.LoadJumped => $"a jump: for {GoDuration.Format(choice.Over)} {Need(choice.Need)}: {Step(input, choice)}",
+            ScalingCause.AtMaximum => $"for {GoDuration.Format(choice.Over)} {Need(choice.Need)}, and the maximum is {input.Max}",
+            ScalingCause.LoadFell => $"{AtMost(choice)}: {Step(input, choice)}",
             ScalingCause.Idle => $"no request for {GoDuration.Format(input.Window.Idle)}, the scale-to-zero window is {GoDuration.Format(policy.ToZeroWindow)}: {Step(input, choice)}",
             ScalingCause.MissingData => $"the load of the last {GoDuration.Format(input.WindowAge)} is not known: stays at {choice.Count}",
             _ => Steady(input, choice),
@@ -31,16 +32,19 @@ internal static class ScalingReasons
     private static string Steady(ScalingInput input, in ScalingChoice choice)
     {
         if (choice.Count == 0) return "at zero, and no request is held";
-        if (choice.Need.Key is not null) return $"at most, in {GoDuration.Format(input.Policy.DownWindow)}, {Need(choice.Need)}: stays at {choice.Count}";
+        if (choice.Need.Key is not null) return $"{AtMost(choice)}: stays at {choice.Count}";
         if (choice.Count > Math.Max(input.Min, 1))
         {
-            return $"{GoDuration.Format(input.Window.Settled)} of the down window of {GoDuration.Format(input.Policy.DownWindow)} are known: stays at {choice.Count}";
+            return $"{GoDuration.Format(input.Window.Settled)} of the down window of {GoDuration.Format(choice.Over)} are known{(choice.InBursts ? ", and load comes in bursts" : "")}: stays at {choice.Count}";
         }
 
         return choice.Sustained is { } load
             ? $"a load of {load.Concurrent:0.##} needs no more: stays at {choice.Count}"
-            : $"no load lasted for {GoDuration.Format(input.Policy.UpWindow)}: stays at {choice.Count}";
+            : $"no load lasted long enough to ask for more: stays at {choice.Count}";
     }
+
+    private static string AtMost(in ScalingChoice choice) =>
+        $"{(choice.InBursts ? "load comes in bursts: " : "")}at most, in {GoDuration.Format(choice.Over)}, {Need(choice.Need)}";
 
     private static string Need(in ReplicaNeed need)
     {

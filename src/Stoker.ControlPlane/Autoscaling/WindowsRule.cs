@@ -13,7 +13,7 @@ internal static class WindowsRule
     /// <param name="current">The wanted count until now, within the bounds.</param>
     public static ScalingChoice Choose(ScalingInput input, int current)
     {
-        if (current == 0) return FromZero(input);
+        if (current == 0) return ZeroRule.FromZero(input);
         if (input.WindowAge > Autoscaler.OldestData) return new(current, ScalingCause.MissingData);
 
         LoadMeasure? sustained = null;
@@ -24,34 +24,19 @@ internal static class WindowsRule
             if (need.Count > current)
             {
                 return current < input.Max
-                    ? new(need.Count, ScalingCause.LoadLasted, need, sustained)
-                    : new(current, ScalingCause.AtMaximum, need, sustained);
+                    ? new(need.Count, ScalingCause.LoadLasted, need, sustained) { Over = input.Policy.UpWindow }
+                    : new(current, ScalingCause.AtMaximum, need, sustained) { Over = input.Policy.UpWindow };
             }
         }
 
-        if (IsIdle(input)) return new(0, ScalingCause.Idle, Sustained: sustained);
+        if (ZeroRule.IsIdle(input)) return new(0, ScalingCause.Idle, Sustained: sustained);
         return Down(input, current) with { Sustained = sustained };
     }
-
-    /// <summary>
-    /// Held requests are the only wake. What still runs on a replica that drains needs no new one.
-    /// </summary>
-    private static ScalingChoice FromZero(ScalingInput input)
-    {
-        if (input.Queued <= 0) return new(0, ScalingCause.Steady);
-        var need = input.Targets.Needed(LoadMeasure.Of(input.Queued), input.SequencesPerReplica);
-        return new(Math.Max(1, need.Count), ScalingCause.Woke, need);
-    }
-
-    private static bool IsIdle(ScalingInput input) =>
-        input is { Min: 0, EverReady: true, Queued: 0, Running: 0 }
-        && input.Window.Idle >= input.Policy.ToZeroWindow
-        && (input.Ready > 0 || input.Starting == 0); // a slow starter is not given up before it was ever ready
 
     private static ScalingChoice Down(ScalingInput input, int current)
     {
         var lowest = Math.Max(input.Min, 1); // the last replica goes by the idle time alone
-        var steady = new ScalingChoice(current, ScalingCause.Steady);
+        var steady = new ScalingChoice(current, ScalingCause.Steady) { Over = input.Policy.DownWindow };
         if (current <= lowest || !input.EverReady) return steady;
         if (!input.Window.TryHighest(input.Policy.DownWindow, input.Policy.UpWindow, input.Targets.HasRates, out var highest))
         {
@@ -63,7 +48,7 @@ internal static class WindowsRule
         var need = input.Targets.Needed(highest, input.SequencesPerReplica);
         var count = Math.Max(lowest, need.Count);
         return count < current && input.Targets.AreKnown(input.SequencesPerReplica)
-            ? new(count, ScalingCause.LoadFell, need, Highest: highest)
+            ? steady with { Count = count, Cause = ScalingCause.LoadFell, Need = need, Highest = highest }
             : steady with { Need = need, Highest = highest };
     }
 }

@@ -1,6 +1,5 @@
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
-using Stoker.ControlPlane.Autoscaling;
 
 namespace Stoker.ControlPlane.Deployments;
 
@@ -14,7 +13,6 @@ public static class DeploymentActivity
     public static Problem? Inactive(DeploymentResource asked, DeploymentSpec spec, bool simulated = false)
     {
         var inactive = new List<Violation>();
-        When(spec.Scaling.Mode == ScalingMode.Auto, "autoscaling_policy.autoscaling_mode", "AUTO needs a rule that is not there yet: WINDOWS is the default");
         When(spec.DraftModel is not null && spec.DraftTokenCount != 0, "draft_model", "needs speculative decoding");
         When(spec.NgramSpeculationLength > 0 && spec.DraftTokenCount != 0, "ngram_speculation_length", "needs speculative decoding");
         When(spec is { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 }, "draft_token_count", "needs speculative decoding");

@@ -69,6 +69,7 @@ public sealed class DeploymentCommands(
                 : patch;
             var merged = FieldMask.Apply(deployment.ToResource(), body, mask, WireJson.Context.DeploymentResource, DeploymentRules.Updatable);
             if (!merged.TryGet(out var asked, out var problem)) return problem;
+            asked = DeploymentRules.LeaveWindows(asked, body);
             var region =
                 asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
             if (!(await CheckAsync(name.Parent, asked, deployment.Spec, name, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;

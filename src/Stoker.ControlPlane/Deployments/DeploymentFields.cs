@@ -68,8 +68,17 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
                 $"must be at least {GoDuration.Format(ScalingPolicy.ShortestToZeroWindow)}, was {GoDuration.Format(window)}");
         }
 
-        return new(up ?? defaults.UpWindow, down ?? defaults.DownWindow, toZero ?? defaults.ToZeroWindow, Mode(policy?.AutoscalingMode));
+        var mode = Mode(policy?.AutoscalingMode);
+        NotUnderAuto("scale_up_window", policy?.ScaleUpWindow, mode);
+        NotUnderAuto("scale_down_window", policy?.ScaleDownWindow, mode);
+        return new(up ?? defaults.UpWindow, down ?? defaults.DownWindow, toZero ?? defaults.ToZeroWindow, mode);
     }
+
+    /// <summary>The rule has times of its own, so a window would be accepted and ignored.</summary>
+    private void NotUnderAuto(string name, string? text, ScalingMode mode) => violations.Require(
+        mode != ScalingMode.Auto || string.IsNullOrEmpty(text),
+        $"autoscaling_policy.{name}",
+        "has no effect with the autoscaling mode AUTO, which has times of its own: leave it out, or choose the mode WINDOWS");
 
     private ScalingMode Mode(string? text)
     {

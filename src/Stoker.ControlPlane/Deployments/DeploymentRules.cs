@@ -1,5 +1,6 @@
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Resources;
@@ -59,6 +60,24 @@ public static class DeploymentRules
 
         bool Asked(string path, string? value) => value is { Length: > 0 } and not Region.Unspecified
             && (masked is null || masked.Any(item => item == path || item.StartsWith($"{path}.", StringComparison.Ordinal)));
+    }
+
+    /// <summary>
+    /// Who turns to the mode AUTO leaves the windows of before behind: only those that the patch itself asks for stand
+    /// in its way.
+    /// </summary>
+    internal static DeploymentResource LeaveWindows(DeploymentResource merged, DeploymentResource patch)
+    {
+        if (merged.AutoscalingPolicy is not { } policy || policy.AutoscalingMode != WireEnum.TextOf(ScalingMode.Auto)) return merged;
+        var asked = patch.AutoscalingPolicy;
+        return merged with
+        {
+            AutoscalingPolicy = policy with
+            {
+                ScaleUpWindow = policy.ScaleUpWindow == asked?.ScaleUpWindow ? asked?.ScaleUpWindow : null,
+                ScaleDownWindow = policy.ScaleDownWindow == asked?.ScaleDownWindow ? asked?.ScaleDownWindow : null,
+            },
+        };
     }
 
     private static string? PlaceOf(PlacementResource? placement) =>

@@ -55,7 +55,7 @@ public sealed partial class DeploymentScaling(
             Policy = spec.Scaling,
             Min = spec.MinReplicas,
             Max = spec.MaxReplicas,
-            Targets = LoadTargets.From(spec.LoadTargets),
+            Targets = LoadTargets.From(spec.LoadTargets, spec.Scaling.Mode),
             Desired = deployment.WasDecided ? status.DesiredReplicas : null,
             Ready = status.Replicas.Count(replica => replica.State == ReplicaState.Ready),
             Starting = status.Replicas.Count(replica => replica.State is ReplicaState.Starting or ReplicaState.Loading),

@@ -104,8 +104,8 @@ public sealed record DeploymentSpec
         MaxReplicaCount = MaxReplicas,
         AutoscalingPolicy = new()
         {
-            ScaleUpWindow = ProtoDuration.Format(Scaling.UpWindow),
-            ScaleDownWindow = ProtoDuration.Format(Scaling.DownWindow),
+            ScaleUpWindow = Scaling.Mode == ScalingMode.Auto ? null : ProtoDuration.Format(Scaling.UpWindow),
+            ScaleDownWindow = Scaling.Mode == ScalingMode.Auto ? null : ProtoDuration.Format(Scaling.DownWindow),
             ScaleToZeroWindow = ProtoDuration.Format(Scaling.ToZeroWindow),
             LoadTargets = LoadTargets.Count == 0 ? null : LoadTargets,
             AutoscalingMode = Scaling.Mode == ScalingMode.Windows ? null : WireEnum.TextOf(Scaling.Mode),

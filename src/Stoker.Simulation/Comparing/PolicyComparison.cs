@@ -1,4 +1,5 @@
 using Stoker.Api.Time;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.Simulation.Fleet;
 using Stoker.Simulation.Policies;
 using Stoker.Simulation.Traces;
@@ -19,8 +20,8 @@ public static class PolicyComparison
     public static IEnumerable<ComparedPolicy> Run(Trace trace, SimulationSetup setup, ScaledSettings asked)
     {
         foreach (var settings in Variants(asked)) yield return new(Describe(settings), FleetSimulation.Run(trace, setup, new ServerPolicy(settings)));
-        // It does not go to zero yet, so beside a minimum of 0 it would be another question's answer.
-        if (asked.MinReplicas > 0) yield return new("auto", FleetSimulation.Run(trace, setup, new AutoPolicy(asked.MinReplicas, asked.MaxReplicas)));
+        var auto = asked.UnderAuto();
+        yield return new(Describe(auto), FleetSimulation.Run(trace, setup, new ServerPolicy(auto)));
         yield return new("in the manner of Knative, at 70 %", FleetSimulation.Run(trace, setup, new KnativePolicy(asked.MinReplicas, asked.MaxReplicas)));
         var (count, result) = HindsightFleet.Find(trace, setup);
         yield return new($"constant fleet of {count}, chosen in hindsight", result);
@@ -30,6 +31,7 @@ public static class PolicyComparison
     {
         var policy = settings.Policy;
         var zero = settings.MinReplicas == 0 ? $"/{GoDuration.Format(policy.ToZeroWindow)}" : "";
+        if (policy.Mode == ScalingMode.Auto) return $"auto{zero} at {settings.TargetText}";
         return $"windows {GoDuration.Format(policy.UpWindow)}/{GoDuration.Format(policy.DownWindow)}{zero} at {settings.TargetText}";
     }
 

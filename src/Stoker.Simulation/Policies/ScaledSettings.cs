@@ -1,4 +1,3 @@
-using System.Globalization;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Autoscaling;
@@ -11,12 +10,14 @@ namespace Stoker.Simulation.Policies;
 /// <param name="Targets">By key; empty means the usual target.</param>
 public sealed record ScaledSettings(int MinReplicas, int MaxReplicas, ScalingPolicy Policy, IReadOnlyDictionary<string, double> Targets)
 {
-    private const double UsualShare = 0.8;
-
     /// <summary>The targets as flags have them.</summary>
-    public string TargetText => Targets is { Count: 0 }
-        ? string.Create(CultureInfo.InvariantCulture, $"{LoadTargets.Share}={UsualShare}")
-        : string.Join(',', Targets.Select(target => string.Create(CultureInfo.InvariantCulture, $"{target.Key}={target.Value}")));
+    public string TargetText => LoadTargets.From(Targets, Policy.Mode).ToString();
+
+    /// <summary>The same under the mode auto; without targets, with those that are usual there.</summary>
+    public ScaledSettings UnderAuto() => this with
+    {
+        Policy = ScalingPolicy.Default with { ToZeroWindow = Policy.ToZeroWindow, Mode = ScalingMode.Auto },
+    };
 
     /// <summary>By the very rules and defaults that hold when a deployment is created.</summary>
     public static Result<ScaledSettings> From(DeploymentResource asked) =>

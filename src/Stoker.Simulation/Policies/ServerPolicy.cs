@@ -6,7 +6,7 @@ namespace Stoker.Simulation.Policies;
 public sealed class ServerPolicy(ScaledSettings settings) : IFleetPolicy
 {
     private readonly LoadWindow _window = new(settings.Policy.Memory);
-    private readonly LoadTargets _targets = LoadTargets.From(settings.Targets);
+    private readonly LoadTargets _targets = LoadTargets.From(settings.Targets, settings.Policy.Mode);
 
     /// <summary>The last change, with its reason; null before the first.</summary>
     public ScalingDecision? Last { get; private set; }

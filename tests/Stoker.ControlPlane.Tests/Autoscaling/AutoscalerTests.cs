@@ -352,7 +352,7 @@ public class AutoscalerTests
 
     [Fact]
     public void A_mode_without_a_rule_is_refused_and_never_taken_for_another() =>
-        Should.Throw<NotSupportedException>(() => new ScaledFleet(ScalingPolicy.Default with { Mode = ScalingMode.Auto }).Pass(1, load: 1));
+        Should.Throw<NotSupportedException>(() => new ScaledFleet(ScalingPolicy.Default with { Mode = (ScalingMode)99 }).Pass(1, load: 1));
 
     [Fact]
     public void Reasons_say_the_numbers_that_decided()

@@ -73,6 +73,18 @@ public class LoadWindowTests
     }
 
     [Fact]
+    public void Means_begin_anew_where_all_does()
+    {
+        var window = new LoadWindow(TimeSpan.FromSeconds(40));
+        for (var second = 1; second <= 20; second++) window.Add(second, LoadBucket.Steady(50));
+        window.BeginAnew();
+        for (var second = 21; second <= 25; second++) window.Add(second, LoadBucket.Steady(10));
+        window.TryMeans(TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(6), unbroken: false, out _).ShouldBeFalse();
+        window.TryMeans(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6), unbroken: true, out var means).ShouldBeTrue();
+        means.ShouldBe(new(10, 10, 10));
+    }
+
+    [Fact]
     public void Time_does_not_run_backwards()
     {
         var window = new LoadWindow(TimeSpan.FromSeconds(10));
@@ -99,6 +111,15 @@ public class LoadWindowTests
         if (plain.Sustained(length) is { } lasted) ShouldBeClose(sustained, lasted);
         window.TryHighest(span, smooth, rates: true, out var highest).ShouldBe(plain.Highest(length, smoothing) is not null);
         if (plain.Highest(length, smoothing) is { } most) ShouldBeClose(highest, most);
+        foreach (var unbroken in new[] { true, false })
+        {
+            window.TryMeans(span, smooth, unbroken, out var means).ShouldBe(plain.Means(length, smoothing, unbroken) is not null);
+            if (plain.Means(length, smoothing, unbroken) is not { } smoothed) continue;
+            means.Lowest.ShouldBe(smoothed.Lowest, 1e-6);
+            means.Highest.ShouldBe(smoothed.Highest, 1e-6);
+            means.Average.ShouldBe(smoothed.Average, 1e-6);
+        }
+
         window.Idle.ShouldBe(TimeSpan.FromSeconds(plain.Idle));
     }
 
@@ -152,6 +173,18 @@ public class LoadWindowTests
                 ends.Max(end => Mean(kept, end, smoothing, second => second.Requests)),
                 ends.Max(end => Mean(kept, end, smoothing, second => second.PromptTokens)),
                 ends.Max(end => Mean(kept, end, smoothing, second => second.GeneratedTokens)));
+        }
+
+        public LoadMeans? Means(int length, int smoothing, bool unbroken)
+        {
+            var known = _seen.TakeLast(capacity).ToList();
+            if (unbroken) known = [.. known.Skip(Math.Max(0, known.FindLastIndex(second => second.AfterGap)))];
+            if (known.Count < length) return null;
+            var loads = known.TakeLast(length + smoothing - 1).Select(second => second.Bucket.Mean).ToList();
+            var means = Enumerable.Range(loads.Count - length, length)
+                .Select(end => loads.Take(end + 1).TakeLast(smoothing).Average())
+                .ToList();
+            return new(means.Min(), means.Max(), means.Average());
         }
 
         private static double Mean(List<LoadBucket> seconds, int end, int smoothing, Func<LoadBucket, long> value)

@@ -119,7 +119,6 @@ public class DeploymentRulesTests
 
     public static TheoryData<string, DeploymentResource> NotActive => new()
     {
-        { "autoscaling_policy.autoscaling_mode", Least with { AutoscalingPolicy = new() { AutoscalingMode = "AUTO" } } },
         { "draft_model", Least with { DraftModel = "story-draft-400k", DraftTokenCount = 4 } },
         { "ngram_speculation_length", Least with { NgramSpeculationLength = 3, DraftTokenCount = 4 } },
         { "draft_token_count", Least with { DraftTokenCount = 4 } },

@@ -240,16 +240,88 @@ public sealed class ScaledDeploymentTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_mode_auto_is_refused_by_name()
+    public async Task A_mode_that_there_is_not_is_refused_with_those_that_there_are()
     {
         await _world.AddModelAsync();
-        var asked = new DeploymentResource { BaseModel = "story-3m", AutoscalingPolicy = new() { AutoscalingMode = "AUTO" } };
-        var problem = (await _world.TryCreateAsync("d", asked)).Problem.ShouldNotBeNull();
-        (problem.Code, problem.Message.Contains("autoscaling_policy.autoscaling_mode")).ShouldBe((Code.Unimplemented, true));
-        var other = asked with { AutoscalingPolicy = new() { AutoscalingMode = "magic" } };
-        (await _world.TryCreateAsync("d", other)).Problem.ShouldNotBeNull().Message.ShouldContain("must be one of WINDOWS, AUTO, was 'magic'");
+        var asked = new DeploymentResource { BaseModel = "story-3m", AutoscalingPolicy = new() { AutoscalingMode = "magic" } };
+        (await _world.TryCreateAsync("d", asked)).Problem.ShouldNotBeNull().Message.ShouldContain("must be one of WINDOWS, AUTO, was 'magic'");
         var windows = asked with { AutoscalingPolicy = new() { AutoscalingMode = "WINDOWS" } };
         (await _world.TryCreateAsync("d", windows)).Value.ToResource().AutoscalingPolicy.ShouldNotBeNull().AutoscalingMode.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Under_auto_it_follows_a_jump_at_once_and_goes_down_after_its_own_time()
+    {
+        await ReadyAsync(max: 4, new() { AutoscalingMode = "AUTO" });
+        Begin(20); // 20 / 8 = 2.5
+        await PassAsync(15);
+        _world.Routed("d").Count.ShouldBe(3);
+        _world.Decisions.Read(DeploymentWorld.Name("d"), 1).Single().Reason.ShouldStartWith("a jump: for 5s ");
+        End(12);
+        await PassAsync(290);
+        _world.Routed("d").Count.ShouldBe(3);
+        await PassAsync(20);
+        _world.Routed("d").Count.ShouldBe(1);
+        CausesOf("d").Distinct().ShouldBe([ScalingCause.LoadFell, ScalingCause.LoadJumped, ScalingCause.Created]);
+    }
+
+    [Fact]
+    public async Task Under_auto_it_goes_to_zero_as_the_scale_to_zero_window_says_and_comes_back()
+    {
+        await ReadyAsync(max: 4, new() { AutoscalingMode = "AUTO", ScaleToZeroWindow = "300s" });
+        await PassAsync(310);
+        _world.Runtime.Running.ShouldBeEmpty();
+        _world.Load("d").Held();
+        await _world.SettleAsync();
+        _world.Runtime.Running.Count().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Under_auto_the_load_survives_a_restart_of_the_server()
+    {
+        await ReadyAsync(max: 4, new() { AutoscalingMode = "AUTO" });
+        Begin(20);
+        await PassAsync(40);
+        End(12); // a wave, no burst: five minutes
+        await PassAsync(200);
+        await _world.Windows.SaveAsync(TestContext.Current.CancellationToken);
+        await _world.RestartServerAsync();
+        _world.Time.Advance(TimeSpan.FromSeconds(30));
+        await PassAsync(90);
+        _world.Routed("d").Count.ShouldBe(3); // what was before counts
+        await PassAsync(30);
+        _world.Routed("d").Count.ShouldBe(1); // and no more than that
+    }
+
+    [Theory]
+    [InlineData("30s", null, "scale_up_window")]
+    [InlineData(null, "600s", "scale_down_window")]
+    public async Task A_window_that_auto_would_ignore_is_refused_by_name(string? up, string? down, string field)
+    {
+        await _world.AddModelAsync();
+        var policy = new AutoscalingPolicyResource { AutoscalingMode = "AUTO", ScaleUpWindow = up, ScaleDownWindow = down };
+        var problem = (await _world.TryCreateAsync("d", new() { BaseModel = "story-3m", AutoscalingPolicy = policy })).Problem.ShouldNotBeNull();
+        (problem.Code, problem.Violations.Single().Field).ShouldBe((Code.InvalidArgument, $"autoscaling_policy.{field}"));
+        problem.Message.ShouldContain("leave it out, or choose the mode WINDOWS");
+    }
+
+    [Fact]
+    public async Task The_mode_changes_in_place_and_leaves_the_windows_of_before_behind()
+    {
+        await ReadyAsync(max: 4, new() { ScaleUpWindow = "10s", ScaleToZeroWindow = "1200s" });
+        var starts = _world.Runtime.Starts;
+        await _world.UpdateAsync("d", new() { AutoscalingPolicy = new() { AutoscalingMode = "AUTO" } }, "autoscaling_policy.autoscaling_mode");
+        (await _world.GetAsync("d")).ToResource().AutoscalingPolicy.ShouldBe(new() { AutoscalingMode = "AUTO", ScaleToZeroWindow = "1200s" });
+        Begin(20);
+        await PassAsync(15);
+        CausesOf("d")[0].ShouldBe(ScalingCause.LoadJumped);
+
+        var refused = await _world.TryUpdateAsync("d", new() { AutoscalingPolicy = new() { ScaleUpWindow = "20s" } }, "autoscaling_policy.scale_up_window");
+        refused.Problem.ShouldNotBeNull().Message.ShouldContain("autoscaling_policy.scale_up_window has no effect");
+        await _world.UpdateAsync("d", new() { AutoscalingPolicy = new() { AutoscalingMode = "WINDOWS" } }, "autoscaling_policy.autoscaling_mode");
+        (await _world.GetAsync("d")).Spec.Scaling.ShouldBe(ScalingPolicy.Default with { ToZeroWindow = TimeSpan.FromMinutes(20) });
+        await PassAsync(5);
+        (_world.Runtime.Starts - starts).ShouldBe(2); // what the load asked for; no replica was replaced
     }
 
     private List<ScalingCause> CausesOf(string id) => [.. _world.Decisions.Read(DeploymentWorld.Name(id), 200).Select(decision => decision.Cause)];
@@ -266,10 +338,10 @@ public sealed class ScaledDeploymentTests : IAsyncDisposable
 
     private Task PassAsync(int seconds) => _world.PassAsync(TimeSpan.FromSeconds(seconds), step: TimeSpan.FromSeconds(seconds > 100 ? 5 : 1));
 
-    private async Task ReadyAsync(int max)
+    private async Task ReadyAsync(int max, AutoscalingPolicyResource? policy = null)
     {
         await _world.AddModelAsync();
-        await _world.CreateAsync("d", new() { BaseModel = "story-3m", MaxReplicaCount = max });
+        await _world.CreateAsync("d", new() { BaseModel = "story-3m", MaxReplicaCount = max, AutoscalingPolicy = policy });
         await PassAsync(5);
         _world.Routed("d").Count.ShouldBe(1);
         (await _world.GetAsync("d")).Status.Replicas.Single().State.ShouldBe(ReplicaState.Ready);

@@ -32,12 +32,12 @@ public class PolicyComparisonTests
         PolicyComparison.Run(Trace, new(), ServerPolicyTests.Settings(1, 20)).Select(row => row.Policy).ShouldBe(
         [
             "windows 30s/10m0s at default=0.8", "windows 30s/2m0s at default=0.8", "windows 30s/5m0s at default=0.8", "windows 30s/30m0s at default=0.8",
-            "windows 10s/10m0s at default=0.8", "windows 1m0s/10m0s at default=0.8", "auto", "in the manner of Knative, at 70 %",
+            "windows 10s/10m0s at default=0.8", "windows 1m0s/10m0s at default=0.8", "auto at default=1", "in the manner of Knative, at 70 %",
             "constant fleet of 3, chosen in hindsight",
         ]);
         PolicyComparison.Run(Trace, new(), ServerPolicyTests.Settings(0, 20)).Select(row => row.Policy)
             .ShouldContain("windows 30s/10m0s/15m0s at default=0.8");
-        PolicyComparison.Run(Trace, new(), ServerPolicyTests.Settings(0, 20)).Select(row => row.Policy).ShouldNotContain("auto");
+        PolicyComparison.Run(Trace, new(), ServerPolicyTests.Settings(0, 20)).Select(row => row.Policy).ShouldContain("auto/1h0m0s at default=1");
     }
 
     [Fact]

@@ -8,11 +8,13 @@ namespace Stoker.Simulation.Tests.Policies;
 
 public class ServerPolicyTests
 {
-    [Fact]
-    public void Every_decision_of_a_run_is_the_servers()
+    [Theory]
+    [InlineData(ScalingMode.Windows)]
+    [InlineData(ScalingMode.Auto)]
+    public void Every_decision_of_a_run_is_the_servers(ScalingMode mode)
     {
         var trace = TraceSource.Open("azure-code", client: null, seed: 1).Value.Copied(3, TimeSpan.FromSeconds(2), seed: 1);
-        var checkedPolicy = new Checked(Settings(0, 40));
+        var checkedPolicy = new Checked(mode == ScalingMode.Auto ? Settings(0, 40).UnderAuto() : Settings(0, 40));
         var result = FleetSimulation.Run(trace, new(), checkedPolicy);
         checkedPolicy.Decisions.ShouldBeGreaterThan(1000);
         checkedPolicy.Changes.ShouldBeGreaterThan(5);
@@ -30,6 +32,24 @@ public class ServerPolicyTests
     }
 
     [Fact]
+    public void On_the_conversation_trace_auto_waits_no_longer_and_costs_less_than_the_windows()
+    {
+        var (auto, windows) = Both("azure-conv", copies: 5, share: 0.8);
+        auto.LongWaitShare.ShouldBeLessThanOrEqualTo(Math.Min(0.001, windows.LongWaitShare));
+        auto.ReplicaHours.ShouldBeLessThan(Math.Min(15.6, windows.ReplicaHours));
+        auto.Turns.ShouldBeLessThanOrEqualTo(4);
+    }
+
+    [Fact]
+    public void On_the_code_trace_auto_waits_no_longer_and_costs_less_than_the_windows()
+    {
+        var (auto, windows) = Both("azure-code", copies: 20, share: 1);
+        auto.LongWaitShare.ShouldBeLessThanOrEqualTo(Math.Min(0.005, windows.LongWaitShare));
+        auto.ReplicaHours.ShouldBeLessThan(Math.Min(54.4, windows.ReplicaHours));
+        auto.Turns.ShouldBeLessThanOrEqualTo(4);
+    }
+
+    [Fact]
     public void Settings_follow_the_rules_of_create()
     {
         ScaledSettings.From(new()).Value.ShouldSatisfyAllConditions(
@@ -43,6 +63,16 @@ public class ServerPolicyTests
             AutoscalingPolicy = new() { ScaleToZeroWindow = "10s", LoadTargets = new Dictionary<string, double> { ["nonsense"] = 1 } },
         });
         refused.Problem!.Violations.Select(violation => violation.Field).ShouldContain("max_replica_count");
+    }
+
+    /// <summary>Auto with its own target, the windows with the given one; jitter of seed 1.</summary>
+    private static (SimulationResult Auto, SimulationResult Windows) Both(string name, int copies, double share)
+    {
+        var trace = TraceSource.Open(name, client: null, seed: 1).Value.Copied(copies, TimeSpan.FromSeconds(2), seed: 1);
+        var settings = Settings(1, 400) with { Targets = new Dictionary<string, double> { ["default"] = share } };
+        return (
+            FleetSimulation.Run(trace, new(), new ServerPolicy(Settings(1, 400).UnderAuto())),
+            FleetSimulation.Run(trace, new(), new ServerPolicy(settings)));
     }
 
     internal static ScaledSettings Settings(int min, int max) => ScaledSettings.From(new DeploymentResource { MinReplicaCount = min, MaxReplicaCount = max }).Value;
@@ -72,7 +102,7 @@ public class ServerPolicyTests
                 Policy = settings.Policy,
                 Min = settings.MinReplicas,
                 Max = settings.MaxReplicas,
-                Targets = LoadTargets.From(settings.Targets),
+                Targets = LoadTargets.From(settings.Targets, settings.Policy.Mode),
                 Window = _window,
                 Desired = view.Desired,
                 Ready = view.Ready,
