@@ -1,5 +1,6 @@
 using Stoker.Benchmarks;
 using Stoker.Benchmarks.Attending;
+using Stoker.Benchmarks.Chaos;
 using Stoker.Benchmarks.Cold;
 using Stoker.Benchmarks.Comparing;
 using Stoker.Benchmarks.Encode;
@@ -35,6 +36,7 @@ using Stoker.Engine;
     ("prefix", "time to first token with and without a shared prefix: --model DIR or --models DIR", PrefixBench.RunAsync),
     ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
     ("simulate", "[--parts reference,zero,routing,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
+    ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
     ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 

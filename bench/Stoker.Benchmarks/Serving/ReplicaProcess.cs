@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Stoker.Benchmarks.Measuring;
 
 namespace Stoker.Benchmarks.Serving;
 
@@ -46,11 +47,7 @@ internal sealed class ReplicaProcess : IDisposable
 
     /// <summary>The program beside this one, as a build leaves both.</summary>
     /// <exception cref="UsageException">Not built.</exception>
-    public static string Program(string? given)
-    {
-        var path = given ?? Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Stoker.Server", "release", "stoker"));
-        return File.Exists(path) ? path : throw new UsageException($"There is no program at {path}: build src/Stoker.Server, or say where with --stoker.");
-    }
+    public static string Program(string? given) => Programs.Find("Stoker.Server", "stoker", given);
 
     /// <summary>Until the model answers.</summary>
     /// <exception cref="UsageException">The replica ended; its own words are on standard error.</exception>

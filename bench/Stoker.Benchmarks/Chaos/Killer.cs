@@ -1,0 +1,103 @@
+namespace Stoker.Benchmarks.Chaos;
+
+/// <summary>What is killed.</summary>
+internal enum KillKind
+{
+    Server,
+
+    /// <summary>The server that was just started, wherever it is.</summary>
+    StartingServer,
+    StartingReplica,
+    ReadyReplica,
+    DrainingReplica,
+
+    /// <summary>A replica whose server was just killed: nobody sees its end.</summary>
+    UnwatchedReplica,
+}
+
+/// <summary>
+/// Kills with SIGKILL at points that the seed chooses: after so many steps of progress and a short wait, so that it falls
+/// into the middle of creates, starts, updates, drains and deletions.
+/// </summary>
+internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress progress, Random random, TimeSpan patience)
+{
+    /// <summary>When nothing moves any more: the next kill makes it move.</summary>
+    private static readonly TimeSpan Stillness = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<KillKind, int> _kills = [];
+
+    public IReadOnlyDictionary<KillKind, int> Kills => _kills;
+
+    public int Total => _kills.Values.Sum();
+
+    public async Task RunAsync(int until, CancellationToken cancellation)
+    {
+        while (Total < until)
+        {
+            await progress.AfterAsync(random.Next(1, 8), Stillness, cancellation);
+            await PauseAsync(150, cancellation);
+            if (random.Next(2) == 0) await KillServerAsync(until, cancellation);
+            else KillReplica((KillKind)random.Next((int)KillKind.StartingReplica, (int)KillKind.UnwatchedReplica));
+        }
+    }
+
+    private async Task KillServerAsync(int until, CancellationToken cancellation)
+    {
+        if (random.Next(2) == 0) await NextRequestAsync(cancellation);
+        await server.KillAsync();
+        Count(KillKind.Server);
+        await PauseAsync(300, cancellation);
+        if (Total < until && random.Next(3) == 0 && Pick(_ => true) is { } replica)
+        {
+            replica.Kill();
+            Count(KillKind.UnwatchedReplica);
+        }
+
+        server.Start();
+        if (Total < until && random.Next(3) == 0)
+        {
+            await PauseAsync(1200, cancellation); // in its start, or soon after
+            await server.KillAsync();
+            Count(KillKind.StartingServer);
+            server.Start();
+        }
+
+        await server.ListenAsync(patience);
+        progress.Step();
+    }
+
+    /// <summary>Into the middle of a request: most take less than ten milliseconds.</summary>
+    private async Task NextRequestAsync(CancellationToken cancellation)
+    {
+        var (asked, begun) = (server.Asked, TimeProvider.System.GetTimestamp());
+        while (server.Asked == asked && TimeProvider.System.GetElapsedTime(begun) < Stillness) await Task.Yield();
+        if (random.Next(2) == 0) await PauseAsync(10, cancellation);
+    }
+
+    /// <summary>One of the wanted kind; any where there is none.</summary>
+    private void KillReplica(KillKind wanted)
+    {
+        var state = wanted switch { KillKind.ReadyReplica => "READY", KillKind.DrainingReplica => "DRAINING", _ => "" };
+        var picked = Pick(life => state.Length > 0 ? life.State == state : life.ReadyAt is null);
+        if ((picked ?? Pick(_ => true)) is not { } replica) return;
+        var found = watch.Lives[replica.Id];
+        replica.Kill();
+        Count(found switch
+        {
+            { State: "DRAINING" } => KillKind.DrainingReplica,
+            { ReadyAt: null } => KillKind.StartingReplica,
+            _ => KillKind.ReadyReplica,
+        });
+    }
+
+    private ReplicaProcess? Pick(Func<ReplicaLife, bool> fits)
+    {
+        var fitting = watch.Living.Where(living => fits(living.Life) && living.Process.IsAlive).OrderBy(living => living.Life.AliveAt).ThenBy(living => living.Process.Id).ToList();
+        return fitting.Count == 0 ? null : fitting[random.Next(fitting.Count)].Process;
+    }
+
+    private void Count(KillKind kind) => _kills[kind] = _kills.GetValueOrDefault(kind) + 1;
+
+    private Task PauseAsync(int mostMilliseconds, CancellationToken cancellation) =>
+        Task.Delay(TimeSpan.FromMilliseconds(random.Next(mostMilliseconds)), TimeProvider.System, cancellation);
+}
