@@ -6,7 +6,10 @@ namespace Stoker.ControlPlane.Deployments;
 /// <param name="Generation">Counts every change of what was asked.</param>
 /// <param name="Revision">Counts the changes that only a new replica can carry out, such as another context
 /// length.</param>
-/// <param name="ScaledTo">The count of the last <c>:scale</c>; null when the bounds changed since.</param>
+/// <param name="ScaledTo">
+/// The count of the last <c>:scale</c>. Bounds that changed before it was taken up are put around it: what was
+/// acknowledged does not depend on who was faster.
+/// </param>
 /// <param name="CreatedBy">The user who created it, by full name.</param>
 public sealed record Deployment(
     DeploymentName Name,

@@ -77,15 +77,12 @@ public sealed class DeploymentCommands(
 
             var (same, document) = (spec.RunsAs(deployment.Spec), stored.Row.Spec);
             var highest = Math.Max(document.HighestRevision ?? 0, document.Revision);
-            var sameBounds =
-                (spec.MinReplicas, spec.MaxReplicas) == (deployment.Spec.MinReplicas, deployment.Spec.MaxReplicas);
             return document with
             {
                 Resource = spec.ToResource(),
                 Revision = same ? document.Revision : highest + 1,
                 HighestRevision = same ? document.HighestRevision : highest + 1,
                 RolledBack = same ? document.RolledBack : null,
-                ScaledTo = sameBounds ? deployment.ScaledTo : null, // new bounds are a newer wish than the last manual count
             };
         }, cancellation);
 

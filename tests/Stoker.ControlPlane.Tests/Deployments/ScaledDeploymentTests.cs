@@ -104,6 +104,20 @@ public sealed class ScaledDeploymentTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_count_by_hand_that_nobody_took_up_yet_is_not_lost_to_other_bounds()
+    {
+        await ReadyAsync(max: 4);
+        await _world.ScaleAsync("d", 4); // acknowledged; the server is killed before it looks
+        await _world.UpdateAsync("d", new() { MaxReplicaCount = 3 });
+        await PassAsync(5);
+        _world.Routed("d").Count.ShouldBe(3);
+
+        await _world.UpdateAsync("d", new() { MaxReplicaCount = 4 }); // taken up: it is not taken up again
+        await PassAsync(5);
+        _world.Routed("d").Count.ShouldBe(3);
+    }
+
+    [Fact]
     public async Task Scaled_before_it_was_looked_at_it_begins_with_that_count()
     {
         await _world.AddModelAsync();
