@@ -111,8 +111,10 @@ internal sealed class LocalReplica : IDisposable
         if (since < due && _answers) return;
         _lookedAt = _time.GetTimestamp();
 
-        var health = await _connection.HealthAsync(cancellation);
+        var heard = await _connection.HealthAsync(cancellation);
+        var health = heard?.ReplicaId == _observed.Id.ToString() ? heard : null;
         _answers = health is not null;
+        if (heard is not null && health is null) Withdraw();
         // A gap far longer than a poll is a suspended server, not a replica at fault.
         Note(health, since < TimeSpan.FromSeconds(10) ? since : TimeSpan.FromSeconds(10));
 
@@ -121,6 +123,16 @@ internal sealed class LocalReplica : IDisposable
         {
             _leasedAt = _time.GetTimestamp();
         }
+    }
+
+    /// <summary>
+    /// Somebody else answers at its address: no request may go there. Silence is no reason, a busy machine is silent too.
+    /// </summary>
+    private void Withdraw()
+    {
+        if (_observed.Endpoint is null) return;
+        _observed = _observed with { Endpoint = null };
+        _changed();
     }
 
     private void Note(ReplicaHealth? health, TimeSpan since)
@@ -153,7 +165,8 @@ internal sealed class LocalReplica : IDisposable
             LastAlive = _time.GetTimestamp(),
             Requests = health.Requests ?? 0,
         };
-        if (phase != before.Phase || Tenths(health.Progress) != Tenths(before.Progress)) _changed();
+        var returned = phase == ReplicaPhase.Ready && before.Endpoint is null;
+        if (phase != before.Phase || returned || Tenths(health.Progress) != Tenths(before.Progress)) _changed();
     }
 
     /// <summary>As fine as those who wait are told: each step has the deployment looked at.</summary>

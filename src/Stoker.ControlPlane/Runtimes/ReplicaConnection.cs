@@ -20,7 +20,7 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
     private readonly HttpClient _client =
         new(Handler(socketPath)) { BaseAddress = new("http://replica/"), Timeout = Timeout.InfiniteTimeSpan };
 
-    /// <summary>Null also when another replica answers there.</summary>
+    /// <summary>Of whoever answers there: its id says who that is.</summary>
     public async Task<ReplicaHealth?> HealthAsync(CancellationToken cancellation)
     {
         try
@@ -28,8 +28,7 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
             using var timeout = new CancellationTokenSource(CallTimeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
             using var response = await _client.GetAsync(ReplicaProtocol.HealthPath, either.Token);
-            var health = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReplicaHealth, either.Token);
-            return health?.ReplicaId == id.ToString() ? health : null;
+            return await response.Content.ReadFromJsonAsync(ApiJson.Default.ReplicaHealth, either.Token);
         }
         catch (Exception error) when (IsNoAnswer(error))
         {

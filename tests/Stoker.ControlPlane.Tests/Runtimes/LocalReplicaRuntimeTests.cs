@@ -151,6 +151,30 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Where_somebody_else_answers_no_request_goes_until_the_replica_answers_again()
+    {
+        var runtime = NewRuntime(Obedient, options => options.ReadyPoll = TimeSpan.FromMilliseconds(50));
+        var spec = NewSpec();
+        await runtime.StartAsync(spec, Cancellation);
+        await using var own = await FakeReplicaServer.StartAsync(SocketOf(spec), spec.Id);
+        own.State = "READY";
+        await WhenAsync(() => Of(runtime, spec).Endpoint is not null);
+        await own.DisposeAsync();
+        await WhenAsync(() => Of(runtime, spec).Stalled > TimeSpan.Zero);
+        Of(runtime, spec).Endpoint.ShouldNotBeNull(); // silence may be a busy machine
+
+        await using var stranger = await FakeReplicaServer.StartAsync(SocketOf(spec), ReplicaId.Random());
+        stranger.State = "READY";
+        await WhenAsync(() => Of(runtime, spec).Endpoint is null);
+        (Of(runtime, spec).Phase, stranger.Leases, stranger.Drains).ShouldBe((ReplicaPhase.Ready, 0, 0));
+        await stranger.DisposeAsync();
+
+        await using var again = await FakeReplicaServer.StartAsync(SocketOf(spec), spec.Id);
+        again.State = "READY";
+        await WhenAsync(() => Of(runtime, spec).Endpoint is not null);
+    }
+
+    [Fact]
     public async Task Answers_are_proofs_of_life_and_so_is_the_end_of_one_that_answered()
     {
         var runtime = NewRuntime(Obedient, options => options.ReadyPoll = TimeSpan.FromMilliseconds(50));
