@@ -178,7 +178,8 @@ internal sealed partial class ReplicaPlanner(ReplicaPlanInput input, Func<Replic
         if (_lookAgainAfter is null || delay < _lookAgainAfter) _lookAgainAfter = delay < TimeSpan.Zero ? TimeSpan.Zero : delay;
     }
 
-    private DateTimeOffset NextTry => _failures is { } failures
+    /// <summary>A failure that lies ahead is of a clock that was set back since: nobody waits for that.</summary>
+    private DateTimeOffset NextTry => _failures is { } failures && failures.Time <= _now
         ? failures.Time + new Backoff(_options.FirstRetryDelay, _options.MaxRetryDelay).After(failures.Count, _deployment.Name.ToString())
         : _now;
 }

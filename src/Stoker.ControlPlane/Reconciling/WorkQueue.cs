@@ -13,6 +13,7 @@ public sealed class WorkQueue<TName>(TimeProvider time) : IDisposable
     private readonly Lock _lock = new();
     private readonly HashSet<TName> _queued = [];
     private readonly Dictionary<TName, Alarm> _alarms = [];
+    private readonly long _begun = time.GetTimestamp();
 
     // Bounded by the set: a name is in it once.
     private readonly Channel<TName> _channel = Channel.CreateUnbounded<TName>(new() { SingleReader = true });
@@ -28,7 +29,7 @@ public sealed class WorkQueue<TName>(TimeProvider time) : IDisposable
     /// <summary>Adds the name after a delay. Of several alarms for one name the earliest counts.</summary>
     public void AddAfter(TName name, TimeSpan delay)
     {
-        var due = time.GetUtcNow() + delay;
+        var due = Passed + delay;
         lock (_lock)
         {
             if (_alarms.TryGetValue(name, out var earlier))
@@ -74,7 +75,10 @@ public sealed class WorkQueue<TName>(TimeProvider time) : IDisposable
         }
     }
 
-    private void Ring(TName name, DateTimeOffset due)
+    /// <summary>By the clock that nobody sets: a step of the wall clock must not make a later alarm the earlier one.</summary>
+    private TimeSpan Passed => time.GetElapsedTime(_begun);
+
+    private void Ring(TName name, TimeSpan due)
     {
         lock (_lock)
         {
@@ -89,5 +93,5 @@ public sealed class WorkQueue<TName>(TimeProvider time) : IDisposable
         Add(name);
     }
 
-    private sealed record Alarm(DateTimeOffset Due, ITimer Timer);
+    private sealed record Alarm(TimeSpan Due, ITimer Timer);
 }

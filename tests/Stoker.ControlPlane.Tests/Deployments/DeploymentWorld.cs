@@ -35,7 +35,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     private readonly CapacityTermsStore _terms;
     private readonly AccountStore _accounts;
     private WorkQueue<DeploymentName> _queue;
-    private DateTimeOffset _beatAt;
+    private long _beatAt; // the wall clock may be set
     private bool _isStarted;
 
     public DeploymentWorld(int slots = 2)
@@ -219,9 +219,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
             Time.Advance(tick);
             Windows.Sample();
             await SettleAsync();
-            if (Time.GetUtcNow() < _beatAt) continue;
+            if (Time.GetTimestamp() < _beatAt) continue;
             await Ledger.BeatAsync(Runtime.List, default);
-            _beatAt = Time.GetUtcNow() + LedgerRule.Beat;
+            _beatAt = Time.GetTimestamp() + LedgerRule.Beat.Ticks;
         }
     }
 

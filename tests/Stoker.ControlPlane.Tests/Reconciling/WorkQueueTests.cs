@@ -55,6 +55,18 @@ public sealed class WorkQueueTests : IDisposable
         TakeAll().ShouldBe(["a"]);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public void A_step_of_the_wall_clock_makes_no_alarm_late(int hours)
+    {
+        _queue.AddAfter("a", TimeSpan.FromMinutes(30));
+        _time.Step(TimeSpan.FromHours(hours));
+        _queue.AddAfter("a", TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        TakeAll().ShouldBe(["a"]);
+    }
+
     private List<string> TakeAll()
     {
         var taken = new List<string>();

@@ -31,6 +31,9 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
     /// <summary>Whether the owner ended, and left its replicas.</summary>
     public bool? Left { get; private set; }
 
+    /// <summary>No process notices that a wall clock is set.</summary>
+    private DateTimeOffset Now => DateTimeOffset.UnixEpoch + time.GetElapsedTime(0);
+
     public int Starts { get; private set; }
 
     public IEnumerable<ReplicaSpec> Running =>
@@ -49,7 +52,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         var clash = Running.FirstOrDefault(other => (other.Region, other.AcceleratorType) == (spec.Region, spec.AcceleratorType) && other.Slots.Intersect(spec.Slots).Any());
         if (clash is not null) throw new InvalidOperationException($"{spec.Id} of {spec.Deployment} was started on a slot that {clash.Id} of {clash.Deployment} holds");
         var failure = StartFailure ?? (Failing.Contains(spec.Deployment) ? "it was told to fail" : null);
-        _replicas[spec.Id] = new(spec, time.GetUtcNow(), failure);
+        _replicas[spec.Id] = new(spec, Now, failure);
         Starts++;
         _changes.Writer.TryWrite(spec.Deployment);
         return Task.CompletedTask;
@@ -59,7 +62,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
     {
         if (_replicas.TryGetValue(id, out var fake))
         {
-            fake.StoppedAt ??= time.GetUtcNow();
+            fake.StoppedAt ??= Now;
             _changes.Writer.TryWrite(fake.Spec.Deployment);
         }
 
@@ -95,7 +98,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
     public void Hang(ReplicaId id, TimeSpan since) => _replicas[id].Stalled = since;
 
     /// <summary>Somebody else's replica, or one whose record was lost.</summary>
-    public void Plant(ReplicaSpec spec) => _replicas[spec.Id] = new(spec, time.GetUtcNow(), null);
+    public void Plant(ReplicaSpec spec) => _replicas[spec.Id] = new(spec, Now, null);
 
     private ObservedReplica Observe(Fake fake)
     {
@@ -110,7 +113,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
 
     private ReplicaPhase Phase(Fake fake)
     {
-        var now = time.GetUtcNow();
+        var now = Now;
         if (fake.CrashedWith is not null) return ReplicaPhase.Ended;
         if (fake.StoppedAt is { } stopped) return now >= stopped + Drain ? ReplicaPhase.Ended : ReplicaPhase.Draining;
         if (now < fake.StartedAt + Boot / 2) return ReplicaPhase.Starting;
