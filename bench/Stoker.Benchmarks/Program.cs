@@ -15,6 +15,7 @@ using Stoker.Benchmarks.Simulate;
 using Stoker.Benchmarks.Small;
 using Stoker.Benchmarks.Soak;
 using Stoker.Benchmarks.Throughput;
+using Stoker.Benchmarks.Waking;
 using Stoker.Engine;
 
 // Each bench and tool by its name. A bench prints medians; it asserts nothing.
@@ -37,6 +38,7 @@ using Stoker.Engine;
     ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
     ("simulate", "[--parts reference,zero,routing,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
     ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
+    ("waking", "deployments at zero that requests wake, behind a real server [--parts real,crowd] [--crowds 1,5,25]", WakingBench.RunAsync),
     ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 

@@ -18,6 +18,15 @@ public static class ReplicaProtocol
     public const string HealthPath = "/health";
 
     /// <summary>
+    /// Query of <see cref="HealthPath"/>, up to <see cref="MostHealthWaitMs"/>: while the replica loads, it answers when it
+    /// is ready, when it has failed, or when another tenth is loaded; after so many milliseconds anyway. An older program
+    /// answers at once.
+    /// </summary>
+    public const string HealthWaitQuery = "waitMs";
+
+    public const int MostHealthWaitMs = 10_000;
+
+    /// <summary>
     /// POST <see cref="RenewLeaseRequest"/>: the owner is alive. Without it for the lease's length the replica drains
     /// and ends.
     /// </summary>
@@ -75,7 +84,11 @@ public static class ReplicaProtocol
 /// <param name="HeartbeatAgeMs">Age of the engine loop's last turn: liveness.</param>
 /// <param name="Requests">Requests inside, running and queued, of whoever sent them; null of an older program.</param>
 public sealed record ReplicaHealth(
-    string ReplicaId, int Protocol, string State, double? Progress, int? MaxSequences, string? KernelSet, long? HeartbeatAgeMs, int? Requests = null);
+    string ReplicaId, int Protocol, string State, double? Progress, int? MaxSequences, string? KernelSet, long? HeartbeatAgeMs, int? Requests = null)
+{
+    /// <summary>How long ago, by the replica's monotonic clock, the model had answered; null before.</summary>
+    public double? ReadyMs { get; init; }
+}
 
 /// <summary>Extends the lease to <paramref name="Seconds"/> from now.</summary>
 public sealed record RenewLeaseRequest(string ReplicaId, double Seconds);

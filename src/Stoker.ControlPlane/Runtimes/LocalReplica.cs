@@ -10,6 +10,12 @@ namespace Stoker.ControlPlane.Runtimes;
 /// </summary>
 internal sealed class LocalReplica : IDisposable
 {
+    /// <summary>A look for the socket's file costs microseconds.</summary>
+    private static readonly TimeSpan SocketPoll = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The longest that a replica which loads is waited for: its lease is renewed in between.</summary>
+    private static readonly TimeSpan NewsWait = TimeSpan.FromSeconds(1);
+
     private readonly LocalRuntimeOptions _options;
     private readonly TimeProvider _time;
     private readonly Action _changed;
@@ -28,6 +34,7 @@ internal sealed class LocalReplica : IDisposable
     private long _lookedAt;
     private long _leasedAt;
     private bool _answers;
+    private bool _waitedForNews;
 
     private LocalReplica(
         ReplicaSpec spec, ReplicaFolder folder, string socketPath, Process? child, ProcessIdentity? process,
@@ -89,7 +96,7 @@ internal sealed class LocalReplica : IDisposable
             while (!IsGone())
             {
                 var wake = _stopAsked.Next;
-                await LookAsync(cancellation);
+                await LookAsync(wake, cancellation);
                 if (_stop is { } stop) await EnforceAsync(stop, cancellation);
                 await PauseAsync(wake, cancellation);
             }
@@ -104,14 +111,17 @@ internal sealed class LocalReplica : IDisposable
 
     private bool IsGone() => _exited.IsCompleted || _child is null && _process?.IsAlive != true;
 
-    private async Task LookAsync(CancellationToken cancellation)
+    private async Task LookAsync(Task wake, CancellationToken cancellation)
     {
+        _waitedForNews = false;
         var due = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining ? _options.ReadyPoll : TimeSpan.Zero;
         var since = _time.GetElapsedTime(_lookedAt);
         if (since < due && _answers) return;
         _lookedAt = _time.GetTimestamp();
 
-        var heard = await _connection.HealthAsync(cancellation);
+        var isThere = _observed.Phase != ReplicaPhase.Starting || File.Exists(_socketPath);
+        var (asked, heard) = isThere ? await AskAsync(wake, cancellation) : (true, null);
+        if (!asked) return;
         var health = heard?.ReplicaId == _observed.Id.ToString() ? heard : null;
         _answers = health is not null;
         if (heard is not null && health is null) Withdraw();
@@ -135,6 +145,34 @@ internal sealed class LocalReplica : IDisposable
         _changed();
     }
 
+    /// <summary>
+    /// One that loads answers when it is ready: a poll would keep those who wait for it waiting. A stop, or its end, is
+    /// not kept waiting for that.
+    /// </summary>
+    private async Task<(bool Asked, ReplicaHealth? Health)> AskAsync(Task wake, CancellationToken cancellation)
+    {
+        var wait = _answers && _observed.Phase == ReplicaPhase.Loading && _stop is null ? NewsWait : TimeSpan.Zero;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var asking = _connection.HealthAsync(wait, over.Token);
+        if (wait > TimeSpan.Zero)
+        {
+            await Task.WhenAny(asking, wake, _exited);
+            if (!asking.IsCompleted) await over.CancelAsync();
+        }
+
+        try
+        {
+            var health = await asking;
+            // One of an older program answers at once, and is asked again after a while.
+            _waitedForNews = wait > TimeSpan.Zero && _time.GetElapsedTime(_lookedAt) >= _options.StartingPoll;
+            return (true, health);
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            return (false, null);
+        }
+    }
+
     private void Note(ReplicaHealth? health, TimeSpan since)
     {
         var before = _observed;
@@ -155,7 +193,9 @@ internal sealed class LocalReplica : IDisposable
             _ => ReplicaPhase.Starting,
         };
         if (_stage != StopStage.None) phase = ReplicaPhase.Draining;
-        var moved = phase != before.Phase || health.Progress != before.Progress;
+        var isNews = phase != before.Phase || Tenths(health.Progress) != Tenths(before.Progress);
+        _waitedForNews |= isNews && phase == ReplicaPhase.Loading;
+        var moved = isNews || health.Progress != before.Progress;
         _observed = before with
         {
             Phase = phase,
@@ -166,7 +206,7 @@ internal sealed class LocalReplica : IDisposable
             Requests = health.Requests ?? 0,
         };
         var returned = phase == ReplicaPhase.Ready && before.Endpoint is null;
-        if (phase != before.Phase || returned || Tenths(health.Progress) != Tenths(before.Progress)) _changed();
+        if (isNews || returned) _changed();
     }
 
     /// <summary>As fine as those who wait are told: each step has the deployment looked at.</summary>
@@ -206,8 +246,13 @@ internal sealed class LocalReplica : IDisposable
 
     private async Task PauseAsync(Task wake, CancellationToken cancellation)
     {
-        var settled = _observed.Phase is ReplicaPhase.Ready or ReplicaPhase.Draining;
-        var pause = !settled ? _options.StartingPoll : _child is null ? _options.ProcessPoll : _options.ReadyPoll;
+        if (_waitedForNews && _stop is null) return; // asks again at once, and waits there
+        var pause = _observed.Phase switch
+        {
+            ReplicaPhase.Starting => SocketPoll,
+            ReplicaPhase.Loading => _options.StartingPoll,
+            _ => _child is null ? _options.ProcessPoll : _options.ReadyPoll,
+        };
         if (_stop is not null && pause > _options.ProcessPoll) pause = _options.ProcessPoll;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await Task.WhenAny(_exited, wake, Task.Delay(pause, _time, over.Token));

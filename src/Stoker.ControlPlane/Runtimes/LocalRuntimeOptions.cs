@@ -27,8 +27,8 @@ public sealed class LocalRuntimeOptions
     public IList<string> Command { get; } = [];
 
     /// <summary>
-    /// How often a starting replica is asked whether it is ready: it bounds what is lost of the time to the first
-    /// token.
+    /// How often a replica that loads is asked whether it is ready, where it does not say so by itself: those of an older
+    /// program. It bounds what is lost of the time to the first token.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.005", "00:00:10")]
     public TimeSpan StartingPoll { get; set; } = TimeSpan.FromMilliseconds(25);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
@@ -21,13 +22,16 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
         new(Handler(socketPath)) { BaseAddress = new("http://replica/"), Timeout = Timeout.InfiniteTimeSpan };
 
     /// <summary>Of whoever answers there: its id says who that is.</summary>
-    public async Task<ReplicaHealth?> HealthAsync(CancellationToken cancellation)
+    /// <param name="wait">
+    /// The longest that a replica which loads may wait for news before it answers; zero asks for an answer at once.
+    /// </param>
+    public async Task<ReplicaHealth?> HealthAsync(TimeSpan wait, CancellationToken cancellation)
     {
         try
         {
-            using var timeout = new CancellationTokenSource(CallTimeout, time);
+            using var timeout = new CancellationTokenSource(CallTimeout + wait, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
-            using var response = await _client.GetAsync(ReplicaProtocol.HealthPath, either.Token);
+            using var response = await _client.GetAsync(wait > TimeSpan.Zero ? WaitingPath(wait) : ReplicaProtocol.HealthPath, either.Token);
             return await response.Content.ReadFromJsonAsync(ApiJson.Default.ReplicaHealth, either.Token);
         }
         catch (Exception error) when (IsNoAnswer(error))
@@ -64,6 +68,9 @@ internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimePro
             return false;
         }
     }
+
+    private static string WaitingPath(TimeSpan wait) => string.Create(
+        CultureInfo.InvariantCulture, $"{ReplicaProtocol.HealthPath}?{ReplicaProtocol.HealthWaitQuery}={(int)wait.TotalMilliseconds}");
 
     private static bool IsNoAnswer(Exception error) =>
         error is HttpRequestException or IOException or OperationCanceledException or JsonException;

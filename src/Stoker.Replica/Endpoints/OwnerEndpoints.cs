@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Stoker.Api;
@@ -10,8 +11,9 @@ namespace Stoker.Replica.Endpoints;
 /// <summary>What the replica's owner asks: is it well, keep it, end it.</summary>
 internal sealed class OwnerEndpoints(ReplicaContext context)
 {
-    public Task HealthAsync(HttpContext http)
+    public async Task HealthAsync(HttpContext http)
     {
+        if (ReadWait(http.Request) is { } wait) await NewsAsync(wait, http.RequestAborted);
         var engine = context.Slot.Engine;
         var state = State();
         var health = new ReplicaHealth(
@@ -22,9 +24,12 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
             engine?.MaxSequences,
             engine?.Statistics.KernelSet,
             (long?)engine?.Statistics.HeartbeatAge.TotalMilliseconds,
-            context.Admission.Inside);
+            context.Admission.Inside)
+        {
+            ReadyMs = context.Slot.ReadyFor?.TotalMilliseconds,
+        };
         var status = state == "READY" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        return ReplicaApp.WriteJsonAsync(http.Response, status, health, ApiJson.Default.ReplicaHealth, http.RequestAborted);
+        await ReplicaApp.WriteJsonAsync(http.Response, status, health, ApiJson.Default.ReplicaHealth, http.RequestAborted);
     }
 
     /// <summary>Renews only for the owner that knows this replica's id: a socket path may have been reused.</summary>
@@ -53,6 +58,24 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
     {
         context.Drain();
         return WriteEmptyAsync(http);
+    }
+
+    private static TimeSpan? ReadWait(HttpRequest request)
+    {
+        if (!request.Query.TryGetValue(ReplicaProtocol.HealthWaitQuery, out var text)) return null;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var wait) && wait <= ReplicaProtocol.MostHealthWaitMs
+            ? TimeSpan.FromMilliseconds(wait)
+            : throw Field.Refused(ReplicaProtocol.HealthWaitQuery, $"must be an integer from 0 to {ReplicaProtocol.MostHealthWaitMs}");
+    }
+
+    /// <summary>Only a load has news that its owner waits for: everything else the owner has asked for itself.</summary>
+    private async Task NewsAsync(TimeSpan wait, CancellationToken cancellation)
+    {
+        var news = context.Slot.News; // before the look, so that nothing falls between the two
+        if (State() != "LOADING") return;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        await Task.WhenAny(news, Task.Delay(wait, context.Time, over.Token));
+        await over.CancelAsync(); // takes the timer down
     }
 
     private string State()

@@ -10,22 +10,29 @@ namespace Stoker.Replica.Engines;
 /// <item><term>READY, FAILED</term><description>for good</description></item>
 /// </list>
 /// </remarks>
-internal sealed class EngineSlot : IAsyncDisposable
+internal sealed class EngineSlot(TimeProvider time) : IAsyncDisposable
 {
     private volatile IReplicaEngine? _engine;
-    private volatile bool _ready;
+    private long _readyAt; // a timestamp; 0 for not yet
     private double _progress;
+    private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Null until the model is loaded. A request that is here already need not wait for the proof that it answers.</summary>
     public IReplicaEngine? Engine => _engine;
 
     /// <summary>The model has answered: what the owner waits for.</summary>
-    public bool IsReady => _ready;
+    public bool IsReady => Volatile.Read(ref _readyAt) != 0;
+
+    /// <summary>How long it has been ready; null before.</summary>
+    public TimeSpan? ReadyFor => Volatile.Read(ref _readyAt) is not 0 and var since ? time.GetElapsedTime(since) : null;
 
     public bool Failed { get; private set; }
 
     /// <summary>0 to 1 while loading.</summary>
     public double Progress => Volatile.Read(ref _progress);
+
+    /// <summary>Ends when another tenth is loaded, and when the load is over. Take it before looking.</summary>
+    public Task News => Volatile.Read(ref _news).Task;
 
     /// <summary>
     /// Loads on a thread of its own: it is long work, and the pool is busy with the listener's start.
@@ -35,21 +42,31 @@ internal sealed class EngineSlot : IAsyncDisposable
         try
         {
             var load = await Task.Factory.StartNew(
-                () => loader.LoadAsync(progress => Volatile.Write(ref _progress, progress), cancellation),
+                () => loader.LoadAsync(Loaded, cancellation),
                 cancellation,
                 TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
             var engine = _engine = await load;
             await engine.ProveAsync(cancellation);
-            _ready = true;
+            Volatile.Write(ref _readyAt, Math.Max(1, time.GetTimestamp()));
+            Tell();
             return engine;
         }
         catch
         {
             Failed = true;
+            Tell();
             throw;
         }
     }
+
+    private void Loaded(double progress)
+    {
+        var before = Interlocked.Exchange(ref _progress, progress);
+        if ((int)(progress * 10) != (int)(before * 10)) Tell();
+    }
+
+    private void Tell() => Interlocked.Exchange(ref _news, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
 
     public ValueTask DisposeAsync() => _engine?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

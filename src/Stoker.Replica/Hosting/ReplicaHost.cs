@@ -26,7 +26,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     private readonly ReplicaOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly EngineSlot _slot = new();
+    private readonly EngineSlot _slot;
     private readonly Admission _admission = new();
     private readonly Lease _lease;
     private readonly KestrelServer _server;
@@ -40,7 +40,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     private ReplicaHost(ReplicaOptions options, TimeProvider time, ILoggerFactory logs)
     {
         (_options, _time, _log) = (options, time, logs.CreateLogger("Stoker.Replica"));
-        _lease = new(options.Lease, time);
+        (_lease, _slot) = (new(options.Lease, time), new(time));
         _server = new(Options.Create(KestrelOptions(options)), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), logs), logs);
     }
 

@@ -18,7 +18,7 @@ namespace Stoker.Replica.Simulated;
 public sealed class SimulatedReplicaHandler : HttpMessageHandler
 {
     private readonly CancellationTokenSource _gone = new();
-    private readonly EngineSlot _slot = new();
+    private readonly EngineSlot _slot;
     private readonly Admission _admission = new();
     private readonly Lease _lease;
     private readonly ReplicaApp _app;
@@ -27,7 +27,7 @@ public sealed class SimulatedReplicaHandler : HttpMessageHandler
     public SimulatedReplicaHandler(
         ReplicaModelOptions options, TimeProvider time, string replicaId = "simulated", string servedModelName = "simulated", TimeSpan? lease = null)
     {
-        _lease = new(lease, time);
+        (_lease, _slot) = (new(lease, time), new(time));
         _app = new(new()
         {
             ReplicaId = replicaId,

@@ -175,6 +175,38 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_replica_that_loads_tells_that_it_is_ready_and_is_not_polled_for_it()
+    {
+        var runtime = NewRuntime(Obedient, options => options.ReadyPoll = options.StartingPoll = TimeSpan.FromSeconds(10));
+        var (spec, news) = (NewSpec(), new TaskCompletionSource());
+        await runtime.StartAsync(spec, Cancellation);
+        await using var server = await FakeReplicaServer.StartAsync(SocketOf(spec), spec.Id, news.Task);
+        await WhenAsync(() => server.Waits == 1);
+        Of(runtime, spec).Phase.ShouldBe(ReplicaPhase.Loading);
+
+        server.State = "READY";
+        news.SetResult();
+        await WhenAsync(() => Of(runtime, spec).Phase == ReplicaPhase.Ready);
+
+        (server.HealthCalls, server.Waits).ShouldBe((2, 1)); // that it loads, and that it is ready
+    }
+
+    [Fact]
+    public async Task One_that_is_to_stop_while_it_loads_is_not_waited_for()
+    {
+        var runtime = NewRuntime(Obedient);
+        var spec = NewSpec();
+        await runtime.StartAsync(spec, Cancellation);
+        await using var server = await FakeReplicaServer.StartAsync(SocketOf(spec), spec.Id, new TaskCompletionSource().Task);
+        await WhenAsync(() => server.Waits == 1);
+
+        await runtime.StopAsync(spec.Id, Cancellation);
+
+        await EndOfAsync(runtime, spec);
+        server.Waits.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Answers_are_proofs_of_life_and_so_is_the_end_of_one_that_answered()
     {
         var runtime = NewRuntime(Obedient, options => options.ReadyPoll = TimeSpan.FromMilliseconds(50));
