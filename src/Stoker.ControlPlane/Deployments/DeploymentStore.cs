@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -38,6 +39,9 @@ public sealed class DeploymentStore(IResourceStore store)
     private readonly TypedStore<DeploymentName, DeploymentDocument, DeploymentStatus> _rows = new(
         store, DeploymentName.Collection, DeploymentJson.Default.DeploymentDocument, DeploymentJson.Default.DeploymentStatus);
 
+    // A row that did not change is the same object again, and so is what was made of it.
+    private readonly ConditionalWeakTable<Stored<DeploymentName, DeploymentDocument, DeploymentStatus>, StoredDeployment> _made = new();
+
     public async ValueTask<StoredDeployment?> FindAsync(DeploymentName name, CancellationToken cancellation) =>
         await _rows.FindAsync(name, cancellation) is { } row ? Read(row) : null;
 
@@ -67,15 +71,17 @@ public sealed class DeploymentStore(IResourceStore store)
     /// <summary>Names of deployments that changed after a revision.</summary>
     /// <exception cref="WatchExpiredException">List again and watch from there.</exception>
     public async IAsyncEnumerable<(long Revision, DeploymentName Name)> WatchAsync(
-        long afterRevision, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        long afterRevision, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var change in _rows.WatchAsync(afterRevision, cancellation)) yield return (change.Revision, change.Name);
     }
 
-    private static Result<StoredDeployment> Read(Result<Stored<DeploymentName, DeploymentDocument, DeploymentStatus>> row) =>
+    private Result<StoredDeployment> Read(Result<Stored<DeploymentName, DeploymentDocument, DeploymentStatus>> row) =>
         row.TryGet(out var value, out var problem) ? Read(value) : problem;
 
-    private static StoredDeployment Read(Stored<DeploymentName, DeploymentDocument, DeploymentStatus> row)
+    private StoredDeployment Read(Stored<DeploymentName, DeploymentDocument, DeploymentStatus> row) => _made.GetValue(row, Make);
+
+    private static StoredDeployment Make(Stored<DeploymentName, DeploymentDocument, DeploymentStatus> row)
     {
         var document = row.Spec;
         if (!DeploymentSpec.From(document.Resource, AcceleratorType.Cpu).TryGet(out var spec, out var problem))
@@ -108,7 +114,16 @@ internal static class DeploymentStatusJson
 {
     /// <summary>As stored: records with lists have no equality of their own.</summary>
     public static bool AreEqual(DeploymentStatus left, DeploymentStatus right) =>
-        Write(left).AsSpan().SequenceEqual(Write(right));
+        AreSame(left, right) || Write(left).AsSpan().SequenceEqual(Write(right));
+
+    /// <summary>
+    /// The usual case without writing both: all but the two lists that each plan makes anew is the same, and those have
+    /// the same members. False when lists further down are only equal.
+    /// </summary>
+    private static bool AreSame(DeploymentStatus left, DeploymentStatus right) =>
+        left.Replicas.SequenceEqual(right.Replicas)
+        && left.RecentStarts.SequenceEqual(right.RecentStarts)
+        && left == right with { Replicas = left.Replicas, RecentStarts = left.RecentStarts };
 
     private static byte[] Write(DeploymentStatus status) =>
         System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(status, DeploymentJson.Default.DeploymentStatus);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Stoker.Api.Names;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Resources;
@@ -11,6 +12,9 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
     internal TypedStore<ModelName, ModelResource, ModelStatus> Rows { get; } =
         new(store, ModelName.Collection, ModelJson.Default.ModelResource, ModelJson.Default.ModelStatus);
 
+    // A row that did not change is the same object again, and so is the model.
+    private readonly ConditionalWeakTable<Stored<ModelName, ModelResource, ModelStatus>, Model> _made = new();
+
     public async ValueTask<Model?> FindAsync(ModelName name, CancellationToken cancellation) =>
         await Rows.FindAsync(name, cancellation) is { } row ? Read(row) : null;
 
@@ -22,7 +26,9 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
     /// </summary>
     public string FolderOf(ModelName name) => Path.Combine(data.Models, name.Account.ToString(), name.Model.ToString());
 
-    internal Model Read(Stored<ModelName, ModelResource, ModelStatus> row)
+    internal Model Read(Stored<ModelName, ModelResource, ModelStatus> row) => _made.GetValue(row, Make);
+
+    private Model Make(Stored<ModelName, ModelResource, ModelStatus> row)
     {
         var (spec, status, seen) = (row.Spec, row.Status, row.Status.Inspection);
         var kind = WireEnum.TryParse<ModelKind>(spec.Kind, out var known) ? known : ModelKind.KindUnspecified;

@@ -61,6 +61,12 @@ public interface IResourceStore
     /// </summary>
     ValueTask<ResourceList> ListAsync(string kind, string? parent, CancellationToken cancellation);
 
+    /// <summary>
+    /// The revision of a kind's last change, deletions included. As long as it stays, so does all that was read of the kind
+    /// after it: far cheaper to ask than to read all again.
+    /// </summary>
+    ValueTask<long> RevisionAsync(string kind, CancellationToken cancellation);
+
     Task<Result<StoredResource>> CreateAsync(
         ResourceKey key, ReadOnlyMemory<byte> spec, ReadOnlyMemory<byte> status, CancellationToken cancellation);
 

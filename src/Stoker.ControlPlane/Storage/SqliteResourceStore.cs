@@ -18,6 +18,15 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
     /// <summary>Before a kind's name: the counter of the newest deletion that its log has forgotten.</summary>
     private const string Compacted = "compacted:";
 
+    /// <summary>Of a kind's rows, of its deletions, and of those deletions that the log has forgotten.</summary>
+    private const string LastChange =
+        """
+        SELECT max(
+            coalesce((SELECT max(revision) FROM resources WHERE kind = $1), 0),
+            coalesce((SELECT max(revision) FROM tombstones WHERE kind = $1), 0),
+            coalesce((SELECT value FROM counters WHERE name = $2), 0))
+        """;
+
     private int _deletions;
 
     public ValueTask<StoredResource?> FindAsync(ResourceKey key, CancellationToken cancellation)
@@ -35,6 +44,12 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
                 ? snapshot.Query($"SELECT {Columns} FROM resources WHERE kind = $1 ORDER BY name", Resource, kind)
                 : snapshot.Query(
                     $"SELECT {Columns} FROM resources WHERE kind = $1 AND parent = $2 ORDER BY name", Resource, kind, parent)))));
+    }
+
+    public ValueTask<long> RevisionAsync(string kind, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return new(database.Read(session => session.Scalar(LastChange, kind, Compacted + kind)));
     }
 
     public Task<Result<StoredResource>> CreateAsync(

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -31,6 +32,11 @@ public sealed record StoredList<TName, TSpec, TStatus>(long Revision, IReadOnlyL
 /// One kind of resource with types: names are parsed, bodies are JSON in an envelope <c>{"schema":1,"value":{...}}</c>
 /// that says what they were written as.
 /// </summary>
+/// <remarks>
+/// The store is asked each time; only the parsing is done once. A revision is given to one write alone, so a row of the
+/// same name and revisions has the same bodies, whoever wrote it, and its reader gets the same object again. Nobody may
+/// change what was read.
+/// </remarks>
 public sealed class TypedStore<TName, TSpec, TStatus>(
     IResourceStore store,
     string kind,
@@ -41,15 +47,31 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     where TSpec : notnull
     where TStatus : notnull
 {
-    public async ValueTask<Stored<TName, TSpec, TStatus>?> FindAsync(TName name, CancellationToken cancellation) =>
-        await store.FindAsync(KeyOf(name), cancellation) is { } row ? Read(row) : null;
+    private readonly ConcurrentDictionary<string, Stored<TName, TSpec, TStatus>> _parsed = new();
+
+    /// <summary>Rows that are kept parsed; for tests.</summary>
+    internal int ParsedCount => _parsed.Count;
+
+    public async ValueTask<Stored<TName, TSpec, TStatus>?> FindAsync(TName name, CancellationToken cancellation)
+    {
+        var key = KeyOf(name);
+        if (await store.FindAsync(key, cancellation) is { } row) return Read(row);
+        _parsed.TryRemove(key.Name, out _);
+        return null;
+    }
 
     /// <param name="parent">Such as <c>accounts/a</c>; null lists all.</param>
     public async ValueTask<StoredList<TName, TSpec, TStatus>> ListAsync(string? parent, CancellationToken cancellation)
     {
         var list = await store.ListAsync(kind, parent, cancellation);
-        return new(list.Revision, [.. list.Items.Select(Read)]);
+        var items = new Stored<TName, TSpec, TStatus>[list.Items.Count];
+        for (var i = 0; i < items.Length; i++) items[i] = Read(list.Items[i]);
+        if (parent is null) DropOthers(list.Items);
+        return new(list.Revision, items);
     }
+
+    /// <summary>The revision of the kind's last change: while it stays, what was read after it holds.</summary>
+    public ValueTask<long> RevisionAsync(CancellationToken cancellation) => store.RevisionAsync(kind, cancellation);
 
     public async Task<Result<Stored<TName, TSpec, TStatus>>> CreateAsync(
         TName name, TSpec spec, TStatus status, CancellationToken cancellation) =>
@@ -64,8 +86,13 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
         Read(await store.UpdateStatusAsync(KeyOf(read.Name), read.StatusRevision, Write(status, statusJson), cancellation));
 
     public async Task<Result<Stored<TName, TSpec, TStatus>>> DeleteAsync(
-        Stored<TName, TSpec, TStatus> read, CancellationToken cancellation) =>
-        Read(await store.DeleteAsync(KeyOf(read.Name), read.SpecRevision, read.StatusRevision, cancellation));
+        Stored<TName, TSpec, TStatus> read, CancellationToken cancellation)
+    {
+        var key = KeyOf(read.Name);
+        var deleted = Read(await store.DeleteAsync(key, read.SpecRevision, read.StatusRevision, cancellation));
+        if (deleted.Problem is null) _parsed.TryRemove(key.Name, out _);
+        return deleted;
+    }
 
     /// <exception cref="WatchExpiredException">The log was compacted: list again.</exception>
     public async IAsyncEnumerable<StoredChange<TName, TSpec, TStatus>> WatchAsync(
@@ -73,6 +100,7 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     {
         await foreach (var change in store.WatchAsync(kind, afterRevision, cancellation))
         {
+            if (change.Resource is null) _parsed.TryRemove(change.Key.Name, out _);
             yield return new(change.Revision, NameOf(change.Key), change.Resource is { } row ? Read(row) : null);
         }
     }
@@ -92,15 +120,31 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     private Result<Stored<TName, TSpec, TStatus>> Read(Result<StoredResource> row) =>
         row.TryGet(out var value, out var problem) ? Read(value) : problem;
 
-    private Stored<TName, TSpec, TStatus> Read(StoredResource row) => new(
-        NameOf(row.Key),
-        Read(row.Spec.Span, specJson, row.Key),
-        Read(row.Status.Span, statusJson, row.Key),
-        row.Generation,
-        row.SpecRevision,
-        row.StatusRevision,
-        row.CreateTime,
-        row.UpdateTime);
+    private Stored<TName, TSpec, TStatus> Read(StoredResource row)
+    {
+        if (_parsed.TryGetValue(row.Key.Name, out var known) && known.SpecRevision == row.SpecRevision && known.StatusRevision == row.StatusRevision)
+        {
+            return known;
+        }
+
+        return _parsed[row.Key.Name] = new(
+            known?.Name ?? NameOf(row.Key),
+            known?.SpecRevision == row.SpecRevision ? known.Spec : Read(row.Spec.Span, specJson, row.Key),
+            known?.StatusRevision == row.StatusRevision ? known.Status : Read(row.Status.Span, statusJson, row.Key),
+            row.Generation,
+            row.SpecRevision,
+            row.StatusRevision,
+            row.CreateTime,
+            row.UpdateTime);
+    }
+
+    /// <summary>Rows that another process deleted unseen are not kept for ever.</summary>
+    private void DropOthers(IReadOnlyList<StoredResource> all)
+    {
+        if (_parsed.Count <= all.Count) return;
+        var there = all.Select(row => row.Key.Name).ToHashSet();
+        foreach (var name in _parsed.Keys.Where(name => !there.Contains(name))) _parsed.TryRemove(name, out _);
+    }
 
     private byte[] Write<T>(T value, JsonTypeInfo<T> json)
     {

@@ -161,6 +161,8 @@ public sealed class FirstStartTests : IDisposable
         public ValueTask<ResourceList> ListAsync(string kind, string? parent, CancellationToken cancellation) =>
             inner.ListAsync(kind, parent, cancellation);
 
+        public ValueTask<long> RevisionAsync(string kind, CancellationToken cancellation) => inner.RevisionAsync(kind, cancellation);
+
         public Task<Result<StoredResource>> CreateAsync(
             ResourceKey key, ReadOnlyMemory<byte> spec, ReadOnlyMemory<byte> status, CancellationToken cancellation) =>
             Alive() ?? inner.CreateAsync(key, spec, status, cancellation);

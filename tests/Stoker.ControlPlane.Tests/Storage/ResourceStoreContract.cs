@@ -255,6 +255,52 @@ public abstract class ResourceStoreContract
     }
 
     [Fact]
+    public async Task The_revision_of_a_kind_rises_with_each_of_its_writes_and_with_no_other()
+    {
+        var store = Open();
+        var other = new ResourceKey("users", "accounts/x", "accounts/x/users/u");
+        (await store.RevisionAsync(Kind, Cancellation)).ShouldBe(0);
+        var seen = new List<long>();
+
+        var row = (await store.CreateAsync(Key("a"), Bytes(""), Bytes(""), Cancellation)).Value;
+        await NoteAsync();
+        await store.CreateAsync(other, Bytes(""), Bytes(""), Cancellation);
+        (await store.RevisionAsync(Kind, Cancellation)).ShouldBe(seen[^1]);
+        row = (await store.UpdateSpecAsync(Key("a"), row.SpecRevision, Bytes("1"), Cancellation)).Value;
+        await NoteAsync();
+        row = (await store.UpdateStatusAsync(Key("a"), row.StatusRevision, Bytes("1"), Cancellation)).Value;
+        await NoteAsync();
+        (await store.UpdateStatusAsync(Key("a"), row.StatusRevision - 1, Bytes("2"), Cancellation)).Problem.ShouldNotBeNull();
+        (await store.RevisionAsync(Kind, Cancellation)).ShouldBe(seen[^1]);
+        await store.DeleteAsync(Key("a"), row.SpecRevision, row.StatusRevision, Cancellation);
+        await NoteAsync();
+        await store.CreateAsync(Key("a"), Bytes(""), Bytes(""), Cancellation);
+        await NoteAsync();
+
+        seen.ShouldBe(seen.Order());
+        seen.Distinct().Count().ShouldBe(seen.Count);
+
+        async Task NoteAsync() => seen.Add(await store.RevisionAsync(Kind, Cancellation));
+    }
+
+    [Fact]
+    public async Task The_revision_of_a_kind_never_falls_also_when_its_deletions_are_forgotten()
+    {
+        var (store, before) = (Open(changeLogLength: 1), 0L);
+        for (var i = 0; i < 10; i++)
+        {
+            await CreateAndDelete(store, $"m-{i}");
+            var after = await store.RevisionAsync(Kind, Cancellation);
+            after.ShouldBeGreaterThan(before);
+            before = after;
+        }
+
+        var user = (await store.CreateAsync(new("users", "accounts/x", "accounts/x/users/u"), Bytes(""), Bytes(""), Cancellation)).Value;
+        await store.DeleteAsync(user.Key, user.SpecRevision, user.StatusRevision, Cancellation); // compacts the last one of the others
+        (await store.RevisionAsync(Kind, Cancellation)).ShouldBe(before);
+    }
+
+    [Fact]
     public async Task A_cancelled_watch_ends()
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);

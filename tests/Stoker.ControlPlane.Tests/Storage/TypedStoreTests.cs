@@ -36,12 +36,51 @@ public sealed class TypedStoreTests : IAsyncLifetime
         row = (await typed.UpdateStatusAsync(row, new ThingStatus("seen"), Cancellation)).Value;
         row = (await typed.UpdateSpecAsync(row, new ThingSpec("changed", 2), Cancellation)).Value;
 
+        typed = Typed(1); // one that has read nothing yet
         var found = (await typed.FindAsync(Name, Cancellation))!;
 
         found.ShouldBe(row);
         (found.Spec, found.Status, found.Generation).ShouldBe((new ThingSpec("changed", 2), new ThingStatus("seen"), 2));
         (await typed.ListAsync("accounts/a", Cancellation)).Items.ShouldBe([found]);
         (await typed.ListAsync("accounts/b", Cancellation)).Items.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_row_is_parsed_once_and_anew_after_a_write_by_anybody()
+    {
+        var (typed, other) = (Typed(1), Typed(1));
+        await other.CreateAsync(Name, new ThingSpec("spec", 1), new ThingStatus("new"), Cancellation);
+        var first = (await typed.FindAsync(Name, Cancellation))!;
+
+        (await typed.FindAsync(Name, Cancellation)).ShouldBeSameAs(first);
+        (await typed.ListAsync(null, Cancellation)).Items.ShouldHaveSingleItem().ShouldBeSameAs(first);
+        await other.UpdateStatusAsync((await other.FindAsync(Name, Cancellation))!, new ThingStatus("seen"), Cancellation);
+
+        var second = (await typed.FindAsync(Name, Cancellation))!;
+        second.Status.ShouldBe(new ThingStatus("seen"));
+        second.Spec.ShouldBeSameAs(first.Spec); // of the same revision
+        await other.DeleteAsync((await other.FindAsync(Name, Cancellation))!, Cancellation);
+        (await typed.FindAsync(Name, Cancellation)).ShouldBeNull();
+        await other.CreateAsync(Name, new ThingSpec("again", 1), new ThingStatus("new"), Cancellation);
+        (await typed.FindAsync(Name, Cancellation))!.Spec.ShouldBe(new ThingSpec("again", 1));
+    }
+
+    [Fact]
+    public async Task Of_rows_that_are_gone_nothing_is_kept()
+    {
+        var (typed, other) = (Typed(1), Typed(1));
+        foreach (var id in (string[])["m", "n", "o"])
+        {
+            await other.CreateAsync(ModelName.Parse($"accounts/a/models/{id}"), new ThingSpec("spec", 1), new ThingStatus("new"), Cancellation);
+        }
+
+        (await typed.ListAsync("accounts/a", Cancellation)).Items.Count.ShouldBe(3);
+        typed.ParsedCount.ShouldBe(3);
+        await typed.DeleteAsync((await typed.FindAsync(Name, Cancellation))!, Cancellation);
+        typed.ParsedCount.ShouldBe(2);
+        await other.DeleteAsync((await other.FindAsync(ModelName.Parse("accounts/a/models/n"), Cancellation))!, Cancellation); // unseen
+        await typed.ListAsync(null, Cancellation);
+        typed.ParsedCount.ShouldBe(1);
     }
 
     [Fact]
