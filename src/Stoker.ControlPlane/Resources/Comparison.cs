@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Stoker.Api.Problems;
 using Stoker.Api.Time;
@@ -33,7 +32,7 @@ internal sealed class Comparison
             : new Comparison(field, comparator, value);
     }
 
-    public bool Holds(JsonObject record)
+    public bool Holds(object record)
     {
         var order = FieldValue.Of(_field, record).CompareTo(_value);
         return _operator switch
@@ -56,15 +55,13 @@ internal sealed class Comparison
 /// <summary>A field's value in a form that compares: text, number, truth value or instant.</summary>
 internal readonly record struct FieldValue(object? Content) : IComparable<FieldValue>
 {
-    public static FieldValue Of(FieldPath field, JsonObject record)
+    public static FieldValue Of(FieldPath field, object record)
     {
-        var node = field.Get(record) as JsonValue;
-        var plain = field.Plain;
-        if (plain == typeof(bool)) return new(node?.GetValue<bool>() ?? false);
-        if (plain == typeof(DateTimeOffset)) return new(node?.GetValue<DateTimeOffset>());
-        if (plain == typeof(string)) return new(node?.GetValue<string>() ?? "");
-        // an int64 is text in JSON
-        return new(node is null ? 0d : double.Parse(node.ToString(), CultureInfo.InvariantCulture));
+        var (value, plain) = (field.Read(record), field.Plain);
+        if (plain == typeof(bool)) return new(value ?? false);
+        if (plain == typeof(DateTimeOffset)) return new(value);
+        if (plain == typeof(string)) return new(value ?? "");
+        return new(value is null ? 0d : Convert.ToDouble(value, CultureInfo.InvariantCulture));
     }
 
     /// <summary>The text as a value of the field's type; null when it is none.</summary>

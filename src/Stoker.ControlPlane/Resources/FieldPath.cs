@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
@@ -14,7 +15,10 @@ public sealed class FieldPath
     private const int MaxSegments = 8; // deeper than any record
     private const int MaxLength = 256;
 
-    private FieldPath(string[] segments, JsonTypeInfo type) => (Segments, Type) = (segments, type);
+    private readonly JsonPropertyInfo?[] _properties; // null for the key of a map
+
+    private FieldPath(string[] segments, JsonPropertyInfo?[] properties, JsonTypeInfo type) =>
+        (Segments, _properties, Type) = (segments, properties, type);
 
     /// <summary>JSON property names from the root.</summary>
     public IReadOnlyList<string> Segments { get; }
@@ -35,7 +39,7 @@ public sealed class FieldPath
         var names = text.Split('.');
         if (text.Length > MaxLength || names.Length > MaxSegments) return Unknown(shown, usedFor, root);
 
-        var (type, segments) = (root, new string[names.Length]);
+        var (type, segments, properties) = (root, new string[names.Length], new JsonPropertyInfo?[names.Length]);
         for (var i = 0; i < names.Length; i++)
         {
             if (type.Kind == JsonTypeInfoKind.Dictionary && names[i].Length > 0)
@@ -44,7 +48,7 @@ public sealed class FieldPath
             }
             else if (Find(type, names[i]) is { } property)
             {
-                (segments[i], type) = (property.Name, type.Options.GetTypeInfo(property.PropertyType));
+                (segments[i], properties[i], type) = (property.Name, property, type.Options.GetTypeInfo(property.PropertyType));
             }
             else
             {
@@ -52,7 +56,7 @@ public sealed class FieldPath
             }
         }
 
-        return new FieldPath(segments, type);
+        return new FieldPath(segments, properties, type);
     }
 
     /// <summary>Whether this field is <paramref name="other"/> or lies inside it.</summary>
@@ -60,6 +64,21 @@ public sealed class FieldPath
     {
         var own = ToString();
         return own == other || own.StartsWith(other + ".", StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// The value in a record, without its JSON: of a thousand records that are filtered and ordered a few fields are wanted.
+    /// </summary>
+    /// <returns>Null when it or something above it is absent.</returns>
+    public object? Read(object record)
+    {
+        var value = record;
+        for (var i = 0; i < _properties.Length && value is not null; i++)
+        {
+            value = _properties[i] is { Get: { } get } ? get(value) : ((IDictionary)value)[Segments[i]];
+        }
+
+        return value;
     }
 
     /// <summary>The value in a record's JSON; null when it or something above it is absent.</summary>

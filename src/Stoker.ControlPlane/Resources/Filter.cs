@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Stoker.Api.Problems;
 
@@ -25,5 +24,6 @@ public sealed class Filter
             ? new Filter([])
             : FilterParser.Parse(text, json).Then<Filter>(comparisons => new Filter(comparisons));
 
-    public bool Matches(JsonObject record) => _comparisons.All(comparison => comparison.Holds(record));
+    /// <param name="record">Of the type that the filter was parsed for.</param>
+    public bool Matches(object record) => _comparisons.All(comparison => comparison.Holds(record));
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Stoker.Api.Problems;
@@ -80,11 +78,12 @@ public sealed class ListQuery<T>
     /// <summary>The page that was asked for, out of all records of the collection that the caller may see.</summary>
     public Page<T> Of(IEnumerable<T> records)
     {
-        var matching = records
-            .Select(record => new Row(record, JsonSerializer.SerializeToNode(record, _listing.Json)!.AsObject()))
-            .Where(row => _filter.Matches(row.Json))
-            .Select(row => row with { Place = _order.PlaceOf(row.Json), Name = _listing.NameOf(row.Record) ?? "" })
-            .ToList();
+        var matching = new List<Row>();
+        foreach (var record in records)
+        {
+            if (_filter.Matches(record)) matching.Add(new(record, _order.PlaceOf(record), _listing.NameOf(record) ?? ""));
+        }
+
         matching.Sort(Compare);
         var start = _token is null ? 0 : CountUpTo(_token, matching);
         var shown = matching.Skip(start).Take(_pageSize).ToList();
@@ -97,7 +96,7 @@ public sealed class ListQuery<T>
 
     private int CountUpTo(PageToken token, List<Row> sorted)
     {
-        var last = new Row(default!, []) { Place = _order.PlaceFrom(token.Place)!, Name = token.Name };
+        var last = new Row(default!, _order.PlaceFrom(token.Place)!, token.Name);
         return sorted.TakeWhile(row => Compare(row, last) <= 0).Count();
     }
 
@@ -107,10 +106,5 @@ public sealed class ListQuery<T>
         return order != 0 ? order : string.CompareOrdinal(left.Name, right.Name);
     }
 
-    private sealed record Row(T Record, JsonObject Json)
-    {
-        public FieldValue[] Place { get; init; } = [];
-
-        public string Name { get; init; } = "";
-    }
+    private readonly record struct Row(T Record, FieldValue[] Place, string Name);
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Stoker.Api.Problems;
 
@@ -39,7 +38,7 @@ internal sealed class OrderBy
     }
 
     /// <summary>The values that place a record, in the order of the keys.</summary>
-    public FieldValue[] PlaceOf(JsonObject record) => [.. _keys.Select(key => FieldValue.Of(key.Field, record))];
+    public FieldValue[] PlaceOf(object record) => [.. _keys.Select(key => FieldValue.Of(key.Field, record))];
 
     /// <summary>A place written into a page token, read again; null when it does not fit the keys.</summary>
     public FieldValue[]? PlaceFrom(IReadOnlyList<string?> texts)
