@@ -16,24 +16,52 @@ public sealed record CapacityLimits(
     public IReadOnlySet<ReplicaId> Covered { get; init; } = new HashSet<ReplicaId>();
 
     public static CapacityLimits None { get; } = new(Withheld.Nothing, Quota: null, QuotaUsed: 0, new HashSet<ReplicaId>(), NextChange: null);
+}
 
-    /// <param name="own">What the deployment in question holds itself.</param>
-    /// <param name="others">What is held beside it.</param>
-    /// <param name="waiting">All replicas that wait, of whatever deployment.</param>
-    public static CapacityLimits For(
-        CapacityTerms terms, Inventory inventory, AccountName account, AcceleratorType type,
-        IReadOnlyList<Holding> own, IReadOnlyList<Holding> others, IReadOnlyList<CapacityClaim> waiting, DateTimeOffset now)
+/// <summary>
+/// What the terms mean for everybody while nothing is given or given back: added up once, then asked for each
+/// deployment.
+/// </summary>
+/// <param name="holdings">Everything that is held, by whomever.</param>
+/// <param name="waiting">All replicas that wait, of whatever deployment.</param>
+public sealed class CapacityView(
+    CapacityTerms terms, Inventory inventory, IReadOnlyList<Holding> holdings, IReadOnlyList<CapacityClaim> waiting, DateTimeOffset now)
+{
+    private readonly DateTimeOffset? _nextChange = terms.NextChange(now);
+    private readonly IReadOnlyList<Reservation> _active = terms.Active(now);
+    private readonly Dictionary<AccountName, Withheld> _withheld = [];
+    private Dictionary<(AccountName, AcceleratorType), long>? _held;
+    private IReadOnlySet<ReplicaId>? _giveBack;
+    private IReadOnlySet<ReplicaId>? _covered;
+
+    /// <summary>Whether another one made of these would be the same.</summary>
+    public bool IsOf(CapacityTerms otherTerms, IReadOnlyList<Holding> otherHoldings, IReadOnlyList<CapacityClaim> otherWaiting, DateTimeOffset at) =>
+        ReferenceEquals(terms, otherTerms) && ReferenceEquals(holdings, otherHoldings) && ReferenceEquals(waiting, otherWaiting)
+        && at >= now && !(at >= _nextChange);
+
+    /// <param name="own">What the deployment in question holds itself, which is part of the holdings.</param>
+    public CapacityLimits For(AccountName account, AcceleratorType type, IEnumerable<Holding> own) => new(
+        WithheldFrom(account),
+        terms.Limit(account, type, now),
+        Held.GetValueOrDefault((account, type)) - own.Where(holding => holding.Account == account && holding.Allotment.Type == type).Sum(holding => (long)holding.Count),
+        _giveBack ??= _active.Count == 0 ? CapacityLimits.None.GiveBack : ReservedCapacity.ToGiveBack(inventory, _active, holdings, waiting),
+        _nextChange)
     {
-        var active = terms.Active(now);
-        IReadOnlyList<Holding> all = active.Count == 0 ? [] : [.. others, .. own];
-        return new(
-            ReservedCapacity.For(account, active, all, waiting, terms.BorrowReserved),
-            terms.Limit(account, type, now),
-            others.Where(holding => holding.Account == account && holding.Allotment.Type == type).Sum(holding => (long)holding.Count),
-            active.Count == 0 ? None.GiveBack : ReservedCapacity.ToGiveBack(inventory, active, all, waiting),
-            terms.NextChange(now))
+        Covered = _covered ??= ReservedCapacity.Covered(_active, holdings),
+    };
+
+    private Dictionary<(AccountName, AcceleratorType), long> Held => _held ??= holdings
+        .Where(holding => holding.Account is not null)
+        .GroupBy(holding => (holding.Account!, holding.Allotment.Type))
+        .ToDictionary(group => group.Key, group => group.Sum(holding => (long)holding.Count));
+
+    private Withheld WithheldFrom(AccountName account)
+    {
+        if (!_withheld.TryGetValue(account, out var withheld))
         {
-            Covered = ReservedCapacity.Covered(active, all),
-        };
+            _withheld[account] = withheld = ReservedCapacity.For(account, _active, holdings, waiting, terms.BorrowReserved);
+        }
+
+        return withheld;
     }
 }

@@ -8,19 +8,17 @@ namespace Stoker.ControlPlane.Deployments;
 /// <summary>What reservations and quotas leave to a deployment, and who looks again when they change.</summary>
 public sealed partial class DeploymentReconciler
 {
+    private CapacityView? _view;
+
     private async Task<CapacityLimits> LimitsAsync(Deployment deployment, CancellationToken cancellation)
     {
         var terms = await capacity.ReadAsync(cancellation);
         var (account, type, now) = (deployment.Name.Parent, deployment.Spec.AcceleratorType, time.GetUtcNow());
         // The usual case: nothing is reserved or limited, and nothing has to be added up.
         if (terms.Reservations.Count == 0 && terms.Limit(account, type, now) is null) return CapacityLimits.None;
-        var others = _known.Values.Where(other => other.Name != deployment.Name);
-        return CapacityLimits.For(
-            terms, inventory, account, type,
-            [.. DeploymentCapacity.HoldingsOf(deployment)],
-            [.. others.SelectMany(DeploymentCapacity.HoldingsOf)],
-            [.. _known.Values.SelectMany(DeploymentCapacity.ClaimsOf)],
-            now);
+        var (holdings, claims) = (_known.Holdings, _known.Claims);
+        if (_view?.IsOf(terms, holdings, claims, now) != true) _view = new(terms, inventory, holdings, claims, now);
+        return _view.For(account, type, DeploymentCapacity.HoldingsOf(deployment));
     }
 
     /// <summary>Whoever holds what a waiting replica's reservation has a claim to looks again, and gives it back.</summary>
@@ -28,11 +26,8 @@ public sealed partial class DeploymentReconciler
     {
         var active = (await capacity.ReadAsync(cancellation)).Active(time.GetUtcNow());
         if (active.Count == 0) return;
-        var giving = ReservedCapacity.ToGiveBack(
-            inventory, active,
-            [.. _known.Values.SelectMany(DeploymentCapacity.HoldingsOf)],
-            [.. _known.Values.SelectMany(DeploymentCapacity.ClaimsOf)]);
-        foreach (var deployment in _known.Values.Where(deployment => deployment.Status.Replicas.Any(replica => giving.Contains(replica.Id))).ToList())
+        var giving = ReservedCapacity.ToGiveBack(inventory, active, _known.Holdings, _known.Claims);
+        foreach (var deployment in _known.All.Where(deployment => deployment.Status.Replicas.Any(replica => giving.Contains(replica.Id))).ToList())
         {
             LogGivesBack(deployment.Name);
             queue.Add(deployment.Name);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Capacity;
@@ -13,20 +14,21 @@ public sealed partial class DeploymentReconciler
     internal async Task<long> LoadAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
         _known.Clear();
-        _routes.Clear();
         scaling.TakeOver();
         await ledger.TakeOverAsync(runtime.List, cancellation);
         await lifecycle.LoadAsync(cancellation);
         var (revision, items) = await store.ListAsync(account: null, cancellation);
-        var observed = runtime.List();
+        var observed = runtime.List().ToLookup(replica => replica.Spec.Deployment);
+        var routes = ImmutableDictionary.CreateBuilder<DeploymentName, DeploymentRoute>();
         foreach (var deployment in items.Select(item => item.Deployment))
         {
-            _known[deployment.Name] = deployment;
+            _known.Set(deployment);
             directory.Starts.Note(deployment.Name, StartOutlook.Of(deployment.Status.Replicas, [], deployment.Status.RecentStarts));
-            _routes[deployment.Name] = RouteOf(deployment, [.. observed.Where(replica => replica.Spec.Deployment == deployment.Name.ToString())]);
+            var route = RouteOf(deployment, [.. observed[deployment.Name.ToString()]]);
+            if (route.State != DeploymentState.Deleted.WireName()) routes.Add(deployment.Name, route);
         }
 
-        Publish(); // all at once: a deployment that waits for its first look must not be called missing
+        Publish(routes.ToImmutable()); // all at once: a deployment that waits for its first look must not be called missing
         foreach (var item in items.OrderBy(item => item.Deployment.CreateTime)) queue.Add(item.Deployment.Name);
         return revision;
     }

@@ -1,4 +1,4 @@
-using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -40,12 +40,18 @@ public sealed partial class DeploymentReconciler(
     private static readonly TimeSpan HandOverPoll = TimeSpan.FromMilliseconds(100);
 
     private readonly DeploymentsOptions _options = options.Value;
-    private readonly Dictionary<DeploymentName, Deployment> _known = [];
-    private readonly Dictionary<DeploymentName, DeploymentRoute> _routes = [];
+    private readonly KnownDeployments _known = new();
+
+    // One of a thousand changes at a time: the others are not copied.
+    private ImmutableDictionary<DeploymentName, DeploymentRoute> _routes = ImmutableDictionary<DeploymentName, DeploymentRoute>.Empty;
 
     private readonly CancellationTokenSource _handOver = new();
 
     private volatile bool _controls;
+    private long _looks;
+
+    /// <summary>How often a deployment was looked at since this server started.</summary>
+    public long Looks => Volatile.Read(ref _looks);
 
     /// <summary>
     /// Before the listener closes and its streams end: with replicas that are to be left, the next server gets the
@@ -144,24 +150,25 @@ public sealed partial class DeploymentReconciler(
                 LogFailed(name, error);
                 queue.AddAfter(name, RetryDelay);
             }
+
+            Volatile.Write(ref _looks, _looks + 1);
         }
     }
 
     internal async Task<TimeSpan?> ReconcileAsync(DeploymentName name, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
-        var observed = runtime.List();
-        var own = observed.Where(replica => replica.Spec.Deployment == name.ToString()).ToList();
+        var own = runtime.ListOf(name.ToString());
         if (await store.FindAsync(name, cancellation) is not { } stored)
         {
             return await ForgetAsync(name, own, queue, cancellation);
         }
 
         var (deployment, decision) = scaling.Decide(stored.Deployment, own);
-        _known[name] = deployment;
+        _known.Set(deployment);
         var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
         var limits = await LimitsAsync(deployment, cancellation);
         var plan = ReplicaPlan.For(
-            new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name, observed), _options, time.GetUtcNow())
+            new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name), _options, time.GetUtcNow())
             {
                 Limits = limits,
                 LastRequest = lifecycle.LastRequest(name),
@@ -194,7 +201,7 @@ public sealed partial class DeploymentReconciler(
                 return TimeSpan.Zero;
             }
 
-            _known[name] = written.Deployment;
+            _known.Set(written.Deployment);
             LogChange(stored.Deployment, planned);
         }
 
@@ -249,19 +256,25 @@ public sealed partial class DeploymentReconciler(
     }
 
     /// <summary>Slots of other deployments, and of replicas that live on though no deployment knows them.</summary>
-    private List<Allotment> TakenByOthers(DeploymentName name, IReadOnlyList<ObservedReplica> observed)
+    private IEnumerable<Allotment> TakenByOthers(DeploymentName name)
     {
-        var recorded = _known.Values.SelectMany(deployment => deployment.Status.Replicas).Select(replica => replica.Id).ToHashSet();
-        var orphans = observed
-            .Where(replica => replica.Phase != ReplicaPhase.Ended && !recorded.Contains(replica.Id))
-            .Select(replica => Region.TryParse(replica.Spec.Region, null, out var region) && AcceleratorType.TryParse(replica.Spec.AcceleratorType, null, out var type)
-                ? new Allotment(region, type, replica.Spec.Slots)
-                : null);
-        return
-        [
-            .. _known.Values.Where(other => other.Name != name).SelectMany(other => other.Status.Replicas).Select(replica => replica.Allotment)
-                .Concat(orphans).OfType<Allotment>(),
-        ];
+        foreach (var other in _known.All)
+        {
+            if (other.Name == name) continue;
+            foreach (var replica in other.Status.Replicas)
+            {
+                if (replica.Allotment is { } allotment) yield return allotment;
+            }
+        }
+
+        foreach (var replica in runtime.List())
+        {
+            if (replica.Phase == ReplicaPhase.Ended || _known.Recorded.Contains(replica.Id)) continue;
+            if (Region.TryParse(replica.Spec.Region, null, out var region) && AcceleratorType.TryParse(replica.Spec.AcceleratorType, null, out var type))
+            {
+                yield return new(region, type, replica.Spec.Slots);
+            }
+        }
     }
 
     private static bool Freed(DeploymentStatus before, DeploymentStatus after) =>
@@ -270,7 +283,7 @@ public sealed partial class DeploymentReconciler(
     /// <summary>Those that wait longest look first.</summary>
     private void WakeWaiting(WorkQueue<DeploymentName> queue)
     {
-        var waiting = _known.Values
+        var waiting = _known.All
             .Select(deployment => (deployment.Name, Since: deployment.Status.Replicas
                 .Where(replica => replica.State == ReplicaState.Pending).Select(replica => (DateTimeOffset?)replica.CreateTime).Min()))
             .Where(candidate => candidate.Since is not null)
@@ -285,7 +298,7 @@ public sealed partial class DeploymentReconciler(
         if (_known.Remove(name)) await scaling.ForgetAsync(name, cancellation);
         directory.Starts.Forget(name);
         await lifecycle.ForgetAsync(name, cancellation);
-        if (_routes.Remove(name)) Publish();
+        if (_routes.ContainsKey(name)) Publish(_routes.Remove(name));
         foreach (var replica in own) await EndAsync(replica, cancellation);
         WakeWaiting(queue);
         return own.Any(replica => replica.Phase != ReplicaPhase.Ended) ? RetryDelay : null;
@@ -298,9 +311,14 @@ public sealed partial class DeploymentReconciler(
     private void Publish(Deployment deployment, IReadOnlyList<ObservedReplica> own)
     {
         var route = RouteOf(deployment, own);
+        if (route.State == DeploymentState.Deleted.WireName())
+        {
+            if (_routes.ContainsKey(route.Name)) Publish(_routes.Remove(route.Name));
+            return;
+        }
+
         if (_routes.TryGetValue(deployment.Name, out var before) && before with { Ready = route.Ready } == route && before.Ready.SequenceEqual(route.Ready)) return;
-        _routes[deployment.Name] = route;
-        Publish();
+        Publish(_routes.SetItem(deployment.Name, route));
     }
 
     private static DeploymentRoute RouteOf(Deployment deployment, IReadOnlyList<ObservedReplica> own)
@@ -319,6 +337,9 @@ public sealed partial class DeploymentReconciler(
         };
     }
 
-    private void Publish() => directory.Publish(new(
-        _routes.Where(route => route.Value.State != DeploymentState.Deleted.WireName()).ToFrozenDictionary()));
+    private void Publish(ImmutableDictionary<DeploymentName, DeploymentRoute> routes)
+    {
+        _routes = routes;
+        directory.Publish(new(routes));
+    }
 }

@@ -18,13 +18,14 @@ public abstract record ReplicaStep(ReplicaId Id)
 /// <param name="Observed">Every replica that the runtime knows of this deployment, also those that the status does
 /// not.</param>
 /// <param name="ModelProblem">Why the model cannot be started now, or null.</param>
-/// <param name="TakenByOthers">Slots that are not this deployment's to give.</param>
+/// <param name="TakenByOthers">Slots that are not this deployment's to give. Looked at only where some are to be
+/// given.</param>
 public sealed record ReplicaPlanInput(
     Deployment Deployment,
     IReadOnlyList<ObservedReplica> Observed,
     string? ModelProblem,
     Inventory Inventory,
-    IReadOnlyCollection<Allotment> TakenByOthers,
+    IEnumerable<Allotment> TakenByOthers,
     DeploymentsOptions Options,
     DateTimeOffset Now)
 {

@@ -27,7 +27,7 @@ public sealed record DeploymentRoute(
 /// <summary>
 /// All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.
 /// </summary>
-public sealed record ReplicaSnapshot(FrozenDictionary<DeploymentName, DeploymentRoute> Routes)
+public sealed record ReplicaSnapshot(IReadOnlyDictionary<DeploymentName, DeploymentRoute> Routes)
 {
     /// <summary>Nobody has looked yet: what is not in it may be there all the same.</summary>
     public static ReplicaSnapshot Unknown { get; } = new(FrozenDictionary<DeploymentName, DeploymentRoute>.Empty);

@@ -16,6 +16,10 @@ public interface IReplicaRuntime
     /// </summary>
     IReadOnlyList<ObservedReplica> List();
 
+    /// <summary>What is there of one deployment. A runtime of very many replicas does not search them all for it.</summary>
+    /// <param name="deployment">Its full name.</param>
+    IReadOnlyList<ObservedReplica> ListOf(string deployment) => [.. List().Where(replica => replica.Spec.Deployment == deployment)];
+
     /// <summary>
     /// Starts a replica unless one of this id is known. Returns when it is on its way, not when it is ready; a start
     /// that fails shows up as an ended replica with the reason.
