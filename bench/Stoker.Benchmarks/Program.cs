@@ -4,6 +4,7 @@ using Stoker.Benchmarks.Chaos;
 using Stoker.Benchmarks.Cold;
 using Stoker.Benchmarks.Comparing;
 using Stoker.Benchmarks.Encode;
+using Stoker.Benchmarks.Fleet;
 using Stoker.Benchmarks.Generate;
 using Stoker.Benchmarks.Gguf;
 using Stoker.Benchmarks.MatrixKernels;
@@ -39,6 +40,7 @@ using Stoker.Engine;
     ("simulate", "[--parts reference,zero,routing,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
     ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
     ("waking", "deployments at zero that requests wake, behind a real server [--parts real,crowd] [--crowds 1,5,25]", WakingBench.RunAsync),
+    ("fleet", "[--deployments N] [--replicas N] [--idle-seconds N] [--calls N] [--changing N]: one server with 1,000 deployments of 5 simulated replicas", FleetBench.RunAsync),
     ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 

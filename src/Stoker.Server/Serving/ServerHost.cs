@@ -19,7 +19,8 @@ internal static class ServerHost
     /// The host, ready to start. An empty builder: nothing is read from the working directory, and what is not needed
     /// costs no time.
     /// </summary>
-    public static WebApplication Build(ServerOptions options)
+    /// <param name="instead">Puts in what stands for one of its parts, such as another runtime of replicas.</param>
+    public static WebApplication Build(ServerOptions options, Action<IServiceCollection>? instead = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "stoker" });
         var file = options.ConfigFile is { } path
@@ -32,6 +33,7 @@ internal static class ServerHost
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseUrls(options.Url.GetLeftPart(UriPartial.Authority));
         AddLogging(builder.Logging, options.LogLevel);
+        instead?.Invoke(builder.Services); // first: the slices leave alone what is there
         AddSlices(builder.Services);
 
         var app = builder.Build();
