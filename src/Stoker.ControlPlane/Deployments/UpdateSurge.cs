@@ -33,13 +33,13 @@ internal static class UpdateSurge
 
     /// <summary>What the reconciler will hold the new replica against.</summary>
     private static CapacityLimits LimitsOf(
-        Deployment deployment, CapacityRequest request, Inventory inventory, IReadOnlyList<Deployment> all, CapacityTerms terms, DateTimeOffset now) =>
-        CapacityLimits.For(
-            terms, inventory, deployment.Name.Parent, request.Type,
-            [.. DeploymentCapacity.HoldingsOf(deployment)],
-            [.. all.Where(other => other.Name != deployment.Name).SelectMany(DeploymentCapacity.HoldingsOf)],
-            [.. all.SelectMany(DeploymentCapacity.ClaimsOf)],
-            now);
+        Deployment deployment, CapacityRequest request, Inventory inventory, IReadOnlyList<Deployment> all, CapacityTerms terms, DateTimeOffset now)
+    {
+        var everybody = all.Where(other => other.Name != deployment.Name).Append(deployment).ToList();
+        var view = new CapacityView(
+            terms, inventory, [.. everybody.SelectMany(DeploymentCapacity.HoldingsOf)], [.. everybody.SelectMany(DeploymentCapacity.ClaimsOf)], now);
+        return view.For(deployment.Name.Parent, request.Type, DeploymentCapacity.HoldingsOf(deployment));
+    }
 
     private static string? WhyNoQuota(Deployment deployment, CapacityRequest request, CapacityLimits limits)
     {
