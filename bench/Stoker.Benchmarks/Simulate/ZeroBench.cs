@@ -29,8 +29,17 @@ internal static class ZeroBench
         var table = TraceSource.OpenRates(set).Value;
         ClientRates[] clients = [.. table.Sparse(SparseBelow)];
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{set}: {clients.Length} of {table.Clients.Count} clients are sparse, {table.Span.TotalDays:0} days"));
-        var rows = new Table(("scale-to-zero window", 24), ("running", 9), ("held", 9), ("held, mean client", 18), ("wakes", 7), ("requests", 10));
-        foreach (var (name, make) in Policies()) Row(rows, name, Sum(table, clients, make));
+        var rows = new Table(("scale-to-zero window", 25), ("running", 9), ("held", 9), ("held, mean client", 18), ("wakes", 7), ("requests", 10));
+        Trace[] traces = [.. clients.Select(client => ClientArrivals.Draw(table, client, TraceSource.LengthsOf(client.Client), seed: 1))];
+        var hindsight = new ZeroHindsight(traces);
+        foreach (var (name, make) in Policies())
+        {
+            var totals = Sum(traces, make);
+            Row(rows, name, totals);
+            Console.WriteLine($"{"known beforehand",-25}  {"",9}  {"",9}  {Share(hindsight.HeldAt(totals.Running)),18}");
+        }
+
+        Console.WriteLine($"{"first wakes alone",-25}  {"",9}  {"",9}  {Share(hindsight.FirstWakes),18}");
     }
 
     private static IEnumerable<(string Name, Func<IFleetPolicy> Make)> Policies()
@@ -43,17 +52,15 @@ internal static class ZeroBench
         }
     }
 
-    private static Totals Sum(RateTable table, ClientRates[] clients, Func<IFleetPolicy> make)
+    private static Totals Sum(Trace[] traces, Func<IFleetPolicy> make)
     {
-        var totals = new Totals[clients.Length];
-        Parallel.For(0, clients.Length, index =>
+        var totals = new Totals[traces.Length];
+        Parallel.For(0, traces.Length, index =>
         {
-            var client = clients[index];
-            var trace = ClientArrivals.Draw(table, client, TraceSource.LengthsOf(client.Client), seed: 1);
-            var result = FleetSimulation.Run(trace, Setup, make());
+            var result = FleetSimulation.Run(traces[index], Setup, make());
             totals[index] = new(result.AlwaysOnShare, result.ColdRequests, result.Arrived, result.ColdShare, result.Wakes);
         });
-        return totals.Aggregate((left, right) => left.Plus(right)).Over(clients.Length);
+        return totals.Aggregate((left, right) => left.Plus(right)).Over(traces.Length);
     }
 
     private static void Row(Table rows, string name, Totals totals) => rows.Row(

@@ -42,7 +42,7 @@ internal sealed class Holding(
     public async Task<Admittance> AdmitAsync(HttpContext context, Route route, ScannedRequest request, long bytes, bool rejects)
     {
         var load = loads.Of(route.Name);
-        if (route.Queue.Count == 0 && route.Pick() is { } free)
+        if (PlaceNow(route, rejects) is { } free)
         {
             load.Began();
             return new(route, free, null);
@@ -57,6 +57,13 @@ internal sealed class Holding(
         metrics.NotHeld("rejected");
         return Admittance.Refused(route, HoldErrors.Rejected(route, Estimate(route)));
     }
+
+    /// <summary>
+    /// Who would not run at once waits here and not at a full replica: the next free place may be on one that is only
+    /// starting. Who is not to be held waits at the replica, as everywhere else.
+    /// </summary>
+    private static ReplicaLease? PlaceNow(Route route, bool rejects) =>
+        rejects ? route.Pick() : route.Queue.Count == 0 ? route.PickFree() : null;
 
     /// <summary>A replica that ends has turned the request away before it ran: it waits for another one.</summary>
     public Task<Admittance> AdmitAgainAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget except) =>
@@ -102,12 +109,14 @@ internal sealed class Holding(
     private async Task<HoldEnd> WaitAsync(HttpContext context, Route route, HeldRequest held, bool streams, TimeSpan timeout)
     {
         var since = time.GetTimestamp();
+        var isBusy = Newest(route).Ready.Count > 0; // no cold start: a place comes soon, and an error keeps its status until then
         using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, server.ApplicationStopping);
         while (!held.Answer.IsCompleted)
         {
             if (context.RequestAborted.IsCancellationRequested) return HoldEnd.ClientGone;
             if (server.ApplicationStopping.IsCancellationRequested) return HoldEnd.ServerStops;
-            if (streams && !await CommentAsync(context, route)) return HoldEnd.ClientGone;
+            if (streams && !isBusy && !await CommentAsync(context, route)) return HoldEnd.ClientGone;
+            isBusy = false;
             var left = timeout - time.GetElapsedTime(since);
             if (left <= TimeSpan.Zero) return HoldEnd.TimedOut;
             var pause = streams && left > CommentInterval ? CommentInterval : left;

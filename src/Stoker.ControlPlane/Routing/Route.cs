@@ -51,8 +51,8 @@ public sealed record Route(
     /// <param name="except">A replica that just failed this request.</param>
     public ReplicaLease? Pick(ReplicaTarget? except = null) => Take(except, onlyFree: false);
 
-    /// <summary>The same for a held request, which waits until a replica can run it at once.</summary>
-    internal ReplicaLease? PickFree(ReplicaTarget? except = null) => Take(except, onlyFree: true);
+    /// <summary>The same, but only a place where the request runs at once; null also while all replicas are full.</summary>
+    public ReplicaLease? PickFree(ReplicaTarget? except = null) => Take(except, onlyFree: true);
 
     /// <summary>Requests that wait for a replica.</summary>
     internal HoldQueue Queue => Shared.Queue;

@@ -23,7 +23,7 @@ internal sealed class FleetReplica(int number, ReplicaModelOptions options, Allo
 
     public TimeSpan OrderedAt => orderedAt;
 
-    public ReplicaTarget Target { get; } = new($"replica-{number}", address: null, $"/{number}");
+    public ReplicaTarget Target { get; } = new($"replica-{number}", address: null, $"/{number}", options.Slots);
 
     public ReplicaModel Model { get; } = new(options);
 

@@ -31,6 +31,9 @@ internal sealed class FleetRouter
         _route = _route with { Ready = [.. _ready] };
     }
 
-    /// <summary>A place on the replica with the fewest requests; null when none is ready.</summary>
-    public ReplicaLease? Pick() => _route.Pick();
+    /// <summary>
+    /// A place on the replica with the fewest requests, for a new one and for a held one alike; null while none can run
+    /// it at once.
+    /// </summary>
+    public ReplicaLease? PickFree() => _route.PickFree();
 }

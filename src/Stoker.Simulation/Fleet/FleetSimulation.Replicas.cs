@@ -8,9 +8,6 @@ public sealed partial class FleetSimulation
     private readonly Dictionary<ReplicaTarget, FleetReplica> _byTarget = [];
     private int _lastNumber;
 
-    /// <summary>Free places of all ready replicas.</summary>
-    private int _freePlaces;
-
     /// <summary>Replicas that are wanted and have no place in the inventory yet.</summary>
     private int _waiting;
 
@@ -53,7 +50,6 @@ public sealed partial class FleetSimulation
         if (replica.State != FleetReplicaState.Starting) return; // given up meanwhile
         (replica.State, replica.ReadyAt) = (FleetReplicaState.Ready, _time.Now);
         _router.Add(replica.Target);
-        _freePlaces += _setup.Replica.Slots;
         _tally.Ready(_router.ReadyCount);
         Release();
     }
@@ -74,7 +70,6 @@ public sealed partial class FleetSimulation
         if (least.State == FleetReplicaState.Ready)
         {
             _router.Remove(least.Target);
-            _freePlaces -= _setup.Replica.Slots - least.Running.Count;
         }
 
         least.State = least.State == FleetReplicaState.Ready ? FleetReplicaState.Draining : FleetReplicaState.Gone;

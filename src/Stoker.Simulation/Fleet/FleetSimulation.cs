@@ -1,4 +1,5 @@
 using Stoker.ControlPlane.Autoscaling;
+using Stoker.ControlPlane.Routing;
 using Stoker.Replica.Simulated;
 using Stoker.Simulation.Policies;
 using Stoker.Simulation.Traces;
@@ -88,9 +89,9 @@ public sealed partial class FleetSimulation
         var request = _next++;
         if (_next < _trace.Arrivals.Count) _events.Add(_trace.Arrivals[_next].At, EventKind.Arrival);
         _tally.Arrived(request, _router.ReadyCount);
-        if (_held.Count == 0 && _freePlaces > 0)
+        if (_held.Count == 0 && _router.PickFree() is { } place)
         {
-            Begin(request);
+            Begin(request, place);
             _load.Began();
         }
         else
@@ -100,15 +101,12 @@ public sealed partial class FleetSimulation
         }
     }
 
-    private void Begin(int request)
+    private void Begin(int request, ReplicaLease place)
     {
-        var place = _router.Pick() ?? throw new InvalidOperationException("A place is free on no replica.");
-        _freePlaces--;
         var (replica, arrival) = (_byTarget[place.Replica], _trace.Arrivals[request]);
         var sequence =
             replica.Model.Submit(_time.Now, arrival.PromptTokens, arrival.Blocks ?? [], arrival.GeneratedTokens);
         replica.Running.Add(sequence, (request, place));
-        _tally.Began(request, _time.Now);
         AwaitToken(replica);
     }
 
@@ -118,9 +116,9 @@ public sealed partial class FleetSimulation
     /// </summary>
     private void Release()
     {
-        while (_freePlaces > 0 && _held.TryDequeue(out var request))
+        while (_held.Count > 0 && _router.PickFree() is { } place)
         {
-            Begin(request);
+            Begin(_held.Dequeue(), place);
             _load.HeldBegan();
         }
     }
@@ -144,7 +142,7 @@ public sealed partial class FleetSimulation
     private void Take(FleetReplica replica, in ReplicaModelEvent happened)
     {
         var (request, place) = replica.Running[happened.Sequence];
-        if (happened.Index == 0) _tally.FirstToken(request, _time.Now, happened.Cached);
+        if (happened.Index == 0) _tally.FirstToken(request, happened.StartedAt, _time.Now, happened.Cached);
         if (!happened.Last) return;
         replica.Running.Remove(happened.Sequence);
         place.Dispose();
@@ -152,8 +150,7 @@ public sealed partial class FleetSimulation
         _tally.Answered(request);
         _load.Ended();
         _load.Tokens(_trace.Arrivals[request].PromptTokens, _trace.Arrivals[request].GeneratedTokens);
-        if (replica.State == FleetReplicaState.Ready) _freePlaces++;
-        else if (replica.Running.Count == 0) Leave(replica);
+        if (replica.State == FleetReplicaState.Draining && replica.Running.Count == 0) Leave(replica);
     }
 
     private void EndSecond()

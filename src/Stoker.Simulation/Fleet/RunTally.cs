@@ -24,10 +24,10 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
     /// <param name="ready">Replicas that are ready; none makes it a cold start for the request.</param>
     public void Arrived(int request, int ready) => _cold[request] = ready == 0;
 
-    public void Began(int request, TimeSpan now) => _waits[request] = now - trace.Arrivals[request].At;
-
-    public void FirstToken(int request, TimeSpan now, int cachedTokens)
+    /// <param name="startedAt">When it got its place on the replica.</param>
+    public void FirstToken(int request, TimeSpan startedAt, TimeSpan now, int cachedTokens)
     {
+        _waits[request] = startedAt - trace.Arrivals[request].At;
         _firstTokens[request] = now - trace.Arrivals[request].At;
         _cachedTokens += cachedTokens;
     }

@@ -314,6 +314,78 @@ public sealed class HoldingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_finds_every_replica_full_goes_to_the_one_that_is_ready_next()
+    {
+        var (full, other) = (new GatedReplica(), new GatedReplica());
+        var (one, two) = (_world.Replicas.Add(full, maxSequences: 1, "one"), _world.Replicas.Add(other, maxSequences: 1, "two"));
+        _world.Publish(one);
+        var running = _world.Ask();
+        await full.ArrivedAsync(1);
+
+        var waiting = _world.Ask();
+        (one.InFlight, _world.Load.Running, _world.Load.Queued).ShouldBe((1, 1, 1));
+        _world.Publish(one, two);
+        await other.ArrivedAsync(1);
+        other.Release(1);
+        await waiting.Ended;
+
+        (waiting.StatusCode, running.Ended.IsCompleted).ShouldBe((200, false));
+        full.Release(1);
+        await running.Ended;
+    }
+
+    [Fact]
+    public async Task A_stream_that_waits_for_a_busy_replica_gets_its_error_as_a_status()
+    {
+        var gate = new GatedReplica();
+        var busy = _world.Replicas.Add(gate, maxSequences: 1, "busy");
+        _world.Publish(busy);
+        var running = _world.Ask();
+        await gate.ArrivedAsync(1);
+
+        var waiting = _world.Stream();
+        _world.Advance(3);
+        waiting.HasStarted.ShouldBeFalse();
+        _world.Publish(busy, _world.Replicas.Add(HttpStatusCode.BadRequest, "{\"error\":{\"message\":\"temperature\"}}", id: "next"));
+        await waiting.Ended;
+
+        waiting.StatusCode.ShouldBe(400);
+        gate.Release(1);
+        await running.Ended;
+    }
+
+    [Fact]
+    public async Task A_stream_that_waits_for_a_busy_replica_gets_a_sign_of_life_all_the_same()
+    {
+        var gate = new GatedReplica();
+        _world.Publish(_world.Replicas.Add(gate, maxSequences: 1));
+        var running = _world.Ask();
+        await gate.ArrivedAsync(1);
+
+        var waiting = _world.Stream();
+        _world.Advance(4);
+        waiting.Comments.ShouldHaveSingleItem().ShouldEndWith("progress=1.00 eta_ms=0 queue=1");
+        gate.Release(2);
+        await Task.WhenAll(running.Ended, waiting.Ended);
+    }
+
+    [Fact]
+    public async Task Who_is_not_to_be_held_waits_at_the_busy_replica()
+    {
+        var gate = new GatedReplica();
+        _world.Publish(_world.Replicas.Add(gate, maxSequences: 1));
+        var calls = new List<DirectCall> { _world.Ask(), _world.Ask() };
+        await gate.ArrivedAsync(1);
+
+        calls.Add(_world.Ask(headers: ("x-stoker-cold-start", "reject")));
+        await gate.ArrivedAsync(1);
+        (_world.Load.Running, _world.Load.Queued).ShouldBe((2, 1));
+        gate.Release(3);
+        await Task.WhenAll(calls.Select(call => call.Ended));
+        calls.ShouldAllBe(call => call.StatusCode == 200);
+    }
+
+    [Fact]
     public async Task A_replica_that_ends_turns_a_request_away_which_then_waits_for_the_next_one()
     {
         var ending = _world.Replicas.Add(
