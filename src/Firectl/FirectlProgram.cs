@@ -59,6 +59,7 @@ internal static class FirectlProgram
     {
         var messages = parsed.Errors.Select(error => error.Message
             .Replace(" as expected type 'System.Int32'", " as a whole number", StringComparison.Ordinal)
+            .Replace(" as expected type 'System.Int64'", " as a whole number", StringComparison.Ordinal)
             .Replace(" as expected type 'System.Double'", " as a number", StringComparison.Ordinal)).ToList();
         if (messages.Count > 1) messages.RemoveAll(message => message.StartsWith("Required command", StringComparison.Ordinal));
         return messages;
@@ -69,6 +70,7 @@ internal static class FirectlProgram
         if (problem.Violations.Count < 2)
         {
             await context.Errors.WriteLineAsync($"Error: {problem.Message}");
+            if (NotFoundHint.For(problem) is { } hint) await context.Errors.WriteLineAsync($"See: {hint}");
             return;
         }
 

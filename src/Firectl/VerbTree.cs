@@ -20,7 +20,9 @@ internal sealed class VerbTree(RootCommand root, FirectlContext context)
         Complete(nounFirst, build);
         string[] spellings = verb == "list" ? ["list", "ls"] : [verb];
         foreach (var other in spellings.Skip(1)) nounFirst.Aliases.Add(other);
-        Child(root, spellings, $"{verb} one of several kinds of resource").Subcommands.Add(verbFirst);
+        var parent = Child(root, spellings, description);
+        if (parent.Subcommands.Count > 0) parent.Description = $"{verb} one of several kinds of resource";
+        parent.Subcommands.Add(verbFirst);
         Child(root, nouns, $"work with {nouns[^1]}").Subcommands.Add(nounFirst);
     }
 

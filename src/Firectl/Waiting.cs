@@ -14,7 +14,7 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
     private readonly Option<bool> _wait = new("--wait") { Description = "Return only when it is done" };
 
     private readonly Option<TimeSpan> _timeout =
-        Durations.Option("--wait-timeout", "How long --wait waits at most", defaultTimeout);
+        Durations.Option("--wait-timeout", "How long --wait waits at most", defaultTimeout, mayBeNegative: false);
 
     public void AddTo(Command command)
     {
@@ -27,6 +27,21 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
     /// <summary>Asks again and again until the answer is final; shows the state meanwhile.</summary>
     /// <param name="look">One look: the line to show, and whether it is over.</param>
     public async Task UntilAsync(
+        Invocation invocation, string what, Func<CancellationToken, Task<(string Line, bool Done)>> look, CancellationToken cancellation)
+    {
+        try
+        {
+            await LookUntilAsync(invocation, what, look, cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            if (invocation.Context.IsTerminal) await invocation.Context.Errors.WriteLineAsync();
+            await invocation.Context.Errors.WriteLineAsync($"{what} goes on without being waited for");
+            throw;
+        }
+    }
+
+    private async Task LookUntilAsync(
         Invocation invocation, string what, Func<CancellationToken, Task<(string Line, bool Done)>> look, CancellationToken cancellation)
     {
         var (time, timeout) = (invocation.Context.Time, invocation.Value(_timeout));
@@ -64,7 +79,8 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
 /// <summary>Options that take Go durations.</summary>
 internal static class Durations
 {
-    public static Option<TimeSpan> Option(string name, string description, TimeSpan? defaultValue = null)
+    /// <param name="mayBeNegative">Where another rule answers, such as the server's.</param>
+    public static Option<TimeSpan> Option(string name, string description, TimeSpan? defaultValue = null, bool mayBeNegative = true)
     {
         var option = new Option<TimeSpan>(name)
         {
@@ -72,8 +88,9 @@ internal static class Durations
             CustomParser = result =>
             {
                 var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-                if (GoDuration.TryParse(text, out var duration)) return duration;
-                result.AddError($"{name} takes {GoDuration.Rule}, was '{text}'");
+                var isDuration = GoDuration.TryParse(text, out var duration);
+                if (isDuration && (mayBeNegative || duration >= TimeSpan.Zero)) return duration;
+                result.AddError(isDuration ? $"{name} must not be negative, was '{text}'" : $"{name} takes {GoDuration.Rule}, was '{text}'");
                 return default;
             },
         };

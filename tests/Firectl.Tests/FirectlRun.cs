@@ -48,7 +48,11 @@ internal sealed class FirectlRun : IDisposable
     public Task<int> RunAsync(string commandLine) =>
         RunAsync(commandLine.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
-    public Task<int> RunAsync(params string[] args) => FirectlProgram.RunAsync(args, new FirectlContext
+    public Task<int> RunAsync(params string[] args) => RunAsync(default, args);
+
+    public Task<int> RunAsync(CancellationToken cancellation, params string[] args) => FirectlProgram.RunAsync(args, Context, cancellation);
+
+    private FirectlContext Context => new()
     {
         Output = _output,
         Errors = _errors,
@@ -57,7 +61,7 @@ internal sealed class FirectlRun : IDisposable
         IsTerminal = false,
         Time = Time,
         Network = _network,
-    });
+    };
 
     public void Dispose()
     {

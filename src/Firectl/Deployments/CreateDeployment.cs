@@ -97,9 +97,18 @@ internal static class CreateDeployment
         }
         catch (JsonException error)
         {
-            throw new ProblemException(Problem.InvalidArgument($"--file {file.Name}: {error.Message}"));
+            throw new ProblemException(Problem.InvalidArgument($"--file {file.Name}: {Worded(error)}"));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(Problem.InvalidArgument($"--file {file.FullName} cannot be read: {error.Message}"));
         }
     }
+
+    /// <summary>The serializer names our types; where and what is enough.</summary>
+    private static string Worded(JsonException error) => error.Path is ['$', '.', .. var path] && error.Message.Contains("could not be converted", StringComparison.Ordinal)
+        ? $"{path} has a value out of range or of a wrong form, at line {error.LineNumber + 1}"
+        : error.Message;
 
     internal static string WireRegion(string typed) => typed.ToUpperInvariant().Replace('-', '_');
 

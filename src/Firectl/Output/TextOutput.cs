@@ -34,7 +34,7 @@ internal static class TextOutput
         var text = new StringBuilder(camel.Length + 8);
         foreach (var letter in camel)
         {
-            if (text.Length == 0) text.Append(char.ToUpperInvariant(letter));
+            if (text is [] or [.., ' ']) text.Append(char.ToUpperInvariant(letter));
             else if (letter == '_') text.Append(' '); // top_p, as OpenAI spells it
             else if (char.IsAsciiLetterUpper(letter)) text.Append(' ').Append(letter);
             else text.Append(letter);
@@ -80,6 +80,9 @@ internal static class TextOutput
             return time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
         }
 
-        return key.EndsWith("Window", StringComparison.Ordinal) && ProtoDuration.TryParse(text, out var duration) ? GoDuration.Format(duration) : text;
+        return IsDuration(key) && ProtoDuration.TryParse(text, out var duration) ? GoDuration.Format(duration) : text;
     }
+
+    private static bool IsDuration(string key) =>
+        key == "timeout" || key.EndsWith("Window", StringComparison.Ordinal) || key.EndsWith("Duration", StringComparison.Ordinal);
 }

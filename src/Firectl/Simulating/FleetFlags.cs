@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Stoker.Api.Problems;
+using Stoker.Api.Time;
 using Stoker.Simulation.Fleet;
 using Stoker.Simulation.Traces;
 
@@ -87,7 +88,7 @@ internal sealed class FleetFlags
         TimeSpan? Duration(Option<TimeSpan> option, TimeSpan most)
         {
             if (invocation.Given(option) is not { } value) return null;
-            found.Require(value >= TimeSpan.Zero && value <= most, option.Name, $"must be from 0s to {most.TotalHours:0}h, was {value}");
+            found.Require(value >= TimeSpan.Zero && value <= most, option.Name, $"must be from 0s to {most.TotalHours:0}h, was {GoDuration.Format(value)}");
             return value;
         }
     }

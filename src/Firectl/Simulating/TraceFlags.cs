@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Stoker.Api.Problems;
+using Stoker.Api.Time;
 using Stoker.Simulation.Traces;
 
 namespace Firectl.Simulating;
@@ -28,7 +29,7 @@ internal sealed class TraceFlags
         var (copies, jitter, seed) = (invocation.Value(_copies), invocation.Value(_jitter), invocation.Value(_seed));
         var violations = new Violations();
         violations.Require(copies is >= 1 and <= Trace.MostCopies, "--copies", $"must be from 1 to {Trace.MostCopies}, was {copies}");
-        violations.Require(jitter >= TimeSpan.Zero && jitter <= TimeSpan.FromHours(1), "--jitter", $"must be from 0s to 1h, was {jitter}");
+        violations.Require(jitter >= TimeSpan.Zero && jitter <= TimeSpan.FromHours(1), "--jitter", $"must be from 0s to 1h, was {GoDuration.Format(jitter)}");
         if (violations.Any) throw new ProblemException(violations.ToProblem());
         return TraceSource.Open(invocation.Value(_trace)!, invocation.Value(_client), (ulong)seed).OrFail().Copied(copies, jitter, (ulong)seed);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -62,7 +63,7 @@ internal sealed partial class QuotaCommands(
             ? await terms.Quotas.CreateAsync(name, changed, NoStatus.Instance, cancellation)
             : await terms.Quotas.UpdateSpecAsync(row, changed, cancellation);
         if (written.Problem is { } failed) return failed;
-        LogChanged(name, changed.Value, changed.MaxValue);
+        LogChanged(name, Shown(changed.Value), Shown(changed.MaxValue));
         return await FindAsync(name, cancellation);
     }
 
@@ -79,6 +80,8 @@ internal sealed partial class QuotaCommands(
         ReservedCount = known.Reserved(account, type, time.GetUtcNow()) is > 0 and var reserved ? reserved : null,
     };
 
-    [LoggerMessage(LogLevel.Information, "Quota {Quota} is {Value} now, of at most {Most}")]
-    private partial void LogChanged(QuotaName quota, long? value, long? most);
+    private static string Shown(long? limit) => limit?.ToString(CultureInfo.InvariantCulture) ?? "unlimited";
+
+    [LoggerMessage(LogLevel.Information, "Quota {Quota} is {Value} now, its limit is {Most}")]
+    private partial void LogChanged(QuotaName quota, string value, string most);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -42,7 +43,7 @@ internal sealed partial class ReservationCommands(
         var name = new ReservationName(account.Account, chosen!);
         var created = await terms.Reservations.CreateAsync(name, Kept(spec) with { CreatedBy = caller.User.ToString() }, NoStatus.Instance, cancellation);
         if (created.Problem is { Code: Code.AlreadyExists }) return Problem.AlreadyExists($"{name} exists already: choose another reservation_id, or change that one");
-        if (created.Problem is null) LogReserved(name, spec.ReservedCount!.Value, spec.AcceleratorType!, Emulated(spec), spec.Region!, spec.StartTime!.Value, spec.EndTime);
+        if (created.Problem is null) LogReserved(name, spec.ReservedCount!.Value, spec.AcceleratorType!, Emulated(spec), spec.Region!, Shown(spec.StartTime), Shown(spec.EndTime));
         return created.Then<ReservationResource>(row => Show(row));
     }
 
@@ -100,8 +101,10 @@ internal sealed partial class ReservationCommands(
         public void Dispose() => writing.Release();
     }
 
+    private static string Shown(DateTimeOffset? moment) => moment?.ToString("u", CultureInfo.InvariantCulture) ?? "its deletion";
+
     [LoggerMessage(LogLevel.Information, "Reserved {Reservation}: {Count} {Type} (emulated: {Emulated}) in {Region} from {Start} to {End}")]
-    private partial void LogReserved(ReservationName reservation, int count, string type, bool emulated, string region, DateTimeOffset start, DateTimeOffset? end);
+    private partial void LogReserved(ReservationName reservation, int count, string type, bool emulated, string region, string start, string end);
 
     [LoggerMessage(LogLevel.Information, "Ended {Reservation}: what was reserved is for everybody again")]
     private partial void LogEnded(ReservationName reservation);

@@ -56,7 +56,9 @@ public static class DeploymentEvents
             DeploymentState.Deleted => new(after.Deletion?.Cause is null ? EventSeverity.Normal : EventSeverity.Warning, Deleted, Kept(after)),
             _ when wasDeleted => new(EventSeverity.Normal, Undeleted, "It was brought back."),
             DeploymentState.Ready => new(EventSeverity.Normal, Ready, $"It is ready with {status.DesiredReplicas} replicas of revision {after.Revision}."),
-            DeploymentState.Updating => new(EventSeverity.Normal, Updating, $"It is updated to revision {after.Revision}; what runs serves on meanwhile."),
+            DeploymentState.Updating when status.Replicas.Any(replica => replica.Revision != after.Revision) =>
+                new(EventSeverity.Normal, Updating, $"It is updated to revision {after.Revision}; what runs serves on meanwhile."),
+            DeploymentState.Updating => new(EventSeverity.Normal, Updating, $"What is asked of it changed; its replicas stay, of revision {after.Revision}."),
             DeploymentState.Failed => new(EventSeverity.Warning, Failed, status.Condition?.Message ?? "It failed."),
             _ => null,
         };

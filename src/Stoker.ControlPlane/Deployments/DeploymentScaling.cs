@@ -88,7 +88,7 @@ public sealed partial class DeploymentScaling(
         _lastCauses[name] = decision.Cause;
         if (!decision.Changes && !(isNews && decision.Cause == ScalingCause.AtMaximum)) return;
 
-        LogDecision(name, decision.Facts.Before, decision.Desired, decision.Reason);
+        LogDecision(name, decision.Facts.Before ?? 0, decision.Desired, decision.Reason);
         try
         {
             await log.AppendAsync(name, decision, cancellation);
@@ -112,7 +112,7 @@ public sealed partial class DeploymentScaling(
     }
 
     [LoggerMessage(LogLevel.Information, "{Deployment}: from {Before} to {Desired} replicas: {Reason}")]
-    private partial void LogDecision(DeploymentName deployment, int? before, int desired, string reason);
+    private partial void LogDecision(DeploymentName deployment, int before, int desired, string reason);
 
     [LoggerMessage(LogLevel.Warning, "A scaling decision of {Deployment} could not be kept; it holds all the same")]
     private partial void LogNotKept(DeploymentName deployment, Exception error);

@@ -18,7 +18,7 @@ public static class DeploymentWire
             DeleteTime = status.DeleteTime,
             PurgeTime = status.PurgeTime,
             State = State(deployment).WireName(),
-            Status = status.Condition is { } condition ? new(condition.Code.Row().WireName, condition.Message) : null,
+            Status = deployment.Deletion is null && status.Condition is { } condition ? new(condition.Code.Row().WireName, condition.Message) : null,
             DesiredReplicaCount = deployment.DesiredReplicas,
             ReplicaCount = replicas.Count(replica => replica.State is ReplicaState.Starting or ReplicaState.Loading or ReplicaState.Ready),
             ReplicaStats = new()
@@ -30,7 +30,7 @@ public static class DeploymentWire
             },
             Region = status.Region?.Name,
             Emulated = status.Emulated ? true : null,
-            Stockout = status.Stockout is { } stockout ? Show(stockout) : null,
+            Stockout = deployment.Deletion is null && status.Stockout is { } stockout ? Show(stockout) : null,
             CreatedBy = deployment.CreatedBy,
         };
     }

@@ -12,8 +12,9 @@ namespace Stoker.ControlPlane.Resources;
 public sealed record UpdatableFields(IReadOnlyList<string> Mutable, IReadOnlyList<string> OutputOnly);
 
 /// <summary>
-/// The <c>updateMask</c> of a PATCH. Without one the fields present in the body are meant, so that a short body changes
-/// what it says and resets nothing; <c>*</c> means all fields that may change, and resets those that the body lacks.
+/// The <c>updateMask</c> of a PATCH. Without one the fields present in the body are meant, also those within objects, so
+/// that a short body changes what it says and resets nothing; lists and maps are taken whole. <c>*</c> means all fields
+/// that may change, and resets those that the body lacks.
 /// </summary>
 public static class FieldMask
 {
@@ -59,7 +60,7 @@ public static class FieldMask
     {
         var texts = mask?.Trim() switch
         {
-            null or "" => [.. body.Select(property => property.Key)],
+            null or "" => [.. Present(body, json, prefix: "")],
             "*" => [.. fields.Mutable],
             var given => given.Split(',', StringSplitOptions.TrimEntries),
         };
@@ -76,6 +77,23 @@ public static class FieldMask
         }
 
         return paths;
+    }
+
+    private static IEnumerable<string> Present(JsonObject body, JsonTypeInfo type, string prefix)
+    {
+        foreach (var (name, value) in body)
+        {
+            var field = type.Properties.First(property => property.Name == name);
+            var inner = type.Options.GetTypeInfo(field.PropertyType);
+            if (value is JsonObject child && inner.Kind == JsonTypeInfoKind.Object)
+            {
+                foreach (var path in Present(child, inner, $"{prefix}{name}.")) yield return path;
+            }
+            else
+            {
+                yield return prefix + name;
+            }
+        }
     }
 
     private static JsonObject Node<T>(T value, JsonTypeInfo<T> json) =>

@@ -43,6 +43,21 @@ public class FieldMaskTests
             result => result.MinReplicaCount.ShouldBe(2));
 
     [Fact]
+    public void Without_a_mask_an_object_keeps_what_the_body_does_not_say_of_it_and_a_map_is_taken_whole()
+    {
+        var current = Current with { AutoscalingPolicy = Current.AutoscalingPolicy! with { LoadTargets = new Dictionary<string, double> { ["default"] = 0.5 } } };
+        var patch = new DeploymentResource
+        {
+            AutoscalingPolicy = new() { ScaleUpWindow = "60s", LoadTargets = new Dictionary<string, double> { ["requests_per_second"] = 3 } },
+        };
+
+        var policy = FieldMask.Apply(current, patch, null, WireJson.Context.DeploymentResource, Fields).Value.AutoscalingPolicy!;
+        (policy.ScaleUpWindow, policy.ScaleDownWindow).ShouldBe(("60s", "600s"));
+        policy.LoadTargets!.Keys.ShouldBe(["requests_per_second"]);
+        Apply(new() { AutoscalingPolicy = new() }, null).Value.AutoscalingPolicy.ShouldBe(Current.AutoscalingPolicy);
+    }
+
+    [Fact]
     public void A_star_means_all_that_may_change()
     {
         var result = Apply(new() { DisplayName = "new" }, "*").Value;
