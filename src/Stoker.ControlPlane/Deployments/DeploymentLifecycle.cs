@@ -23,9 +23,17 @@ public sealed class DeploymentLifecycle(
     /// <summary>Whether any request waits for a replica.</summary>
     public bool AnyHeld => requests.AnyHeld;
 
-    public Task LoadAsync(CancellationToken cancellation) => requests.LoadAsync(cancellation);
+    public async Task LoadAsync(CancellationToken cancellation)
+    {
+        await requests.LoadAsync(cancellation);
+        await figures.LoadAsync(cancellation);
+    }
 
-    public Task WriteAsync(CancellationToken cancellation) => requests.WriteAsync(cancellation);
+    public async Task WriteAsync(CancellationToken cancellation)
+    {
+        await requests.WriteAsync(cancellation);
+        await figures.WriteAsync(cancellation);
+    }
 
     /// <summary>
     /// To be called before the status is written: whoever is killed between the two writes the same events again, which
@@ -36,7 +44,13 @@ public sealed class DeploymentLifecycle(
         var (status, name) = (before.Deployment.Status, after.Name.ToString());
         var found = DeploymentEvents.Between(status, after, change);
         if (found.Count == 0) return;
-        if (status.ObservedGeneration == 0) await events.ForgetAsync(name, cancellation); // of an earlier one with this name
+        if (status.ObservedGeneration == 0)
+        {
+            // Of an earlier one with this name.
+            await events.ForgetAsync(name, cancellation);
+            await figures.ForgetAsync(after.Name, cancellation);
+        }
+
         var (now, revision) = (time.GetUtcNow(), before.Row.StatusRevision.ToString(CultureInfo.InvariantCulture));
         await events.AppendAsync(
             name,
@@ -54,7 +68,7 @@ public sealed class DeploymentLifecycle(
 
     public async Task ForgetAsync(DeploymentName name, CancellationToken cancellation)
     {
-        figures.Forget(name);
+        await figures.ForgetAsync(name, cancellation);
         await events.ForgetAsync(name.ToString(), cancellation);
         await requests.ForgetAsync(name, cancellation);
     }

@@ -83,9 +83,22 @@ public sealed partial class DeploymentReconciler
             }
 
             await Task.Delay(_options.SweepInterval, time, cancellation);
-            await lifecycle.WriteAsync(cancellation);
+            await KeepAsync(cancellation);
             var (_, items) = await store.ListAsync(account: null, cancellation);
             foreach (var item in items) queue.Add(item.Deployment.Name);
+        }
+    }
+
+    /// <summary>A disk that is full holds up no sweep: what was not written is written by the next one.</summary>
+    private async Task KeepAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await lifecycle.WriteAsync(cancellation);
+        }
+        catch (StorageException error) when (error.Fault != StorageFault.Unusable)
+        {
+            LogStoreTrouble(error);
         }
     }
 

@@ -72,6 +72,11 @@ internal static class SqliteSchema
         CREATE INDEX deployment_events_by_owner ON deployment_events (owner, id);
         CREATE TABLE deployment_last_use (owner TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
         """,
+        """
+        -- How the answers of a deployment's revisions went: what an update is compared with after a restart.
+        CREATE TABLE revision_figures (
+            owner TEXT NOT NULL, revision INTEGER NOT NULL, figures BLOB NOT NULL, PRIMARY KEY (owner, revision)) WITHOUT ROWID;
+        """,
     ];
 
     public static int Version => Steps.Length;

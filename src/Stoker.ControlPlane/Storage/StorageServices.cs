@@ -24,6 +24,7 @@ public static class StorageServices
         services.AddSingleton<IScalingStore>(provider => new SqliteScalingStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<IEventLog, SqliteEventLog>();
         services.AddSingleton<ILastUseStore, SqliteLastUseStore>();
+        services.AddSingleton<IFiguresStore, SqliteFiguresStore>();
         return services;
     }
 

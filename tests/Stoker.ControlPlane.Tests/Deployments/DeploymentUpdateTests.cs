@@ -194,6 +194,26 @@ public sealed class DeploymentUpdateTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_update_is_compared_with_what_was_before_also_when_the_server_ended_in_its_middle()
+    {
+        await ReadyAsync("d", count: 1);
+        await _world.PassAsync(_world.Options.StableAfter);
+        Answer(_world.Routed("d").Single().Id, good: 1000, failed: 2);
+        await _world.UpdateAsync("d", new() { MaxContextLength = 64 });
+        await _world.PassAsync(10);
+        Answer(_world.Routed("d").Single().Id, good: 15, failed: 4); // too few to say so
+        await _world.SettleAsync();
+        (await _world.GetAsync("d")).Revision.ShouldBe(2);
+        await _world.Figures.WriteAsync(TestContext.Current.CancellationToken); // as each sweep does
+        await _world.RestartServerAsync();
+        Answer(_world.Routed("d").Single().Id, good: 65, failed: 16);
+        await _world.PassAsync(15);
+        var back = await _world.GetAsync("d");
+        (back.Spec.MaxContextLength, back.Status.State).ShouldBe((0, DeploymentState.Ready));
+        back.Status.Condition.ShouldNotBeNull().Message.ShouldContain("20 of its 100 answers failed, 2 of 1002 before");
+    }
+
+    [Fact]
     public async Task After_its_probation_an_update_is_not_taken_back_for_worse_answers()
     {
         await ReadyAsync("d", count: 1);

@@ -58,6 +58,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         _queue = new(Time);
         LedgerStore = new(new SqliteLedgerStore(_database));
         Ledger = NewLedger();
+        Figures = new(Directory.Answers, FiguresStore);
         (Board, Windows, Requests, Commands, Reconciler) = NewServer();
     }
 
@@ -69,7 +70,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public IEventLog Events { get; }
     public LastRequests Requests { get; private set; }
     public FakeRuntime Runtime { get; }
-    public ReplicaDirectory Directory { get; } = new();
+    public ReplicaDirectory Directory { get; private set; } = new();
+    public SqliteFiguresStore FiguresStore => new(_database);
+    public RevisionFigures Figures { get; private set; }
     public SqliteScalingStore Scalings { get; }
     public DecisionLog Decisions => new(Scalings);
 
@@ -235,6 +238,8 @@ internal sealed class DeploymentWorld : IAsyncDisposable
         Reconciler.Dispose();
         Ledger.Dispose();
         Ledger = NewLedger();
+        Directory = new();
+        Figures = new(Directory.Answers, FiguresStore);
         (Board, Windows, Requests, Commands, Reconciler) = NewServer();
         await Reconciler.LoadAsync(_queue, default);
     }
@@ -276,7 +281,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
             new(board, windows, Decisions, Time, NullLogger<DeploymentScaling>.Instance),
             Ledger,
             new(new SqliteLeaseStore(_database), Time, NullLogger<ControllerLease>.Instance),
-            new(Store, Events, requests, new(Directory.Answers), options, Time),
+            new(Store, Events, requests, Figures, options, Time),
             options,
             Microsoft.Extensions.Options.Options.Create(RuntimeOptions),
             Time,

@@ -1,6 +1,8 @@
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Storage;
+using Stoker.ControlPlane.Tests.Storage;
 
 namespace Stoker.ControlPlane.Tests.Deployments;
 
@@ -49,10 +51,12 @@ public class UpdateQualityTests
     }
 
     [Fact]
-    public void Figures_are_gathered_by_revision_also_of_replicas_that_are_gone()
+    public async Task Figures_are_gathered_by_revision_also_of_replicas_that_are_gone()
     {
+        using var file = new StoreFile();
+        await using var database = SqliteDatabase.Open(file.Path, TimeProvider.System, TimeSpan.FromDays(1));
         var (board, name) = (new AnswerBoard(), DeploymentWorld.Name("d"));
-        var figures = new RevisionFigures(board);
+        var figures = new RevisionFigures(board, new SqliteFiguresStore(database));
         var (old, current) = (Replica(1), Replica(2));
         board.Of(old.Id).Answered();
         figures.Take(name, [old], oldest: 1)[1].Good.ShouldBe(1);
@@ -65,9 +69,39 @@ public class UpdateQualityTests
         (later[1].Good, later[2].Count).ShouldBe((2, 1));
         board.Find(old.Id).ShouldBeNull();
         figures.Take(name, [current], oldest: 2).Keys.ShouldBe([2L]);
-        figures.Forget(name);
+        await figures.ForgetAsync(name, Cancellation);
         board.Find(current.Id).ShouldBeNull();
     }
+
+    [Fact]
+    public async Task Figures_survive_a_restart_as_far_as_they_can_be_read()
+    {
+        using var file = new StoreFile();
+        await using var database = SqliteDatabase.Open(file.Path, TimeProvider.System, TimeSpan.FromDays(1));
+        var (store, board, name) = (new SqliteFiguresStore(database), new AnswerBoard(), DeploymentWorld.Name("d"));
+        var (first, replicas) = (new RevisionFigures(board, store), new[] { Replica(1), Replica(2) });
+        foreach (var replica in replicas) board.Of(replica.Id).Answered();
+        board.Of(replicas[1].Id).FirstToken(TimeSpan.FromMilliseconds(100));
+        first.Take(name, replicas, oldest: 1);
+        await first.WriteAsync(Cancellation);
+
+        var second = new RevisionFigures(new(), store);
+        await second.LoadAsync(Cancellation);
+        var read = second.Take(name, replicas, oldest: 1);
+        (read[1].Good, read[2].Good, read[2].Streams).ShouldBe((1, 1, 1));
+        second.Take(name, replicas, oldest: 2);
+        await second.WriteAsync(Cancellation);
+        (await store.ListAsync(Cancellation)).Select(row => row.Revision).ShouldBe([2L]);
+
+        await store.WriteAsync([new(name.ToString(), 2, [1, 2]), new(name.ToString(), 3, "{\"Good\":1,\"Failed\":0,\"FirstTokens\":[1]}"u8.ToArray())], Cancellation);
+        var third = new RevisionFigures(new(), store);
+        await third.LoadAsync(Cancellation);
+        third.Take(name, replicas, oldest: 2).ShouldBeEmpty();
+        await third.ForgetAsync(name, Cancellation);
+        (await store.ListAsync(Cancellation)).ShouldBeEmpty();
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private static AnswerFigures Figures(int good, int failed) => AnswerFigures.None with { Good = good, Failed = failed };
 
