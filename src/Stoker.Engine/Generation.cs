@@ -26,6 +26,9 @@ public sealed class Generation : IAsyncEnumerable<GenerationEvent>, IAsyncDispos
     /// <summary>The limit in force, after defaults and <see cref="GenerationRequest.FitMaxTokens"/>.</summary>
     public int MaxTokens => _request.MaxTokens;
 
+    /// <summary>Prompt tokens that an earlier request had computed; known with the first event.</summary>
+    public int CachedTokens => _request.CachedTokens;
+
     /// <summary>The request's seed, or the one drawn for it: the same request with it gives the same answer.</summary>
     public long Seed => _request.Settings.Seed;
 

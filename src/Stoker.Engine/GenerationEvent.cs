@@ -23,6 +23,12 @@ public readonly record struct GenerationEvent(int Choice, string Text, Generated
     /// <summary>The echo of the prompt, which comes before anything else of the choice.</summary>
     public bool IsPrompt { get; init; }
 
+    /// <summary>
+    /// The answer that the request came with (<see cref="GenerationRequest.Answered"/>) had come to its end: the reader has
+    /// had this event, but for what follows it.
+    /// </summary>
+    public bool IsKnown { get; init; }
+
     /// <summary>Of the whole request; only on the last event of the generation.</summary>
     public GenerationUsage? Usage { get; init; }
 

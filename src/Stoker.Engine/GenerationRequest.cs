@@ -71,6 +71,13 @@ public sealed record GenerationRequest
     /// <summary>The load of the addon that the request runs with; part of its blocks' identity. 0: none.</summary>
     internal ulong AdapterVersion { get; init; }
 
+    /// <summary>
+    /// The answer so far, when an engine like this one was cut off in it: the tokens of all events that its reader has. The
+    /// answer goes on after them as if it had never stopped; positions, limits, penalties, stop strings and usage count them.
+    /// For one choice, and the same answer only with the same seed, or at temperature 0.
+    /// </summary>
+    public IReadOnlyList<int> Answered { get; init; } = [];
+
     /// <summary>The name in <see cref="Generation.Id"/>; null makes one.</summary>
     public string? Id { get; init; }
 }

@@ -6,7 +6,11 @@ namespace Stoker.Engine.Scheduling;
 /// <summary>
 /// A request that keeps the rules, with its defaults filled in. The lists are copies: the caller may reuse its own.
 /// </summary>
-internal sealed record AdmittedRequest(int[] Prompt, IReadOnlyList<string> Stops, int[] StopTokens, int MaxTokens, SamplingSettings Settings);
+internal sealed record AdmittedRequest(int[] Prompt, IReadOnlyList<string> Stops, int[] StopTokens, int MaxTokens, SamplingSettings Settings)
+{
+    /// <summary>See <see cref="GenerationRequest.Answered"/>.</summary>
+    public int[] Answered { get; init; } = [];
+}
 
 /// <summary>What the door knows of the engine.</summary>
 /// <param name="VocabularySize">Ids below it are tokens.</param>
@@ -45,7 +49,26 @@ internal static class AdmissionRules
         {
             throw Invalid("min_tokens", $"min_tokens must be from 0 to max_tokens ({maxTokens}), was {request.MinTokens}");
         }
-        return new(prompt, stops, stopTokens, maxTokens, settings);
+        return new(prompt, stops, stopTokens, maxTokens, settings) { Answered = Answered(request, maxTokens, figures) };
+    }
+
+    private static int[] Answered(GenerationRequest request, int maxTokens, DoorFigures figures)
+    {
+        int[] answered = [.. request.Answered];
+        if (answered.Length == 0) return answered;
+        if (request.Choices != 1) throw Invalid("answered", $"An answer can be gone on with for one choice, {request.Choices} were asked for.");
+        if (answered.Length > maxTokens)
+        {
+            throw Invalid("answered", $"The answer so far has {answered.Length} tokens, more than max_tokens allows, which is {maxTokens}.");
+        }
+
+        foreach (var id in answered)
+        {
+            if ((uint)id < (uint)figures.VocabularySize) continue;
+            throw Invalid("answered", $"The answer so far has the token id {id}; ids of this model are 0 to {figures.VocabularySize - 1}.");
+        }
+
+        return answered;
     }
 
     private static void CheckPrompt(int[] prompt, DoorFigures figures)

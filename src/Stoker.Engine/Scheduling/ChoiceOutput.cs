@@ -17,6 +17,12 @@ internal sealed class ChoiceOutput(int choice, ITextStream stream, StopScanner s
     /// <summary>Tokens told or kept: those that count. The loop may be a few ahead when a stop string ends the text.</summary>
     public int Generated { get; private set; }
 
+    /// <summary>Those of them that another engine generated.</summary>
+    public int Known { get; private set; }
+
+    /// <summary>Those of them that this one generated.</summary>
+    public int Own => Generated - Known;
+
     public long FirstTokenAt { get; set; }
 
     public long LastTokenAt { get; set; }
@@ -43,6 +49,9 @@ internal sealed class ChoiceOutput(int choice, ITextStream stream, StopScanner s
 
     /// <summary>A token counts from here on, whether it leaves text or not.</summary>
     public void Count() => Generated++;
+
+    /// <summary>The same for a token that the reader has from elsewhere.</summary>
+    public void CountKnown() => (Generated, Known) = (Generated + 1, Known + 1);
 
     /// <summary>Takes the next token. True: a stop string ended the text.</summary>
     /// <param name="lookForStops">False before min_tokens: such text is certain at once.</param>

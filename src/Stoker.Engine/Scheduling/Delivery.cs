@@ -5,6 +5,9 @@ internal enum DeliveryKind
     /// <summary>The echo of the prompt is complete.</summary>
     Echo,
 
+    /// <summary>The reader has had a beginning of the answer, which is to be gone on after.</summary>
+    Answered,
+
     /// <summary>A token was drawn; with <see cref="Delivery.Finish"/> the last one.</summary>
     Token,
 

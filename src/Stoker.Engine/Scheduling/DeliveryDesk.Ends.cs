@@ -38,9 +38,9 @@ internal sealed partial class DeliveryDesk
         request.Unfinished--;
         if (request.IsCounted)
         {
-            counters.ChoiceEnded(last.Finish!.Value, output.Generated < 2
+            counters.ChoiceEnded(last.Finish!.Value, output.Own < 2
                 ? null
-                : time.GetElapsedTime(output.FirstTokenAt, output.LastTokenAt) / (output.Generated - 1));
+                : time.GetElapsedTime(output.FirstTokenAt, output.LastTokenAt) / (output.Own - 1));
         }
 
         Close(request, last);
@@ -96,7 +96,7 @@ internal sealed partial class DeliveryDesk
             request.FirstTokenAt = at;
             if (request.IsCounted) counters.FirstToken(time.GetElapsedTime(request.SubmittedAt, at));
         }
-        var first = output.Generated == 1;
+        var first = output.Own == 1;
         if (request.IsCounted) counters.Token(first ? null : time.GetElapsedTime(output.LastTokenAt, at));
         if (first) output.FirstTokenAt = at;
         output.LastTokenAt = at;

@@ -43,6 +43,9 @@ internal sealed partial class DeliveryDesk(ITextDecoder decoder, EngineCounters 
             case DeliveryKind.Echo when item.Sequence!.Output.Finish is null:
                 Send(item.Request, item.Sequence.Output.Echo(item.Request.Echo!));
                 break;
+            case DeliveryKind.Answered when item.Sequence!.Output.Finish is null:
+                TakeAnswered(item.Sequence, item);
+                break;
             case DeliveryKind.Token when item.Sequence!.Output.Finish is null:
                 TakeToken(item.Sequence, item);
                 break;

@@ -22,7 +22,8 @@ internal sealed class RequestState
     {
         _leaveQueue = leaveQueue;
         (Source, Settings, Group, SubmittedAt) = (source, admitted.Settings, group, submittedAt);
-        (Prompt, Stops, MaxTokens) = (admitted.Prompt, new(admitted.Stops), admitted.MaxTokens);
+        (Prompt, Answered, Stops, MaxTokens) = (admitted.Prompt, admitted.Answered, new(admitted.Stops), admitted.MaxTokens);
+        First = Answered.Length == 0 ? Prompt : [.. Prompt, .. Answered];
         Space = new(source.CacheSalt, source.AdapterVersion);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
         (Events, Unfinished, Held, Live) = (new(maxUnreadEvents, source.Choices), source.Choices, source.Choices, source.Choices);
@@ -38,6 +39,18 @@ internal sealed class RequestState
     public int Group { get; }
 
     public int[] Prompt { get; }
+
+    /// <summary>The answer so far; mostly empty.</summary>
+    public int[] Answered { get; }
+
+    /// <summary>What a choice begins with: the prompt and the answer so far.</summary>
+    public int[] First { get; }
+
+    /// <summary>How the answer so far ended; null when it goes on, as far as tokens tell.</summary>
+    public FinishReason? AnsweredEnd =>
+        Answered.Length == 0 ? null
+        : Array.IndexOf(EndTokens, Answered[^1]) >= 0 ? FinishReason.Stop
+        : Answered.Length == MaxTokens ? FinishReason.Length : null;
 
     public StopStrings Stops { get; }
 

@@ -16,14 +16,16 @@ internal sealed class Sequence : SequenceState
     {
         (Request, Choice, Space) = (request, choice, request.Space);
         Output = new(choice, text, new(request.Stops, request.Source.IncludeStopText));
-        if (request.Echo is { } echo) PromptLogitsFrom = echo.LogitsFrom;
+        TokenCount = request.First.Length;
+        PromptSent = request.Answered.Length > 0;
+        if (request.Echo is { } echo && !PromptSent) PromptLogitsFrom = echo.LogitsFrom;
     }
 
     public RequestState Request { get; }
 
     public int Choice { get; }
 
-    public TokenSampler Sampler => _sampler ??= new(Request.Settings, Choice, Request.Prompt);
+    public TokenSampler Sampler => _sampler ??= FirstSampler();
 
     /// <summary>The delivery's.</summary>
     public ChoiceOutput Output { get; }
@@ -36,7 +38,7 @@ internal sealed class Sequence : SequenceState
     /// <summary>The scheduler has let go of it.</summary>
     public bool IsGone { get; private set; }
 
-    public override ReadOnlySpan<int> Tokens => _tokens is null ? Request.Prompt : CollectionsMarshal.AsSpan(_tokens);
+    public override ReadOnlySpan<int> Tokens => _tokens is null ? Request.First : CollectionsMarshal.AsSpan(_tokens);
 
     private List<int> TokenList => _tokens ??= FirstTokens();
 
@@ -52,7 +54,14 @@ internal sealed class Sequence : SequenceState
     private List<int> FirstTokens()
     {
         var tokens = new List<int>(MaxTokenCount);
-        tokens.AddRange(Request.Prompt);
+        tokens.AddRange(Request.First);
         return tokens;
+    }
+
+    private TokenSampler FirstSampler()
+    {
+        var sampler = new TokenSampler(Request.Settings, Choice, Request.Prompt);
+        foreach (var id in Request.Answered) sampler.Observe(id);
+        return sampler;
     }
 }

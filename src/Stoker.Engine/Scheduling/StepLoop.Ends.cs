@@ -29,7 +29,8 @@ internal sealed partial class StepLoop
         var request = ((Sequence)admission.Sequence).Request;
         if (request.StartedAt is not null) return; // another choice of it, or one that was preempted
         request.StartedAt = _time.GetTimestamp();
-        request.CachedTokens = admission.SharedBlocks * _scheduler.Limits.BlockSize;
+        // of an answer that is gone on with the cache may have more than the prompt
+        request.CachedTokens = Math.Min(admission.SharedBlocks * _scheduler.Limits.BlockSize, request.Prompt.Length);
         if (request.IsCounted)
         {
             _counters.RequestStarted(

@@ -51,6 +51,14 @@ internal sealed partial class StepLoop
         Post(new(DeliveryKind.Echo, sequence.Request, sequence));
     }
 
+    /// <summary>The answer so far is no news to the reader; it may have come to its end.</summary>
+    private void GoOn(RequestState request, Sequence sequence)
+    {
+        var end = request.AnsweredEnd;
+        if (end is not null) Leave(sequence);
+        Post(new(DeliveryKind.Answered, request, sequence) { Finish = end });
+    }
+
     /// <summary>A drawn token joins its sequence; an end token or the last that was asked for ends it.</summary>
     private void Take(in Draw draw)
     {

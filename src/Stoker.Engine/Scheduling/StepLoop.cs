@@ -67,6 +67,7 @@ internal sealed partial class StepLoop
             request.Prepare(_nextArrival, _decoder, _scheduler.Pool, maxBlocks);
             _nextArrival += request.Choices.Length;
             foreach (var choice in request.Choices) _scheduler.Add(choice);
+            if (request.Answered.Length > 0) GoOn(request, request.Choices[0]);
         }
         catch (Exception error)
         {
