@@ -68,6 +68,10 @@ internal sealed class ScriptedEngine(params GenerationEvent[] events) : IReplica
 
     private sealed class Script(GenerationEvent[] events) : IReplicaGeneration
     {
+        public int MaxTokens => 100;
+
+        public int CachedTokens => 0;
+
         public IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation) =>
             events.ToAsyncEnumerable();
 

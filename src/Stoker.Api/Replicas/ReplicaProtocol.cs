@@ -63,6 +63,31 @@ public static class ReplicaProtocol
     /// </summary>
     public const string TurnedAwayHeader = "x-stoker-turned-away";
 
+    /// <summary>
+    /// Asks for a stream that another replica can go on with, and goes on with one. A request has the number of events that
+    /// its client has: 0, or a number with <c>;</c> and what the first replica said in this header. An answer has what the
+    /// next replica must know, or <c>no=</c> and the cause, <see cref="ResumeSampled"/> or <see cref="ResumeChoices"/>.
+    /// </summary>
+    public const string ResumeHeader = "x-stoker-resume";
+
+    /// <summary>The cause of a stream that would not come out the same: it is drawn at random, without a seed.</summary>
+    public const string ResumeSampled = "sampled";
+
+    /// <summary>Of one that has several choices, which come mixed.</summary>
+    public const string ResumeChoices = "choices";
+
+    /// <summary>
+    /// The body's field beside <see cref="ResumeHeader"/>: ids of the answer's tokens that the client has. A gateway takes it
+    /// from no client.
+    /// </summary>
+    public const string ResumeField = "stoker_resume";
+
+    /// <summary>
+    /// In front of an event, a comment of its own line: the ids of the tokens that its text comes from, with commas. For the
+    /// gateway, which takes it out.
+    /// </summary>
+    public static ReadOnlySpan<byte> TokensMark => ":stoker-tokens "u8;
+
     /// <summary>Printable ASCII in the header; any characters in the field.</summary>
     public const int MostIsolationKeyLength = 255;
 
@@ -88,6 +113,9 @@ public sealed record ReplicaHealth(
 {
     /// <summary>How long ago, by the replica's monotonic clock, the model had answered; null before.</summary>
     public double? ReadyMs { get; init; }
+
+    /// <summary>Which build of the engine it is: two builds need not give the same bits. Null of an older program.</summary>
+    public string? EngineBuild { get; init; }
 }
 
 /// <summary>Extends the lease to <paramref name="Seconds"/> from now.</summary>

@@ -17,12 +17,21 @@ internal sealed class Answer : IAsyncDisposable
 
     private Answer(int choicesEach) => _choicesEach = choicesEach;
 
+    /// <summary>Of one generation; the first one's otherwise.</summary>
+    public int MaxTokens => _generations[0].MaxTokens;
+
+    /// <summary>The same.</summary>
+    public int CachedTokens => _generations[0].CachedTokens;
+
+    /// <summary>It goes on after tokens of another replica.</summary>
+    public bool HasAnswered { get; private init; }
+
     /// <summary>Submits all prompts or none.</summary>
     /// <exception cref="RequestRefusedException">The first refusal; what was submitted before it is
     /// cancelled.</exception>
     public static async Task<Answer> SubmitAsync(IReplicaEngine engine, InferenceRequest request, IReadOnlyList<int[]> prompts, string id)
     {
-        var answer = new Answer(request.Choices);
+        var answer = new Answer(request.Choices) { HasAnswered = request.Answered is { Length: > 0 } };
         try
         {
             for (var index = 0; index < prompts.Count; index++)

@@ -9,6 +9,9 @@ namespace Stoker.Replica.Answers;
 internal sealed record AnswerHead(
     string Id, long Created, string Model, InferenceRequest Request, IReadOnlyList<int[]> Prompts, IReplicaEngine Engine)
 {
+    /// <summary>Null: the gateway does not ask to go on elsewhere.</summary>
+    public ResumeMarks? Marks { get; init; }
+
     public bool IsChat => Request.Kind == RequestKind.Chat;
 
     public int ChoiceCount => Prompts.Count * Request.Choices;

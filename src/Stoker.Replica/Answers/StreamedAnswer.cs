@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Stoker.Api.Replicas;
 using Stoker.Engine;
 using Stoker.Replica.Requests;
 
@@ -22,6 +23,7 @@ internal sealed class StreamedAnswer : IDisposable
     private readonly Utf8JsonWriter _json;
     private readonly bool[] _begun;
     private readonly List<int>[] _generated;
+    private int _framesToSkip;
 
     public StreamedAnswer(HttpResponse response, AnswerHead head, Timings timings)
     {
@@ -29,6 +31,10 @@ internal sealed class StreamedAnswer : IDisposable
         _json = new(_output, AnswerJson.Options);
         _begun = new bool[head.ChoiceCount];
         _generated = new List<int>[head.ChoiceCount];
+        if (head.Marks is not { } marks) return;
+        _framesToSkip = marks.FramesToSkip;
+        _begun[0] |= marks.HasBegun;
+        if (head.Request.RawOutput) _generated[0] = [.. head.Request.Answered ?? []];
     }
 
     public async Task WriteAsync(IAsyncEnumerable<GenerationEvent> events, CancellationToken cancellation)
@@ -39,12 +45,13 @@ internal sealed class StreamedAnswer : IDisposable
             EndedEarly.ThrowIf(item);
             if (!_response.HasStarted)
             {
-                SetHead(_response);
+                SetHead(_response, _head.Marks);
                 await _response.StartAsync(cancellation); // before this the body has no buffer to write into
             }
 
-            usage = item.Usage ?? usage;
-            WriteEvent(item);
+            var told = item.Usage is { } all && _head.Marks is { } marks ? item with { Usage = marks.Adjust(all) } : item;
+            usage = told.Usage ?? usage;
+            if (!told.IsKnown) WriteEvent(told);
             await _output.FlushAsync(cancellation);
         }
 
@@ -68,8 +75,9 @@ internal sealed class StreamedAnswer : IDisposable
 
     public void Dispose() => _json.Dispose();
 
-    private static void SetHead(HttpResponse response)
+    private static void SetHead(HttpResponse response, ResumeMarks? marks)
     {
+        if (marks is not null) response.Headers[ReplicaProtocol.ResumeHeader] = marks.Header;
         response.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no"; // proxies on the way would hold events back
@@ -87,6 +95,8 @@ internal sealed class StreamedAnswer : IDisposable
 
         _begun[item.Choice] = true;
         if (_head.Request.RawOutput && !item.IsPrompt) Collect(item);
+        if (Skips()) return;
+        _head.Marks?.Write(_output, item);
         Begin();
         _json.WriteStartArray("choices"u8);
         _json.WriteStartObject();
@@ -120,6 +130,7 @@ internal sealed class StreamedAnswer : IDisposable
 
     private void WriteRoleChunk(int choice, bool promptIds)
     {
+        if (Skips()) return;
         Begin();
         _json.WriteStartArray("choices"u8);
         _json.WriteStartObject();
@@ -158,6 +169,9 @@ internal sealed class StreamedAnswer : IDisposable
         End();
     }
 
+    /// <summary>The client has the frame from another replica.</summary>
+    private bool Skips() => _framesToSkip > 0 && _framesToSkip-- > 0;
+
     private void Begin()
     {
         _output.Write("data: "u8);
@@ -187,7 +201,11 @@ internal static class EndedEarly
 
         if (item.Finish == FinishReason.Cancelled)
         {
-            throw new ApiException(ApiError.Unavailable(item.Error?.Message ?? "The engine ended this request; send it again.", "cancelled", 1), item.Error);
+            throw new ApiException(
+                item.Error is { } cause
+                    ? ApiError.Unavailable(cause.Message, "cancelled", 1)
+                    : ApiError.Unavailable("The engine ended this request; send it again.", "closing", 1),
+                item.Error);
         }
     }
 }

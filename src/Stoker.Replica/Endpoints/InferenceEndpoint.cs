@@ -45,6 +45,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         http.Response.Headers["x-request-id"] = id;
         var (request, bodyBytes) = await ReadAsync(http.Request, kind, cancellation);
         using var released = request;
+        request.Resume = Resumption.Of(http.Request.Headers, request);
         request.CacheSalt = CacheSalt.Of(http.Request.Headers, request.IsolationKey);
         if (request.Model != context.ServedModelName)
         {
@@ -56,9 +57,18 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         var prompts = await EncodeAsync(engine, request, bodyBytes, cancellation);
         request.ReleaseInput();
         var timings = new Timings(context.Time.GetElapsedTime(begun), context.Admission.Inside);
+        var obstacle = Resumption.Obstacle(request, prompts.Count * request.Choices, engine.DefaultSampling);
+        if (request.Resume?.First is not null && obstacle is not null)
+        {
+            throw Field.Refused(ReplicaProtocol.ResumeHeader, $"cannot go on with such an answer ({obstacle})");
+        }
+
         await using var answer = await Answer.SubmitAsync(engine, request, prompts, id);
-        var head = new AnswerHead(
-            $"{(kind == RequestKind.Chat ? "chatcmpl" : "cmpl")}-{id}", context.Time.GetUtcNow().ToUnixTimeSeconds(), request.Model!, request, prompts, engine);
+        var created = request.Resume?.First?.Created ?? context.Time.GetUtcNow().ToUnixTimeSeconds();
+        var head = new AnswerHead($"{(kind == RequestKind.Chat ? "chatcmpl" : "cmpl")}-{id}", created, request.Model!, request, prompts, engine)
+        {
+            Marks = request.Resume is { } asked ? new(answer, asked, obstacle, created) : null,
+        };
         if (request.Stream)
         {
             using var streamed = new StreamedAnswer(http.Response, head, timings);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Stoker.Api;
 using Stoker.Api.Replicas;
+using Stoker.Engine;
 using Stoker.Replica.Hosting;
 using Stoker.Replica.Requests;
 
@@ -11,6 +12,9 @@ namespace Stoker.Replica.Endpoints;
 /// <summary>What the replica's owner asks: is it well, keep it, end it.</summary>
 internal sealed class OwnerEndpoints(ReplicaContext context)
 {
+    // The compiler makes it of the code, and changes it with every change of that.
+    private static readonly string EngineBuild = typeof(InferenceEngine).Module.ModuleVersionId.ToString("N");
+
     public async Task HealthAsync(HttpContext http)
     {
         if (ReadWait(http.Request) is { } wait) await NewsAsync(wait, http.RequestAborted);
@@ -27,6 +31,7 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
             context.Admission.Inside)
         {
             ReadyMs = context.Slot.ReadyFor?.TotalMilliseconds,
+            EngineBuild = EngineBuild,
         };
         var status = state == "READY" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         await ReplicaApp.WriteJsonAsync(http.Response, status, health, ApiJson.Default.ReplicaHealth, http.RequestAborted);

@@ -57,5 +57,11 @@ internal interface IReplicaEngine : IAsyncDisposable
 /// <summary>One request's stream of events, read once by one reader; disposal cancels what still runs.</summary>
 internal interface IReplicaGeneration : IAsyncDisposable
 {
+    /// <summary>Tokens of an answer at most, after all bounds.</summary>
+    int MaxTokens { get; }
+
+    /// <summary>Prompt tokens that the prefix cache had; known with the first event.</summary>
+    int CachedTokens { get; }
+
     IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation);
 }

@@ -87,6 +87,10 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
 
     private sealed class Running(Generation generation) : IReplicaGeneration
     {
+        public int MaxTokens => generation.MaxTokens;
+
+        public int CachedTokens => generation.CachedTokens;
+
         public async IAsyncEnumerable<GenerationEvent> ReadAsync(
             [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
         {

@@ -71,6 +71,12 @@ internal sealed record InferenceRequest : IDisposable
     /// <summary>Made of it and of the owner's salt; see <see cref="Requests.CacheSalt"/>.</summary>
     public string? CacheSalt { get; set; }
 
+    /// <summary>The answer's tokens that the client has from another replica.</summary>
+    public int[]? Answered { get; set; }
+
+    /// <summary>What the gateway says of it; null where it asks for nothing.</summary>
+    public Resumption? Resume { get; set; }
+
     /// <summary>Our own and no client's; see <see cref="GenerationRequest.IsProbe"/>.</summary>
     public bool IsProbe { get; set; }
 
@@ -80,8 +86,8 @@ internal sealed record InferenceRequest : IDisposable
         Id = id,
         PromptTokens = promptTokens,
         Sampling = Sampling,
-        MaxTokens = MaxTokens ?? DefaultMaxTokens,
-        FitMaxTokens = !FailWhenTooLong || MaxTokens is null,
+        MaxTokens = Resume?.First?.MaxTokens ?? MaxTokens ?? DefaultMaxTokens,
+        FitMaxTokens = Resume?.First is null && (!FailWhenTooLong || MaxTokens is null),
         MinTokens = MinTokens,
         Stop = Stop,
         Choices = Choices,
@@ -91,6 +97,7 @@ internal sealed record InferenceRequest : IDisposable
         IgnoreEos = IgnoreEos,
         CacheSalt = CacheSalt,
         IsProbe = IsProbe,
+        Answered = Answered ?? [],
     };
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Api.Replicas;
 
 namespace Stoker.Replica.Requests;
 
@@ -44,6 +45,14 @@ internal static class PromptReader
                 _ => throw Field.Refused(path, Forms),
             });
         }
+    }
+
+    /// <summary>The tokens of an answer's beginning.</summary>
+    public static int[] ReadAnswered(ref Utf8JsonReader reader)
+    {
+        Field.Begin(ref reader, JsonTokenType.StartArray, ReplicaProtocol.ResumeField);
+        reader.Read();
+        return reader.TokenType == JsonTokenType.EndArray ? [] : ReadTokens(ref reader, ReplicaProtocol.ResumeField);
     }
 
     /// <summary>From the first element to the array's end.</summary>

@@ -8,8 +8,8 @@ namespace Stoker.Replica.Requests;
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
-    /// <summary>What the gateway allows (16 MiB), and room for what it splices in.</summary>
-    public const int MostBytes = (16 << 20) + (64 << 10);
+    /// <summary>What the gateway allows (16 MiB), and room for what it splices in: the tokens of an answer so far.</summary>
+    public const int MostBytes = (16 << 20) + (1 << 20);
 
     private const int FirstBytes = 16 << 10;
 

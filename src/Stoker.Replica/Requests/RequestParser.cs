@@ -89,6 +89,7 @@ internal static partial class RequestParser
                 request.SafeTokenization = Field.Flag(ref reader, name) ?? false;
                 return true;
             case "prompt_cache_isolation_key": request.IsolationKey = ReadIsolationKey(ref reader, name); return true;
+            case ReplicaProtocol.ResumeField: request.Answered = PromptReader.ReadAnswered(ref reader); return true;
             case "response_format": RequireText(ref reader, name); return true;
             case "context_length_exceeded_behavior":
                 request.FailWhenTooLong = Choice(ref reader, name, "truncate", "error") == "error";

@@ -126,15 +126,17 @@ internal sealed class SimulatedEngine : IReplicaEngine
         var now = Now;
         var seed = SimulatedText.Mix((ulong)_options.Seed ^ SimulatedText.Mix((ulong)(request.Sampling.Seed ?? 0)));
         foreach (var id in request.PromptTokens) seed = SimulatedText.Mix(seed ^ (uint)id);
-        var generation = new SimulatedGeneration(this, request, seed, now);
+        var generation = new SimulatedGeneration(this, request, seed, now, most);
         generation.Echo(request.PromptTokens);
         _counters.PromptTokens += request.PromptTokens.Count;
         var natural = request.IgnoreEos ? int.MaxValue : Math.Max(_options.AnswerTokens, request.MinTokens + 1);
         for (var choice = 0; choice < request.Choices; choice++)
         {
             var running = new Running(generation, choice, EndsItself: natural <= most);
+            var left = Math.Min(natural, most) - request.Answered.Count;
             if (most == 0) End_NeedsLock(running, FinishReason.Length);
-            else _running.Add(_model.Submit(now, request.PromptTokens, Math.Min(natural, most), request.CacheSalt), running);
+            else if (generation.Know(request.Answered, isEnd: left <= 0) is { } end) _counters.End(end, generation, now);
+            else _running.Add(_model.Submit(now, [.. request.PromptTokens, .. request.Answered], left, request.CacheSalt), running);
         }
 
         Arm_NeedsLock();

@@ -26,14 +26,20 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
     private int _cached;
     private int _left;
 
-    public SimulatedGeneration(SimulatedEngine engine, GenerationRequest request, ulong seed, TimeSpan now)
+    /// <param name="most">Tokens of an answer at most.</param>
+    public SimulatedGeneration(SimulatedEngine engine, GenerationRequest request, ulong seed, TimeSpan now, int most)
     {
+        MaxTokens = most;
         (_engine, _request, _seed, _submittedAt, _left) = (engine, request, seed, now, request.Choices);
         // the last event of a choice always has room
         _events = Channel.CreateBounded<GenerationEvent>(MostUnread + request.Choices);
         _choices = new Choice[request.Choices];
         for (var index = 0; index < _choices.Length; index++) _choices[index] = new(request.Stop);
     }
+
+    public int MaxTokens { get; }
+
+    public int CachedTokens => Math.Min(_cached, _request.PromptTokens.Count);
 
     /// <summary>The reader left too much unread: the engine is to cancel.</summary>
     public bool TooSlow { get; private set; }
@@ -72,8 +78,32 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
                 tokens.Add(Token(choice, shown[index], predicted ? index : null));
             }
 
-            Write(new(choice, SimulatedText.Decode(shown), [.. tokens]) { IsPrompt = true });
+            if (_request.Answered.Count == 0) Write(new(choice, SimulatedText.Decode(shown), [.. tokens]) { IsPrompt = true });
         }
+    }
+
+    /// <summary>Takes the tokens that the reader has from another replica, and tells nobody.</summary>
+    /// <param name="isEnd">As far as their number tells, they are the whole answer.</param>
+    /// <returns>How the answer ended with them; null when it goes on.</returns>
+    public FinishReason? Know(IReadOnlyList<int> answered, bool isEnd)
+    {
+        var (state, stopped) = (_choices[0], false);
+        foreach (var id in answered)
+        {
+            if (stopped) break;
+            state.Generated++;
+            Token(0, id, null); // for the offsets
+            if (id == SimulatedText.EndToken) continue;
+            (_, stopped) = state.Scanner.Append(SimulatedText.Decode([id]));
+            stopped &= state.Generated > _request.MinTokens;
+        }
+
+        if (answered.Count == 0 || !(stopped || isEnd)) return null;
+        var reason = stopped || answered[^1] == SimulatedText.EndToken ? FinishReason.Stop : FinishReason.Length;
+        (state.Ended, _left) = (true, 0);
+        Write(new(0, "", [], reason) { IsKnown = true, Usage = Usage(_submittedAt) });
+        _events.Writer.TryComplete();
+        return reason;
     }
 
     /// <returns>True when the choice ended here although the model would go on: a stop string.</returns>
@@ -84,8 +114,9 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
         if (choice == 0) _cached = happened.Cached;
         var state = _choices[choice];
         var isEnd = happened.Last && endsItself;
-        var id = isEnd ? SimulatedText.EndToken : SimulatedText.WordAt(_seed, choice, happened.Index);
-        state.Unsent.Add(Token(choice, id, happened.Index) with { IsEnd = isEnd });
+        var index = happened.Index + _request.Answered.Count;
+        var id = isEnd ? SimulatedText.EndToken : SimulatedText.WordAt(_seed, choice, index);
+        state.Unsent.Add(Token(choice, id, index) with { IsEnd = isEnd });
         state.Generated++;
         var (text, stopped) = isEnd ? ("", false) : state.Scanner.Append(SimulatedText.Decode([id]));
         stopped &= state.Generated > _request.MinTokens;

@@ -234,7 +234,7 @@ public sealed class InferenceEndpointTests : IAsyncLifetime
     [InlineData(true)]
     public async Task A_body_over_the_limit_gets_413_and_the_replica_goes_on(bool chunked)
     {
-        using var content = new ByteArrayContent(new byte[17 << 20]);
+        using var content = new ByteArrayContent(new byte[18 << 20]);
         using var request = new HttpRequestMessage(HttpMethod.Post, Text) { Content = content };
         request.Headers.TransferEncodingChunked = chunked;
         using var response = await _replica.Client.SendAsync(request, Stop);
