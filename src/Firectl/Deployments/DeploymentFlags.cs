@@ -14,7 +14,7 @@ internal sealed class DeploymentFlags : FieldFlags
     private readonly Option<long> _holdBytes;
     private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
     private readonly Option<TimeSpan> _up, _down, _toZero, _holdTimeout;
-    private readonly Option<string?> _loadTargets, _mode;
+    private readonly Option<string?> _loadTargets, _mode, _brokenStreams;
     private readonly Option<string[]> _directRouteKeys;
 
     public DeploymentFlags()
@@ -49,6 +49,8 @@ internal sealed class DeploymentFlags : FieldFlags
         _holdBytes = Add(
             new Option<long>("--hold-max-bytes") { Description = "Bytes of their bodies together (default the server's)" }, "stoker_hold.max_bytes");
         _holdTimeout = Add(Durations.Option("--hold-timeout", "The longest that one request waits (default the server's)"), "stoker_hold.timeout");
+        _brokenStreams = Text(
+            "--broken-streams", "stoker_broken_streams", "When a replica fails in a stream: resume on another (default), or error");
     }
 
     /// <summary>What was given, over a base (a file's content, or nothing).</summary>
@@ -77,6 +79,7 @@ internal sealed class DeploymentFlags : FieldFlags
         DeploymentTemplate = invocation.Value(_template) ?? under.DeploymentTemplate,
         Cluster = invocation.Value(_cluster) ?? under.Cluster,
         StokerHold = Hold(under.StokerHold, invocation),
+        StokerBrokenStreams = invocation.Value(_brokenStreams)?.ToUpperInvariant() ?? under.StokerBrokenStreams,
     };
 
     /// <summary>

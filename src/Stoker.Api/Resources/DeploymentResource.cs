@@ -67,6 +67,11 @@ public sealed record DeploymentResource
 
     /// <summary>Stoker's own: the hosted surface holds nothing.</summary>
     public HoldResource? StokerHold { get; init; }
+
+    /// <summary>
+    /// <c>RESUME</c>, which is usual, or <c>ERROR</c>: what becomes of a stream whose replica fails. Stoker's own.
+    /// </summary>
+    public string? StokerBrokenStreams { get; init; }
 }
 
 /// <summary>How much the gateway holds for a deployment while no replica is ready; what is absent is the server's.</summary>

@@ -179,6 +179,14 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         return new(requests, bytes, timeout);
     }
 
+    public BrokenStreams BrokenStreams()
+    {
+        if (asked.StokerBrokenStreams is null or "" or "BROKEN_STREAMS_UNSPECIFIED") return default;
+        if (WireEnum.TryParse<BrokenStreams>(asked.StokerBrokenStreams, out var policy)) return policy;
+        violations.Add("stoker_broken_streams", $"must be one of {WireEnum.NamesOf<BrokenStreams>()}, was '{Shown(asked.StokerBrokenStreams)}'");
+        return default;
+    }
+
     public void Speculation()
     {
         var (hasDraft, hasNgram) = (asked.DraftModel is { Length: > 0 }, asked.NgramSpeculationLength > 0);

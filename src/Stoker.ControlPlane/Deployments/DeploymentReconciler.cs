@@ -334,6 +334,7 @@ public sealed partial class DeploymentReconciler(
         {
             MaxReplicas = deployment.Spec.MaxReplicas,
             Hold = deployment.Spec.Hold,
+            BrokenStreams = deployment.Spec.BrokenStreams,
         };
     }
 

@@ -48,6 +48,8 @@ public sealed record DeploymentSpec
     /// <summary>How much the gateway holds while no replica is ready.</summary>
     public HoldLimits Hold { get; private init; } = HoldLimits.Default;
 
+    public BrokenStreams BrokenStreams { get; private init; }
+
     /// <summary>
     /// The field rules, those that need neither model nor inventory; all broken ones at once, as INVALID_ARGUMENT. The
     /// base model has its full name by now.
@@ -82,6 +84,7 @@ public sealed record DeploymentSpec
             LongPrompt = longPrompt,
             DisableSizeValidation = asked.DisableDeploymentSizeValidation ?? false,
             Hold = fields.Hold(),
+            BrokenStreams = fields.BrokenStreams(),
         };
         fields.Speculation();
         fields.Routing(spec.Placement);
@@ -127,6 +130,7 @@ public sealed record DeploymentSpec
             MaxBytes = Hold.MaxBytes,
             Timeout = Hold.Timeout is { } timeout ? ProtoDuration.Format(timeout) : null,
         },
+        StokerBrokenStreams = BrokenStreams == BrokenStreams.Resume ? null : WireEnum.TextOf(BrokenStreams),
     };
 
     public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt);

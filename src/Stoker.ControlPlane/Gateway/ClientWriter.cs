@@ -42,6 +42,13 @@ internal sealed class ClientWriter(TimeProvider time, IOptions<GatewayOptions> o
         return true;
     }
 
+    /// <summary>The end of a stream that is whole.</summary>
+    public async Task EndWholeAsync(HttpContext context)
+    {
+        context.Response.BodyWriter.Write("data: [DONE]\n\n"u8);
+        if (!await FlushAsync(context)) context.Abort();
+    }
+
     /// <summary>An error as the last event of a stream whose head is out: no <c>[DONE]</c> follows.</summary>
     public async Task EndStreamAsync(HttpContext context, InferenceError error)
     {

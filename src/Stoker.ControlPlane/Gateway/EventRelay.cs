@@ -12,6 +12,9 @@ internal enum StreamEnd
     /// <summary>With an error event of the replica's own, which the client has.</summary>
     ReplicaError,
 
+    /// <summary>With an error event that its engine failed; the client does not have it, since another replica may go on.</summary>
+    EngineFailed,
+
     /// <summary>The replica died, or ended without <c>[DONE]</c>.</summary>
     BrokeOff,
     TooSlow,
@@ -29,7 +32,8 @@ internal enum StreamEnd
 /// writing, until its time is up.
 /// </remarks>
 internal sealed class EventRelay(
-    HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked, SeenUsage usage)
+    HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked, SeenUsage usage,
+    StreamProgress progress)
 {
     private const int FirstBytes = 16 << 10;
 
@@ -62,8 +66,12 @@ internal sealed class EventRelay(
     {
         while (SseFrames.FindEnd(_buffer.AsSpan(_start, _end - _start), _searched) is var length && length >= 0)
         {
-            var frame = _buffer.AsMemory(_start, length);
+            var whole = _buffer.AsMemory(_start, length);
             (_start, _searched) = (_start + length, 0);
+            var mark = SseFrames.Mark(whole.Span).Length;
+            var frame = whole[mark..];
+            var isError = SseFrames.IsError(frame.Span);
+            if (isError && progress is { HasBegun: true, CanGoOn: true } && SseFrames.IsEngineFailure(frame.Span)) return StreamEnd.EngineFailed;
             if (!context.Response.HasStarted) StreamHead.Set(context); // a held one has sent it
             usage.Note(frame.Span);
             Write(frame.Span);
@@ -73,7 +81,8 @@ internal sealed class EventRelay(
             }
 
             if (SseFrames.IsDone(frame.Span)) return StreamEnd.Complete;
-            if (SseFrames.IsError(frame.Span)) return StreamEnd.ReplicaError;
+            if (isError) return StreamEnd.ReplicaError;
+            progress.Passed(whole.Span[..mark]);
         }
 
         _searched = _end - _start;

@@ -10,7 +10,7 @@ namespace Stoker.ControlPlane.Gateway;
 /// <summary>A request that is sound and has a deployment.</summary>
 /// <param name="Arrived">A timestamp of the clock: when its last byte was here.</param>
 internal sealed record Exchange(
-    HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, ReplicaHeaders Headers, long Arrived)
+    HttpContext Context, Surface Surface, RequestBody Body, ScannedRequest Request, Route Route, ReplicaHeaders Headers, StreamProgress Progress, long Arrived)
 {
     public string RequestId => Headers.RequestId;
 
@@ -23,7 +23,11 @@ internal sealed record Exchange(
 /// <summary>How a try to have a request answered ended.</summary>
 /// <param name="Error">The error to answer with; null when the answer is out, or with the second.</param>
 /// <param name="TurnedAwayBy">A replica that ends and has not begun the request.</param>
-internal readonly record struct ForwardEnd(InferenceError? Error, ReplicaTarget? TurnedAwayBy = null);
+/// <param name="BrokenBy">A replica that failed it on the way; the error is what the client gets if nobody else takes it.</param>
+internal readonly record struct ForwardEnd(InferenceError? Error, ReplicaTarget? TurnedAwayBy = null, ReplicaTarget? BrokenBy = null)
+{
+    public bool WantsAnother => TurnedAwayBy is not null || BrokenBy is not null;
+}
 
 /// <summary>
 /// Sends a request to a replica and passes the answer on. Every place it takes there it gives back, however it ends.
@@ -48,16 +52,17 @@ internal sealed partial class Forwarder(
         var served = ModelNames.Quote(exchange.Route.ServedName);
         using var phase = new PhaseTimeout(time, exchange.Context.RequestAborted);
         var (first, error) = await SendAsync(exchange, lease.Replica, served, phase);
-        if (first is not null && !IsTurnedAway(first)) return new(await PassAsync(exchange, lease, first, served, phase));
+        if (first is not null && !IsTurnedAway(first)) return await PassAsync(exchange, lease, first, served, phase);
         if (error is not null) return Failed(lease.Replica, error);
 
         // Nothing of it ran: one more try, on another replica.
         first?.Dispose();
         lease.Dispose();
+        if (exchange.Progress.HasBegun) return new(null, lease.Replica); // who may go on with it is not for here
         using var secondLease = exchange.Route.Pick(except: lease.Replica);
         if (secondLease is null) return NobodyElse(exchange.Route, lease.Replica, first is not null);
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
-        if (second is not null && !IsTurnedAway(second)) return new(await PassAsync(exchange, secondLease, second, served, phase));
+        if (second is not null && !IsTurnedAway(second)) return await PassAsync(exchange, secondLease, second, served, phase);
         if (error is not null) return Failed(secondLease.Replica, error);
         second?.Dispose();
         return NobodyElse(exchange.Route, secondLease.Replica, second is not null);
@@ -66,7 +71,7 @@ internal sealed partial class Forwarder(
     private static ForwardEnd Failed(ReplicaTarget replica, InferenceError error)
     {
         replica.Answers.Failed();
-        return new(error);
+        return new(error, BrokenBy: error == RouteErrors.BrokeOff ? replica : null);
     }
 
     /// <summary>It drains: it was picked by a table that is a moment old.</summary>
@@ -88,13 +93,17 @@ internal sealed partial class Forwarder(
     private async Task<(HttpResponseMessage? Answer, InferenceError? Error)> SendAsync(
         Exchange exchange, ReplicaTarget replica, byte[] served, PhaseTimeout phase)
     {
-        using var content = new SplicedContent(exchange.Body.Bytes, exchange.Request, served);
+        var progress = exchange.Progress;
+        using var content = new SplicedContent(exchange.Body.Bytes, exchange.Request, served, progress.Field());
+        var headers = exchange.Headers with { Resume = progress.Ask(exchange.Route, replica, exchange.Request) };
         phase.Begin(options.Value.FirstByteTimeout);
         var sent = time.GetTimestamp();
         try
         {
             var path = exchange.Surface == Surface.Chat ? "/v1/chat/completions" : "/v1/completions";
-            var answer = await replicas.SendAsync(replica, path, content, exchange.Headers, phase.Token);
+            var answer = await replicas.SendAsync(replica, path, content, headers, phase.Token);
+            if (progress.HasBegun) return (answer, null); // what it waited for was no first token
+            progress.Follow(replica, answer.Headers);
             metrics.FirstByte(time.GetElapsedTime(exchange.Arrived));
             if (exchange.Request.Stream && answer.StatusCode == HttpStatusCode.OK) replica.Answers.FirstToken(time.GetElapsedTime(sent));
             return (answer, null);
@@ -119,7 +128,7 @@ internal sealed partial class Forwarder(
         }
     }
 
-    private async Task<InferenceError?> PassAsync(
+    private async Task<ForwardEnd> PassAsync(
         Exchange exchange, ReplicaLease lease, HttpResponseMessage answer, byte[] served, PhaseTimeout phase)
     {
         using var _ = answer;
@@ -130,12 +139,13 @@ internal sealed partial class Forwarder(
         if (failed) lease.Replica.Answers.Failed();
         else lease.Replica.Answers.Answered();
         if (error == RouteErrors.BrokeOff) LogBrokeOff(exchange.RequestId, lease.Replica.ReplicaId, (int)answer.StatusCode);
-        if (error is null || !context.Response.HasStarted) return error;
+        if (error == RouteErrors.BrokeOff || (error == RouteErrors.TooSlow && exchange.Progress.HasBegun)) return new(error, BrokenBy: lease.Replica);
+        if (error is null || !context.Response.HasStarted) return new(error);
 
         // The head is out: the error is the stream's last event, and no [DONE] follows.
         metrics.Broke(error.Code);
         await client.EndStreamAsync(context, error);
-        return null;
+        return new(null);
     }
 
     private async Task<InferenceError?> PassBodyAsync(
@@ -162,15 +172,20 @@ internal sealed partial class Forwarder(
     {
         var context = exchange.Context;
         await using var stream = await answer.Content.ReadAsStreamAsync(phase.Token);
-        switch (await new EventRelay(context, stream, client, phase, options.Value, served, asked, exchange.Usage).RunAsync())
+        switch (await new EventRelay(context, stream, client, phase, options.Value, served, asked, exchange.Usage, exchange.Progress).RunAsync())
         {
             case StreamEnd.Complete:
                 await context.Response.CompleteAsync();
                 await ReadTailAsync(stream, phase);
                 return null;
+            // what the client has is whole, but for the mark of its end
+            case StreamEnd.BrokeOff or StreamEnd.EngineFailed or StreamEnd.TooSlow when exchange is { Usage.IsTold: true, Progress.CanGoOn: true }:
+                metrics.FailedOver("whole");
+                await client.EndWholeAsync(context);
+                return null;
             case StreamEnd.TooSlow: return RouteErrors.TooSlow;
             case StreamEnd.EventTooLarge: return RouteErrors.AnswerTooLarge;
-            case StreamEnd.BrokeOff: return RouteErrors.BrokeOff;
+            case StreamEnd.BrokeOff or StreamEnd.EngineFailed: return RouteErrors.BrokeOff;
             case StreamEnd.ReplicaError:
                 exchange.ReplicaFailed = true;
                 metrics.Broke("REPLICA_ERROR");

@@ -11,6 +11,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> _ended;
     private readonly Counter<long> _broken;
     private readonly Histogram<double> _timeToFirstByte;
+    private readonly Counter<long> _failovers;
     private readonly UpDownCounter<long> _held;
     private readonly Counter<long> _holds;
     private readonly Histogram<double> _holdDuration;
@@ -22,6 +23,7 @@ internal sealed class GatewayMetrics : IDisposable
         _ended = Meter.CreateCounter<long>("stoker.gateway.requests", "{request}", "Inference requests by how they ended");
         _broken = Meter.CreateCounter<long>(
             "stoker.gateway.streams.broken", "{stream}", "Streams that ended in an error after their head was out, by cause");
+        _failovers = Meter.CreateCounter<long>("stoker.gateway.failovers", "{request}", "Requests whose replica failed, by what became of them");
         _timeToFirstByte = Meter.CreateHistogram<double>(
             "stoker.gateway.time_to_first_byte", "s", "From a request's last byte to the head of the replica's answer");
         _held = Meter.CreateUpDownCounter<long>("stoker.gateway.requests.held", "{request}", "Requests that wait for a replica");
@@ -43,6 +45,10 @@ internal sealed class GatewayMetrics : IDisposable
 
     /// <param name="cause">A code of <see cref="InferenceError"/>, or <c>SLOW_READER</c>.</param>
     public void Broke(string cause) => _broken.Add(1, new KeyValuePair<string, object?>("cause", cause));
+
+    /// <param name="outcome"><c>resumed</c> in the middle of a stream, <c>run_again</c> because the client had nothing yet,
+    /// <c>whole</c> where only the mark of the end was missing, or why none of these: a word of <see cref="BreakErrors"/>.</param>
+    public void FailedOver(string outcome) => _failovers.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
     public void FirstByte(TimeSpan after) => _timeToFirstByte.Record(after.TotalSeconds);
 

@@ -98,6 +98,17 @@ public sealed class GatewayOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan HoldTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Replicas that a request whose replica failed may try after it, to go on with a stream or to be run again. 0: none. Each may be
+    /// killed by the same request.
+    /// </summary>
+    [Range(0, 16)]
+    public int ResumeAttempts { get; set; } = 1;
+
+    /// <summary>Tokens of one stream that are kept to go on with it elsewhere, 4 bytes each: a longer stream does not go on.</summary>
+    [Range(1, 131_072)]
+    public int ResumeMaxTokens { get; set; } = 65_536;
 }
 
 [OptionsValidator]

@@ -24,6 +24,7 @@ public static class GatewayServices
         services.AddSingleton<AnswerRelay>();
         services.AddSingleton<Holding>();
         services.AddSingleton<Forwarder>();
+        services.AddSingleton<Failover>();
         services.AddSingleton<InferenceHandler>();
         services.AddSingleton<ModelListing>();
         return services;

@@ -36,6 +36,11 @@ internal sealed class Holding(
     private static readonly TimeSpan CommentInterval = TimeSpan.FromSeconds(4);
 
     /// <summary>
+    /// A runtime that after so long still calls a replica ready which failed a stream will not replace it.
+    /// </summary>
+    private static readonly TimeSpan NoticeTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>
     /// A place now where there is one and nobody waits before; else the request is held until it has one.
     /// </summary>
     /// <param name="rejects">The client asked not to be held.</param>
@@ -69,6 +74,10 @@ internal sealed class Holding(
     public Task<Admittance> AdmitAgainAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget except) =>
         HoldAsync(context, route, request.Stream, new(bytes, except), loads.Of(route.Name), isAgain: true);
 
+    /// <summary>A stream that has begun waits for a replica that can go on with it; neither place nor error when none did come.</summary>
+    public Task<Admittance> AdmitBegunAsync(HttpContext context, Route route, ScannedRequest request, long bytes, Succession succession) =>
+        HoldAsync(context, route, request.Stream, new(bytes, succession: succession), loads.Of(route.Name), isAgain: true);
+
     private async Task<Admittance> HoldAsync(
         HttpContext context, Route route, bool streams, HeldRequest held, DeploymentLoad load, bool isAgain)
     {
@@ -99,7 +108,8 @@ internal sealed class Holding(
 
         return end switch
         {
-            HoldEnd.Answered => Go(route, await held.Answer, load, since),
+            HoldEnd.Answered => Go(route, await held.Answer, load, since, held.Succession is not null),
+            HoldEnd.TimedOut when held.Succession is not null => new(route, null, null),
             HoldEnd.TimedOut => Admittance.Refused(route, HoldErrors.TimedOut(Newest(route), bounds, Estimate(route))),
             HoldEnd.ServerStops => Admittance.Refused(route, HoldErrors.Stopping),
             _ => throw new OperationCanceledException("The client hung up", context.RequestAborted),
@@ -109,7 +119,7 @@ internal sealed class Holding(
     private async Task<HoldEnd> WaitAsync(HttpContext context, Route route, HeldRequest held, bool streams, TimeSpan timeout)
     {
         var since = time.GetTimestamp();
-        var isBusy = Newest(route).Ready.Count > 0; // no cold start: a place comes soon, and an error keeps its status until then
+        var isBusy = held.Succession is null && Newest(route).Ready.Count > 0; // no cold start: a place comes soon, and an error keeps its status until then
         using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, server.ApplicationStopping);
         while (!held.Answer.IsCompleted)
         {
@@ -118,6 +128,8 @@ internal sealed class Holding(
             if (streams && !isBusy && !await CommentAsync(context, route)) return HoldEnd.ClientGone;
             isBusy = false;
             var left = timeout - time.GetElapsedTime(since);
+            var unnoticed = held.Succession?.Among(Newest(route).Ready) == SuccessionChance.OnlyFailed;
+            if (unnoticed && left > NoticeTime - time.GetElapsedTime(since)) left = NoticeTime - time.GetElapsedTime(since);
             if (left <= TimeSpan.Zero) return HoldEnd.TimedOut;
             var pause = streams && left > CommentInterval ? CommentInterval : left;
             await Task.WhenAny(held.Answer, Task.Delay(pause, time, over.Token));
@@ -143,7 +155,7 @@ internal sealed class Holding(
         return false;
     }
 
-    private Admittance Go(Route route, HoldAnswer answer, DeploymentLoad load, long since)
+    private Admittance Go(Route route, HoldAnswer answer, DeploymentLoad load, long since, bool hasBegun)
     {
         if (answer is { Lease: { } lease, Route: { } now })
         {
@@ -153,6 +165,7 @@ internal sealed class Holding(
         }
 
         Leave(load, HoldEnd.Answered, since);
+        if (hasBegun) return new(route, null, null);
         return Admittance.Refused(route, answer.Route is { } other ? RouteErrors.NotReady(other) : InferenceError.ModelNotFound);
     }
 

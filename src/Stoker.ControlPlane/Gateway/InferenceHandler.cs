@@ -14,7 +14,7 @@ namespace Stoker.ControlPlane.Gateway;
 /// <summary>One inference request from its first byte to its last.</summary>
 /// <remarks>
 /// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 wait for a replica and forward (<see
-/// cref="Holding"/>, <see cref="Forwarder"/>). An error before the head of the answer is returned and written here, in one place; a stream that was held gets it as an event. Nothing of a
+/// cref="Holding"/>, <see cref="Forwarder"/>, and <see cref="Failover"/> where that failed). An error before the head of the answer is returned and written here, in one place; a stream that was held gets it as an event. Nothing of a
 /// body is logged: of an unforeseen exception only its type and stack are, because a message may quote what it choked
 /// on.
 /// </remarks>
@@ -24,6 +24,7 @@ internal sealed partial class InferenceHandler(
     LoadBoard loads,
     Holding holding,
     Forwarder forwarder,
+    Failover failover,
     ClientWriter client,
     BodyBudget budget,
     GatewayMetrics metrics,
@@ -84,11 +85,12 @@ internal sealed partial class InferenceHandler(
         // 5
         var arrived = time.GetTimestamp();
         var headers = new ReplicaHeaders(requestId, $"{caller.Account} {route.Name}", isolationKey);
-        return await ServeAsync(new(context, surface, body, request, route, headers, arrived), rejects);
+        using var progress = new StreamProgress(options.Value, budget);
+        return await ServeAsync(new(context, surface, body, request, route, headers, progress, arrived), rejects);
     }
 
     /// <summary>
-    /// Waits for a place and has the request answered; again when a replica ends just then and turns it away.
+    /// Waits for a place and has the request answered; again when a replica ends just then and turns it away, or fails.
     /// </summary>
     private async Task<InferenceError?> ServeAsync(Exchange exchange, bool rejects)
     {
@@ -97,19 +99,22 @@ internal sealed partial class InferenceHandler(
         var admitted = await holding.AdmitAsync(context, exchange.Route, request, bytes, rejects);
         while (admitted.Lease is { } lease)
         {
-            ReplicaTarget? turnedAwayBy = null;
+            ForwardEnd end = default;
+            exchange = exchange with { Route = admitted.Route };
             try
             {
-                (var error, turnedAwayBy) = await forwarder.ForwardAsync(exchange with { Route = admitted.Route }, lease);
-                if (turnedAwayBy is null) return error;
+                end = await forwarder.ForwardAsync(exchange, lease);
+                if (!end.WantsAnother) return end.Error;
             }
             finally
             {
                 lease.Dispose();
-                if (turnedAwayBy is null) End(load, exchange.Usage);
+                if (!end.WantsAnother) End(load, exchange.Usage);
             }
 
-            admitted = await holding.AdmitAgainAsync(context, admitted.Route, request, bytes, turnedAwayBy);
+            admitted = end.TurnedAwayBy is { } ending && !exchange.Progress.HasBegun
+                ? await holding.AdmitAgainAsync(context, admitted.Route, request, bytes, ending)
+                : await failover.AdmitAsync(exchange, end);
         }
 
         return admitted.Error;

@@ -9,7 +9,8 @@ namespace Stoker.ControlPlane.Gateway;
 /// <param name="CacheSalt">Of who asks and of what: two accounts never share a prefix in a replica's cache, whatever they
 /// send.</param>
 /// <param name="IsolationKey">The client's own, which narrows it.</param>
-internal sealed record ReplicaHeaders(string RequestId, string CacheSalt, string? IsolationKey);
+/// <param name="Resume">See <see cref="ReplicaProtocol.ResumeHeader"/>; null asks for nothing.</param>
+internal sealed record ReplicaHeaders(string RequestId, string CacheSalt, string? IsolationKey, string? Resume = null);
 
 /// <summary>Pooled connections to replicas, over unix sockets and TCP.</summary>
 /// <remarks>
@@ -47,6 +48,7 @@ internal sealed class ReplicaClient : IDisposable
         request.Headers.TryAddWithoutValidation(ReplicaProtocol.RequestIdHeader, headers.RequestId);
         request.Headers.TryAddWithoutValidation(ReplicaProtocol.CacheSaltHeader, headers.CacheSalt);
         if (headers.IsolationKey is { } key) request.Headers.TryAddWithoutValidation(ReplicaProtocol.IsolationKeyHeader, key);
+        if (headers.Resume is { } resume) request.Headers.TryAddWithoutValidation(ReplicaProtocol.ResumeHeader, resume);
         if (_relaxed) request.Headers.TryAddWithoutValidation(ReplicaProtocol.RelaxedHeader, "1");
         return await _http.SendAsync(request, cancellation);
     }

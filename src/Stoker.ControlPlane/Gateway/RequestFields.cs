@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Stoker.Api.Replicas;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -34,7 +35,7 @@ internal static class RequestFields
     // An engine's own controls, which the gateway sets: a client that could set them would read others' cache or jump
     // the queue.
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Internal =
-        new[] { "cache_salt", "request_id", "priority", "kv_transfer_params", "vllm_xargs" }
+        new[] { "cache_salt", "request_id", "priority", "kv_transfer_params", "vllm_xargs", ReplicaProtocol.ResumeField }
             .ToFrozenSet().GetAlternateLookup<ReadOnlySpan<char>>();
 
     public static IReadOnlyList<RequestField> All => Table.Values;

@@ -7,8 +7,12 @@ internal sealed class SeenUsage
 
     public int GeneratedTokens { get; private set; }
 
+    /// <summary>A stream tells it once, with its last event or right after that.</summary>
+    public bool IsTold { get; private set; }
+
     public void Note(ScannedAnswer answer)
     {
+        IsTold |= answer.GeneratedTokens is not null;
         PromptTokens = answer.PromptTokens ?? PromptTokens;
         GeneratedTokens = answer.GeneratedTokens ?? GeneratedTokens;
     }

@@ -1,3 +1,5 @@
+using Stoker.Api.Replicas;
+
 namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>Where server-sent events end, and what the few that matter here are.</summary>
@@ -19,6 +21,14 @@ internal static class SseFrames
 
         return -1;
     }
+
+    /// <summary>The first line, its end included, where it tells the gateway an event's tokens; else empty.</summary>
+    public static ReadOnlySpan<byte> Mark(ReadOnlySpan<byte> frame) =>
+        frame.StartsWith(ReplicaProtocol.TokensMark) ? frame[..(frame.IndexOf((byte)'\n') + 1)] : [];
+
+    /// <summary>Whether an error of the replica says that its engine failed or goes down, which is not the request's doing.</summary>
+    public static bool IsEngineFailure(ReadOnlySpan<byte> error) =>
+        error.IndexOf("\"type\":\"server_error\""u8) >= 0 || error.IndexOf("\"code\":\"closing\""u8) >= 0; // no text has bare quotes
 
     public static bool IsDone(ReadOnlySpan<byte> frame) => Data(frame).StartsWith("[DONE]"u8);
 

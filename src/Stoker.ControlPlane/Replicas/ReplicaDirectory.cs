@@ -22,6 +22,8 @@ public sealed record DeploymentRoute(
 
     /// <summary>How much the gateway holds for it.</summary>
     public HoldLimits Hold { get; init; } = HoldLimits.Default;
+
+    public BrokenStreams BrokenStreams { get; init; }
 }
 
 /// <summary>

@@ -2,19 +2,23 @@ namespace Stoker.ControlPlane.Routing;
 
 /// <summary>What a held request waited for.</summary>
 /// <param name="Route">The deployment as it is now; null when it is gone.</param>
-/// <param name="Lease">Its place; null when no replica will come, and the route says why.</param>
+/// <param name="Lease">Its place; null when no replica will come, and the route says why, or none that
+/// a begun stream could go on with.</param>
 internal readonly record struct HoldAnswer(Route? Route, ReplicaLease? Lease);
 
 /// <summary>One request in a <see cref="HoldQueue"/>.</summary>
 /// <param name="bytes">Of its body.</param>
 /// <param name="except">A replica that has turned it away because it ends.</param>
-internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null) : IThreadPoolWorkItem
+/// <param name="succession">Of a stream that has begun: who may go on with it.</param>
+internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succession? succession = null) : IThreadPoolWorkItem
 {
     private readonly TaskCompletionSource<HoldAnswer> _answer = new();
 
     public long Bytes => bytes;
 
     public ReplicaTarget? Except => except;
+
+    public Succession? Succession => succession;
 
     /// <summary>Ends once, unless the request leaves the queue before.</summary>
     public Task<HoldAnswer> Answer => _answer.Task;

@@ -23,6 +23,8 @@ internal enum HoldRefusal
 /// a table in which it cannot be called     gets the route that says why
 /// a table without the deployment           gets nothing
 /// </code>
+/// Streams that have begun and lost their replica stand before the others, and keep none of them waiting: the first replica
+/// that is ready and has not failed them takes them, or, being of another kind, ends their wait.
 /// Whoever enters meets the newest table: entering, leaving and every event are one step under a lock.
 /// </remarks>
 internal sealed class HoldQueue
@@ -51,7 +53,7 @@ internal sealed class HoldQueue
             if (_count >= maxRequests) return HoldRefusal.Count;
             if (_bytes + request.Bytes > maxBytes) return HoldRefusal.Bytes;
             if (!_told) _route = route;
-            request.Place = _held.AddLast(request);
+            request.Place = request.Succession is null ? _held.AddLast(request) : _held.AddFirst(request);
             _count++;
             _bytes += request.Bytes;
             Settle_NeedsLock();
@@ -90,18 +92,36 @@ internal sealed class HoldQueue
 
     private void Settle_NeedsLock()
     {
-        while (_held.First is { Value: var first })
+        for (var place = _held.First; place is not null;)
         {
-            var answer = new HoldAnswer(_route, Lease: null);
-            if (_route is { IsCallable: true } route)
+            var (request, next) = (place.Value, place.Next);
+            if (TryAnswer_NeedsLock(request, out var answer))
             {
-                if (route.PickFree(first.Except) is not { } lease) return;
-                answer = answer with { Lease = lease };
+                Remove_NeedsLock(request);
+                request.Release(answer);
+            }
+            else if (request.Succession is null)
+            {
+                return; // none goes before it
             }
 
-            Remove_NeedsLock(first);
-            first.Release(answer);
+            place = next;
         }
+    }
+
+    private bool TryAnswer_NeedsLock(HeldRequest request, out HoldAnswer answer)
+    {
+        answer = new(_route, Lease: null);
+        if (_route is not { IsCallable: true } route) return true;
+        if (request.Succession is not { } succession)
+        {
+            answer = answer with { Lease = route.PickFree(request.Except) };
+            return answer.Lease is not null;
+        }
+
+        var chance = succession.Among(route.Ready);
+        if (chance == SuccessionChance.Fits) answer = answer with { Lease = route.Pick(succession) };
+        return chance is SuccessionChance.Fits or SuccessionChance.OtherKind;
     }
 
     private bool Remove_NeedsLock(HeldRequest request)

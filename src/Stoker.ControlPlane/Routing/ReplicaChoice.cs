@@ -10,7 +10,9 @@ internal static class ReplicaChoice
     /// work.
     /// </summary>
     /// <param name="onlyFree">Only replicas that run fewer requests than they can run at once.</param>
-    public static ReplicaTarget? LeastOutstanding(IReadOnlyList<ReplicaTarget> ready, ReplicaTarget? except, bool onlyFree = false)
+    /// <param name="like">Only replicas that fit.</param>
+    public static ReplicaTarget? LeastOutstanding(
+        IReadOnlyList<ReplicaTarget> ready, ReplicaTarget? except, bool onlyFree = false, Succession? like = null)
     {
         ReplicaTarget? best = null;
         var (fewest, oldest) = (int.MaxValue, long.MaxValue);
@@ -18,6 +20,7 @@ internal static class ReplicaChoice
         {
             var replica = ready[index];
             var inFlight = replica.InFlight; // read once: it changes beside us
+            if (like is not null && !like.Fits(replica)) continue;
             if (onlyFree && inFlight >= replica.MaxSequences) continue;
             if (ReferenceEquals(replica, except) || inFlight > fewest || (inFlight == fewest && replica.LastPick >= oldest)) continue;
             (best, fewest, oldest) = (replica, inFlight, replica.LastPick);

@@ -23,6 +23,9 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
 
     public int MaxSequences => maxSequences;
 
+    /// <summary>Replicas of one kind answer alike, bit for bit; null where that is not known.</summary>
+    public string? Kind { get; init; }
+
     /// <summary>How its answers went, for those who compare revisions.</summary>
     public ReplicaAnswers Answers { get; init; } = new();
 

@@ -45,14 +45,19 @@ public sealed record Route(
     /// <summary>How much is held while no replica is ready.</summary>
     public HoldLimits Hold { get; init; } = HoldLimits.Default;
 
+    public BrokenStreams BrokenStreams { get; init; }
+
     /// <summary>
     /// Takes a place on the replica with the fewest outstanding requests; null when no replica is ready.
     /// </summary>
     /// <param name="except">A replica that just failed this request.</param>
-    public ReplicaLease? Pick(ReplicaTarget? except = null) => Take(except, onlyFree: false);
+    public ReplicaLease? Pick(ReplicaTarget? except = null) => Take(except, onlyFree: false, like: null);
 
     /// <summary>The same, but only a place where the request runs at once; null also while all replicas are full.</summary>
-    public ReplicaLease? PickFree(ReplicaTarget? except = null) => Take(except, onlyFree: true);
+    public ReplicaLease? PickFree(ReplicaTarget? except = null) => Take(except, onlyFree: true, like: null);
+
+    /// <summary>The same for a stream that has begun: it waits for no place, since its client is in the middle of it.</summary>
+    internal ReplicaLease? Pick(Succession like) => Take(except: null, onlyFree: false, like);
 
     /// <summary>Requests that wait for a replica.</summary>
     internal HoldQueue Queue => Shared.Queue;
@@ -60,12 +65,12 @@ public sealed record Route(
     /// <summary>Shared by all tables that name the deployment.</summary>
     internal SharedRoute Shared { get; init; } = new();
 
-    private ReplicaLease? Take(ReplicaTarget? except, bool onlyFree)
+    private ReplicaLease? Take(ReplicaTarget? except, bool onlyFree, Succession? like)
     {
         // One look and one count under a lock: two requests at once must not both take the last idle replica.
         lock (Shared.Gate)
         {
-            if (ReplicaChoice.LeastOutstanding(Ready, except, onlyFree) is not { } replica) return null;
+            if (ReplicaChoice.LeastOutstanding(Ready, except, onlyFree, like) is not { } replica) return null;
             replica.LastPick = ++Shared.Picks;
             return new(replica, Queue);
         }

@@ -27,6 +27,7 @@ internal sealed class RouteTargets(AnswerBoard answers)
         [.. deployment.Ready.Select(ToTarget)])
     {
         Hold = deployment.Hold,
+        BrokenStreams = deployment.BrokenStreams,
         Shared = SharedOf(deployment.Name),
     };
 
@@ -67,6 +68,7 @@ internal sealed class RouteTargets(AnswerBoard answers)
             target = new(endpoint.Id.ToString(), endpoint.SocketPath is null ? endpoint.Address : null, endpoint.SocketPath, endpoint.MaxSequences)
             {
                 Answers = answers.Of(endpoint.Id),
+                Kind = endpoint.Kind,
             };
             _replicas.Add(endpoint.Id, target);
         }

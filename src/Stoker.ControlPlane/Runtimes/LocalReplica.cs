@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Storage;
 
@@ -213,7 +214,10 @@ internal sealed class LocalReplica : IDisposable
     private static int Tenths(double? progress) => (int)((progress ?? 0) * 10);
 
     private ReplicaEndpoint Endpoint(ReplicaHealth health) =>
-        new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1));
+        new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1))
+        {
+            Kind = health is { KernelSet: { } kernels, EngineBuild: { } build } ? string.Create(CultureInfo.InvariantCulture, $"{_observed.Spec.Revision} {kernels} {build}") : null,
+        };
 
     /// <summary>
     /// A drain by word; after its bound SIGTERM, which cuts the streams; after the next bound SIGKILL.

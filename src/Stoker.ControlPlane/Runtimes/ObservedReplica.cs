@@ -19,7 +19,14 @@ public enum ReplicaPhase
 /// <param name="Address">The base address. Behind a socket its host is a placeholder.</param>
 /// <param name="SocketPath">The unix socket to connect to; null means TCP to the address.</param>
 /// <param name="MaxSequences">Sequences it runs at once.</param>
-public sealed record ReplicaEndpoint(ReplicaId Id, Uri Address, string? SocketPath, int MaxSequences);
+public sealed record ReplicaEndpoint(ReplicaId Id, Uri Address, string? SocketPath, int MaxSequences)
+{
+    /// <summary>
+    /// Replicas of one kind answer alike, bit for bit: the same revision of the deployment, kernel set and build of the engine. Null
+    /// where that is not known.
+    /// </summary>
+    public string? Kind { get; init; }
+}
 
 /// <summary>How a replica ended.</summary>
 /// <param name="Orderly">It drained because it was told to, or because its lease ran out: no fault of the

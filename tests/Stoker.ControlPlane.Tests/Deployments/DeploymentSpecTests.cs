@@ -40,6 +40,21 @@ public class DeploymentSpecTests
         From(Hold(bytes: 1_024)).ToResource().StokerHold!.MaxBytes.ShouldBe(1_024);
     }
 
+    [Fact]
+    public void Broken_streams_go_on_unless_the_deployment_says_otherwise()
+    {
+        From(Least).ToResource().StokerBrokenStreams.ShouldBeNull();
+        foreach (var absent in new[] { null, "", "BROKEN_STREAMS_UNSPECIFIED", "RESUME" })
+        {
+            From(Least with { StokerBrokenStreams = absent }).BrokenStreams.ShouldBe(BrokenStreams.Resume);
+        }
+
+        var error = From(Least with { StokerBrokenStreams = "ERROR" });
+        error.BrokenStreams.ShouldBe(BrokenStreams.Error);
+        From(error.ToResource()).BrokenStreams.ShouldBe(BrokenStreams.Error);
+        error.RunsAs(From(Least)).ShouldBeTrue(); // no replica is replaced for it
+    }
+
     private static DeploymentResource Hold(int? requests = null, long? bytes = null, string? timeout = null) =>
         Least with { StokerHold = new() { MaxRequests = requests, MaxBytes = bytes, Timeout = timeout } };
 
@@ -73,6 +88,7 @@ public class DeploymentSpecTests
         { "hold too short", Hold(timeout: "0.5s"), "stoker_hold.timeout", "from 1s to 24h0m0s, was 500ms" },
         { "hold too long", Hold(timeout: "24h0m1s"), "stoker_hold.timeout", "was 24h0m1s" },
         { "hold backwards", Hold(timeout: "-1s"), "stoker_hold.timeout", "must not be negative" },
+        { "broken streams", Least with { StokerBrokenStreams = "resume" }, "stoker_broken_streams", "must be one of RESUME, ERROR, was 'resume'" },
         { "hold nonsense", Hold(timeout: "long"), "stoker_hold.timeout", "was 'long'" },
         { "negative min", Least with { MinReplicaCount = -1 }, "min_replica_count", "at least 0, was -1" },
         { "negative max", Least with { MaxReplicaCount = -2 }, "max_replica_count", "at least 0, was -2" },

@@ -65,13 +65,14 @@ public sealed class RecentStartsTests : IAsyncDisposable
         await _world.AddModelAsync();
         await _world.CreateAsync("d", new() { BaseModel = "story-3m", StokerHold = new() { MaxRequests = 5 } });
         var route = _world.Directory.Current.Routes[DeploymentWorld.Name("d")];
-        (route.MaxReplicas, route.Hold.MaxRequests).ShouldBe((1, 5));
+        (route.MaxReplicas, route.Hold.MaxRequests, route.BrokenStreams).ShouldBe((1, 5, BrokenStreams.Resume));
 
         await _world.UpdateAsync(
-            "d", new DeploymentResource { StokerHold = new() { Timeout = "60s" }, MaxReplicaCount = 0 }, "stoker_hold.timeout,max_replica_count");
+            "d", new DeploymentResource { StokerHold = new() { Timeout = "60s" }, StokerBrokenStreams = "ERROR", MaxReplicaCount = 0 },
+            "stoker_hold.timeout,stoker_broken_streams,max_replica_count");
 
         route = _world.Directory.Current.Routes[DeploymentWorld.Name("d")];
-        (route.MaxReplicas, route.Hold).ShouldBe((0, new HoldLimits(5, null, TimeSpan.FromSeconds(60))));
+        (route.MaxReplicas, route.Hold, route.BrokenStreams).ShouldBe((0, new HoldLimits(5, null, TimeSpan.FromSeconds(60)), BrokenStreams.Error));
     }
 
     private StartOutlook Outlook() => _world.Directory.Starts.Of(DeploymentWorld.Name("d"));

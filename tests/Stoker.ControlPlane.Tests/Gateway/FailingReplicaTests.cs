@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Tests.Routing;
 using static Stoker.ControlPlane.Tests.Gateway.Inference;
@@ -100,8 +101,10 @@ public sealed class FailingReplicaTests : IAsyncLifetime
         await EndedAsync(replica);
     }
 
-    [Fact]
-    public async Task A_request_that_may_have_run_is_not_sent_again()
+    [Theory]
+    [InlineData(BrokenStreams.Resume, 2)] // it may be what kills them: not all
+    [InlineData(BrokenStreams.Error, 1)]
+    public async Task A_request_whose_client_has_nothing_yet_is_run_once_more_where_the_deployment_lets_it(BrokenStreams policy, int runs)
     {
         Func<HttpContext, Task> dying = context =>
         {
@@ -110,14 +113,38 @@ public sealed class FailingReplicaTests : IAsyncLifetime
         };
         await using var one = await FakeReplica.StartAsync(dying);
         await using var two = await FakeReplica.StartAsync(dying);
-        _host.Serve(one.Target, two.Target);
+        await using var three = await FakeReplica.StartAsync(dying);
+        _host.Routing.Publish(new([_host.Serve(one.Target, two.Target, three.Target) with { BrokenStreams = policy }]));
 
         using var answer = await _client.CompleteAsync();
 
         await answer.ErrorAsync(502);
         answer.Headers.RetryAfter.ShouldNotBeNull();
-        (one.Requests + two.Requests).ShouldBe(1);
-        await EndedAsync(one, two);
+        (one.Requests + two.Requests + three.Requests).ShouldBe(runs);
+        await EndedAsync(one, two, three);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_replica_that_fails_before_the_first_event_is_made_good_by_another(bool stream)
+    {
+        var behaviour = FakeReplica.Answering(Answer);
+        if (stream) behaviour = FakeReplica.Streaming(Event, "data: [DONE]\n\n");
+        await using var dying = await FakeReplica.StartAsync(context =>
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        });
+        await using var well = await FakeReplica.StartAsync(behaviour);
+        _host.Serve(dying.Target, well.Target);
+
+        using var answer = stream ? await _client.StreamAsync() : await _client.CompleteAsync();
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await answer.TextAsync()).ShouldBe(stream ? Event + "data: [DONE]\n\n" : Answer);
+        (dying.Requests, well.Requests).ShouldBe((1, 1));
+        await EndedAsync(dying, well);
     }
 
     [Fact]

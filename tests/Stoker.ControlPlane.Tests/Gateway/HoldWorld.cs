@@ -97,10 +97,10 @@ internal sealed class ReplicaNet : HttpMessageHandler
     private readonly ConcurrentDictionary<string, HttpMessageInvoker> _replicas = [];
 
     /// <param name="maxSequences">What it reports to run at once.</param>
-    public ReplicaTarget Add(HttpMessageHandler replica, int maxSequences, string id = "r")
+    public ReplicaTarget Add(HttpMessageHandler replica, int maxSequences, string id = "r", string? kind = null)
     {
         _replicas[id] = new(replica);
-        return new(id, null, "/in/process", maxSequences);
+        return new(id, null, "/in/process", maxSequences) { Kind = kind };
     }
 
     /// <summary>One that gives every request the same answer.</summary>

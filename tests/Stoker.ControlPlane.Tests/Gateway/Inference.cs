@@ -10,6 +10,7 @@ internal static class Inference
     public const string Model = "accounts/fireworks/models/story-3m";
     public const string Deployment = "accounts/default/deployments/d";
     public const string Completions = "/inference/v1/completions";
+    public const string Chat = "/inference/v1/chat/completions";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
