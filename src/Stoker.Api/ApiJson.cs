@@ -54,4 +54,5 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(ReplicaHealth))]
 [JsonSerializable(typeof(RenewLeaseRequest))]
 [JsonSerializable(typeof(ReplicaExit))]
+[JsonSerializable(typeof(ReplicaLifeSign))]
 public sealed partial class ApiJson : JsonSerializerContext;

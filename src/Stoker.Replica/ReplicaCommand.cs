@@ -51,6 +51,8 @@ public static class ReplicaCommand
             AppDomain.CurrentDomain.UnhandledException += (_, crash) => exitFile.WriteCrash(crash.ExceptionObject);
             using var log = new ReplicaLog(exitFile.LogPath, options.LogLevel, time, ownsStandardError: options.Detach);
 
+            using var life = LifeFile.Start(options.Directory, options.Id, time);
+
             // 3. Serve to the end, and leave the last words.
             await using var host = await ReplicaHost.StartAsync(options, Loader(options, time, exitFile), time, log);
             using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, host));

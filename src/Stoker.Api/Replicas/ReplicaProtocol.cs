@@ -95,6 +95,13 @@ public static class ReplicaProtocol
     public const string SpecFile = "spec.json";
     public const string LogFile = "log.txt";
     public const string ExitFile = "exit.json";
+    public const string LifeFile = "alive.json";
+
+    /// <summary>
+    /// How often a replica writes its sign of life: what is not known of one that ended while nobody looked. The ledger's
+    /// bound is 10 s, so that some may be late.
+    /// </summary>
+    public static readonly TimeSpan LifeInterval = TimeSpan.FromSeconds(2);
 
     public static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(60);
 }
@@ -126,3 +133,10 @@ public sealed record RenewLeaseRequest(string ReplicaId, double Seconds);
 /// </summary>
 /// <param name="Reason">DRAINED, LEASE_EXPIRED, LOAD_FAILED or CRASHED.</param>
 public sealed record ReplicaExit(string ReplicaId, string Reason, string Message, DateTimeOffset Time);
+
+/// <summary>
+/// A replica's own proof of life, in its directory: for an owner that was not there when it ended.
+/// </summary>
+/// <param name="BootId">The boot that <paramref name="Ticks"/> counts in, as the system names it.</param>
+/// <param name="Ticks">When it was written, in 100 ns since the boot's arbitrary beginning.</param>
+public sealed record ReplicaLifeSign(string ReplicaId, string BootId, long Ticks);

@@ -8,7 +8,8 @@ namespace Stoker.ControlPlane.Metering;
 /// <remarks>
 /// READY is the moment in which the server, having heard from the replica that it is ready, is about to let requests go
 /// to it; it is written down before the first of them can. A proof of life is an answer to a health check, or the end of
-/// a process that the system reported and that had answered the check before. So boot is free, drains are paid for, and
+/// a process that the system reported and that had answered the check before, or, of a replica that ended while no server
+/// looked, what it wrote down itself every few seconds. So boot is free, drains are paid for, and
 /// a replica that hangs until it is given up is paid for up to its last answer. A replica that did not answer for a
 /// while and then does has lived all the time.
 /// </remarks>

@@ -69,7 +69,7 @@ internal sealed class LocalReplica : IDisposable
         ReplicaSpec spec, ReplicaFolder folder, string socketPath, ReplicaEnd end, LocalRuntimeOptions options, TimeProvider time) =>
         new(spec, folder, socketPath, child: null, process: null, options, time, () => { })
         {
-            _observed = new(spec, ReplicaPhase.Ended, Endpoint: null, Progress: null, Stalled: TimeSpan.Zero, end),
+            _observed = new(spec, ReplicaPhase.Ended, Endpoint: null, Progress: null, Stalled: TimeSpan.Zero, end) { LastAlive = folder.ReadLife(spec.Id, time) },
         };
 
     public void Watch(CancellationToken cancellation) => Watching = WatchAsync(cancellation);
@@ -266,8 +266,9 @@ internal sealed class LocalReplica : IDisposable
 
     private void NoteEnd()
     {
-        // The system reports a child's end at once, and it lived up to it, unless it hung.
-        var endedAt = _child is not null && _answers ? _time.GetTimestamp() : _observed.LastAlive;
+        // The system reports a child's end at once, and it lived up to it, unless it hung. Of one that never answered
+        // this server there is what it wrote down itself.
+        var endedAt = _child is not null && _answers ? _time.GetTimestamp() : _observed.LastAlive ?? _folder.ReadLife(_observed.Id, _time);
         var seen = _child is null ? null : ExitText(_child.ExitCode);
         var end = _folder.ReadEnd(_observed.Id, stopAsked: _stop is not null, seen);
         File.Delete(_socketPath);

@@ -55,7 +55,8 @@ public sealed record ObservedReplica(
 
     /// <summary>
     /// Its last proof of life, as a timestamp of the runtime's clock: its last answer, or its end if the system reported
-    /// that and it had answered the look before. Null while its runtime has none.
+    /// that and it had answered the look before; of one that ended before it could be asked, what it wrote down itself.
+    /// Null while its runtime has none.
     /// </summary>
     public long? LastAlive { get; init; }
 

@@ -42,6 +42,18 @@ internal sealed record ReplicaFolder(string Path)
         Read(System.IO.Path.Combine(Path, ReplicaProtocol.ExitFile), ApiJson.Default.ReplicaExit);
 
     /// <summary>
+    /// The replica's last sign of its own life, as a timestamp of the clock; null when there is none of this boot.
+    /// </summary>
+    public long? ReadLife(ReplicaId id, TimeProvider time)
+    {
+        var sign = Read(System.IO.Path.Combine(Path, ReplicaProtocol.LifeFile), ApiJson.Default.ReplicaLifeSign);
+        var boot = new Storage.BootClock(time).BootId;
+        if (sign is null || sign.ReplicaId != id.ToString() || sign.BootId != boot || boot.Length == 0) return null;
+        var timestamp = (long)((Int128)sign.Ticks * time.TimestampFrequency / TimeSpan.TicksPerSecond);
+        return timestamp <= time.GetTimestamp() ? timestamp : null;
+    }
+
+    /// <summary>
     /// How the replica ended by its own account; else by what its owner saw, with the last line of its log.
     /// </summary>
     /// <param name="seen">Such as "was killed by signal 9"; null when nobody saw its end.</param>

@@ -25,6 +25,9 @@ internal sealed class Life(ReplicaSpec spec, DeploymentName deployment)
     /// <summary>What the server that runs now has: a timestamp of its clock.</summary>
     public long? LastAlive { get; set; }
 
+    /// <summary>What it wrote down itself.</summary>
+    public long? OwnSign { get; set; }
+
     /// <summary>The same in real time.</summary>
     public TimeSpan? AnsweredAt { get; set; }
 
@@ -173,7 +176,7 @@ internal sealed class MeteringWorld
     private IReadOnlyList<ObservedReplica> List() => [.. _lives.Select(Seen)];
 
     private static ObservedReplica Seen(Life life) =>
-        new(life.Spec, life.Phase, Endpoint: null, Progress: null, TimeSpan.Zero, End: null) { LastAlive = life.LastAlive };
+        new(life.Spec, life.Phase, Endpoint: null, Progress: null, TimeSpan.Zero, End: null) { LastAlive = life.LastAlive ?? (life.Phase == ReplicaPhase.Ended ? life.OwnSign : null) };
 
     private static ReplicaState State(ReplicaPhase phase) => phase switch
     {

@@ -164,6 +164,25 @@ public class ReplicaLedgerTests
         (proven - interval.Length).ShouldBeInRange(TimeSpan.FromTicks(1), LedgerRule.Heartbeat);
     }
 
+    [Fact]
+    public async Task A_replica_that_lived_on_alone_is_paid_for_to_the_last_sign_that_it_left()
+    {
+        await _world.StartServerAsync();
+        var life = await _world.ReadyAsync();
+        await _world.PassAsync(28);
+        _world.KillServer();
+        await _world.PassAsync(40);
+        _world.Die(life);
+        life.OwnSign = _world.Time.GetTimestamp(); // the next runtime finds it beside its end
+        await _world.PassAsync(500);
+        await _world.StartServerAsync();
+
+        var interval = _world.Intervals().ShouldHaveSingleItem();
+        interval.IsOpen.ShouldBeFalse();
+        interval.Length.ShouldBe(TimeSpan.FromSeconds(68), tolerance: TimeSpan.FromMilliseconds(10)); // the world's clock ticks at each look
+        LedgerCheck.Verify(_world.Store.All).ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData(3600)]
     [InlineData(-3600)]

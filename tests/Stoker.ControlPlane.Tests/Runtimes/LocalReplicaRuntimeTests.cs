@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Stoker.Api;
 using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Runtimes;
 using Stoker.ControlPlane.Storage;
@@ -245,6 +247,26 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
         Process.GetProcessById(ProcessOf(spec)!.Pid).Kill();
         await EndOfAsync(runtime, spec);
         Of(runtime, spec).LastAlive.ShouldBe(last);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)] // of another boot, whose clock is another
+    public async Task One_that_ended_unseen_proves_its_life_by_what_it_wrote_itself(bool sameBoot, bool isProof)
+    {
+        var spec = NewSpec();
+        var folder = new ReplicaFolder(Path.Combine(_data.Replicas, spec.Id.ToString()));
+        folder.Write(spec);
+        var at = new BootClock(TimeProvider.System).Read();
+        var sign = new ReplicaLifeSign(spec.Id.ToString(), sameBoot ? at.BootId : "another", at.Ticks);
+        await File.WriteAllBytesAsync(
+            Path.Combine(folder.Path, ReplicaProtocol.LifeFile), JsonSerializer.SerializeToUtf8Bytes(sign, ApiJson.Default.ReplicaLifeSign), Cancellation);
+
+        var runtime = NewRuntime(Obedient);
+        await runtime.AdoptAsync(Cancellation);
+        var alive = Of(runtime, spec).LastAlive;
+        if (!isProof) alive.ShouldBeNull();
+        else new BootClock(TimeProvider.System).At(alive.ShouldNotBeNull()).Ticks.ShouldBe(at.Ticks);
     }
 
     [Fact]
