@@ -53,7 +53,7 @@ public static class CodeTable
         408 or 504 => Code.DeadlineExceeded,
         409 => Code.Aborted,
         412 => Code.FailedPrecondition,
-        429 => Code.ResourceExhausted,
+        429 or 507 => Code.ResourceExhausted,
         499 => Code.Cancelled,
         501 => Code.Unimplemented,
         502 or 503 => Code.Unavailable,

@@ -133,7 +133,8 @@ internal static class ModelTransferEndpoints
 
         return (await upload.ReceiveAsync(name, file, request.ContentLength, request.Body, cancellation)).TryGet(out var empty, out problem)
             ? TypedResults.Json(empty, WireJson.Context.EmptyResponse)
-            : new ProblemResult(problem);
+            // nothing but the disk is exhausted here
+            : new ProblemResult(problem, problem.Code == Code.ResourceExhausted ? StatusCodes.Status507InsufficientStorage : null);
     }
 
     private static async Task<Results<PhysicalFileHttpResult, ProblemResult>> Fetch(

@@ -39,9 +39,15 @@ public static class Failures
         }
     }
 
-    /// <summary>The client's own fault, which the codes cannot tell from the server's slowness.</summary>
-    private static int? StatusOf(Exception exception) =>
-        exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout or StatusCodes.Status413PayloadTooLarge } error
-            ? error.StatusCode
-            : null;
+    /// <summary>
+    /// What the codes cannot tell: the client's own fault from the server's slowness, the server's disk from the client's
+    /// quota.
+    /// </summary>
+    private static int? StatusOf(Exception exception) => exception switch
+    {
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout or StatusCodes.Status413PayloadTooLarge } error => error.StatusCode,
+        StorageException { Fault: StorageFault.Full } => StatusCodes.Status507InsufficientStorage,
+        _ when IsDiskFull(exception) => StatusCodes.Status507InsufficientStorage,
+        _ => null,
+    };
 }

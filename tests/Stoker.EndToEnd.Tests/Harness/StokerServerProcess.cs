@@ -33,13 +33,25 @@ internal sealed class StokerServerProcess : IAsyncDisposable
         StartOnAsync(new("http://127.0.0.1:0"), sandbox, options, arguments);
 
     /// <summary>On an address of the caller's choice, such as that of a server which is ending.</summary>
-    public static async Task<StokerServerProcess> StartOnAsync(
-        Uri url, Sandbox sandbox, IReadOnlyDictionary<string, string>? options, params string[] arguments)
+    public static Task<StokerServerProcess> StartOnAsync(
+        Uri url, Sandbox sandbox, IReadOnlyDictionary<string, string>? options, params string[] arguments) =>
+        StartAsync(sandbox, "stoker", ["serve", "--url", url.GetLeftPart(UriPartial.Authority), "--data", sandbox.Data, .. arguments], options);
+
+    /// <summary>
+    /// Told by the system's error, and not by its death, that a file may not grow beyond <see cref="FileSizeLimit"/>.
+    /// </summary>
+    public static Task<StokerServerProcess> StartLimitedAsync(Sandbox sandbox, IReadOnlyDictionary<string, string>? options) => StartAsync(
+        sandbox,
+        "/bin/sh",
+        ["-c", "trap '' XFSZ; exec \"$@\"", "sh", Path.Combine(AppContext.BaseDirectory, "stoker"), "serve", "--url", "http://127.0.0.1:0", "--data", sandbox.Data],
+        options);
+
+    private static async Task<StokerServerProcess> StartAsync(
+        Sandbox sandbox, string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? options)
     {
         var environment = new Dictionary<string, string>(options ?? new Dictionary<string, string>());
         environment.TryAdd("Stoker__Capacity__Pinned", "false"); // tests share the cores with other tests
-        var program = ProgramProcess.Start(
-            sandbox, "stoker", ["serve", "--url", url.GetLeftPart(UriPartial.Authority), "--data", sandbox.Data, .. arguments], environment);
+        var program = ProgramProcess.Start(sandbox, command, arguments, environment);
         var line = await program.LineAsync("Stoker listens on ");
         var key = await File.ReadAllTextAsync(sandbox.AdminKeyFile);
         return new StokerServerProcess(program, new Uri(line.Split(' ')[^1]), key.Trim());
