@@ -82,12 +82,12 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
         WishState.Deleted => random.Next(4) == 0 ? DeleteAsync(hard: true, end) : UndeleteAsync(end),
         _ => random.Next(20) switch
         {
-            < 6 => ScaleAsync(end),
-            < 11 => BoundsAsync(end),
-            < 15 => ContextAsync(end),
-            < 17 => DeleteAsync(hard: false, end),
-            17 => DeleteAsync(hard: true, end),
-            _ => Stream(end),
+            < 5 => ScaleAsync(end),
+            < 9 => BoundsAsync(end),
+            < 12 => ContextAsync(end),
+            < 14 => DeleteAsync(hard: false, end),
+            14 => DeleteAsync(hard: true, end),
+            _ => StreamAsync(end),
         },
     };
 
@@ -141,17 +141,17 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
         Settle(await server.SendAsync(HttpMethod.Post, $"{Collection}/{id}:undelete", body, end), wish => wish.Undeleted());
     }
 
-    /// <summary>Begins two seconds of an answer, so that drains take their time.</summary>
-    private Task Stream(CancellationToken end)
+    /// <summary>Begins some seconds of answers on every replica, so that drains take their time.</summary>
+    private Task StreamAsync(CancellationToken end)
     {
-        if (!sleeps) _streams.Add(ReadAsync(end));
+        for (var stream = 0; stream < MostReplicas && !sleeps; stream++) _streams.Add(ReadAsync(end));
         return Task.CompletedTask;
     }
 
     /// <summary>Whatever comes of it: what it comes from is killed here.</summary>
     private async Task ReadAsync(CancellationToken end)
     {
-        using var body = JsonContent.Create(new { model = $"accounts/default/deployments/{id}", prompt = "Once", max_tokens = 100, ignore_eos = true, stream = true });
+        using var body = JsonContent.Create(new { model = $"accounts/default/deployments/{id}", prompt = "Once", max_tokens = 200, ignore_eos = true, stream = true });
         Task asked = server.SendAsync(HttpMethod.Post, "inference/v1/completions", body, end);
         await asked.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }

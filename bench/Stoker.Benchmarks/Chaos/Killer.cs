@@ -24,6 +24,8 @@ internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress pr
     /// <summary>When nothing moves any more: the next kill makes it move.</summary>
     private static readonly TimeSpan Stillness = TimeSpan.FromSeconds(2);
 
+    private const string Draining = "DRAINING";
+
     private readonly Dictionary<KillKind, int> _kills = [];
 
     public IReadOnlyDictionary<KillKind, int> Kills => _kills;
@@ -37,13 +39,18 @@ internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress pr
             await progress.AfterAsync(random.Next(1, 8), Stillness, cancellation);
             await PauseAsync(150, cancellation);
             if (random.Next(2) == 0) await KillServerAsync(until, cancellation);
-            else KillReplica((KillKind)random.Next((int)KillKind.StartingReplica, (int)KillKind.UnwatchedReplica));
+            else await KillReplicaAsync((KillKind)random.Next((int)KillKind.StartingReplica, (int)KillKind.UnwatchedReplica), cancellation);
         }
     }
 
     private async Task KillServerAsync(int until, CancellationToken cancellation)
     {
-        if (random.Next(2) == 0) await NextRequestAsync(cancellation);
+        await (random.Next(4) switch
+        {
+            0 => Task.CompletedTask,
+            1 => DrainAsync(cancellation),
+            _ => NextRequestAsync(cancellation),
+        });
         await server.KillAsync();
         Count(KillKind.Server);
         await PauseAsync(300, cancellation);
@@ -74,17 +81,25 @@ internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress pr
         if (random.Next(2) == 0) await PauseAsync(10, cancellation);
     }
 
-    /// <summary>One of the wanted kind; any where there is none.</summary>
-    private void KillReplica(KillKind wanted)
+    /// <summary>Until some replica drains.</summary>
+    private async Task DrainAsync(CancellationToken cancellation)
     {
-        var state = wanted switch { KillKind.ReadyReplica => "READY", KillKind.DrainingReplica => "DRAINING", _ => "" };
+        var begun = TimeProvider.System.GetTimestamp();
+        while (Pick(life => life.State == Draining) is null && TimeProvider.System.GetElapsedTime(begun) < Stillness) await PauseAsync(20, cancellation);
+    }
+
+    /// <summary>One of the wanted kind; any where there is none.</summary>
+    private async Task KillReplicaAsync(KillKind wanted, CancellationToken cancellation)
+    {
+        if (wanted == KillKind.DrainingReplica) await DrainAsync(cancellation);
+        var state = wanted switch { KillKind.ReadyReplica => "READY", KillKind.DrainingReplica => Draining, _ => "" };
         var picked = Pick(life => state.Length > 0 ? life.State == state : life.ReadyAt is null);
         if ((picked ?? Pick(_ => true)) is not { } replica) return;
         var found = watch.Lives[replica.Id];
         replica.Kill();
         Count(found switch
         {
-            { State: "DRAINING" } => KillKind.DrainingReplica,
+            { State: Draining } => KillKind.DrainingReplica,
             { ReadyAt: null } => KillKind.StartingReplica,
             _ => KillKind.ReadyReplica,
         });

@@ -37,7 +37,7 @@ internal sealed record LedgerAudit(int Replicas, TimeSpan Paid, TimeSpan MostMis
             if (error <= 0) continue;
             beyond += error;
             findings.Add(Violation.Ledger, string.Create(
-                CultureInfo.InvariantCulture, $"{life.Id}: {Seconds(missing):F1} s are missing and {Seconds(added):F1} s are too many, the bound is {LedgerRule.Heartbeat.TotalSeconds:F0} s"));
+                CultureInfo.InvariantCulture, $"{life.Id}, seen ready for {Seconds(life.AliveAt - (life.ReadyAt ?? life.AliveAt)):F1} s and paid for {Seconds(interval.To - interval.From):F1} s: {Seconds(missing):F1} s are missing and {Seconds(added):F1} s are too many, the bound is {LedgerRule.Heartbeat.TotalSeconds:F0} s"));
         }
 
         return new(
