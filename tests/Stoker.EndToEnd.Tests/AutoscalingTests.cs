@@ -49,6 +49,34 @@ public class AutoscalingTests
     }
 
     [Fact]
+    public async Task Under_auto_replicas_follow_a_jump_of_the_load()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox, Simulated);
+        await CreateAsync(server, new()
+        {
+            BaseModel = "accounts/fireworks/models/story-3m",
+            MaxReplicaCount = 3,
+            AutoscalingPolicy = new() { AutoscalingMode = "AUTO", LoadTargets = new Dictionary<string, double> { ["concurrent_requests"] = 2 } },
+        });
+
+        var streams = new List<EventStream>();
+        try
+        {
+            for (var i = 0; i < 5; i++) streams.Add(await EventStream.OpenAsync(server.Http, StokerServerProcess.Address("d"), "Once", maxTokens: 900));
+            await Patience.UntilAsync(() => server.GetAsync("d"), deployment => deployment.ReplicaStats?.ReadyReplicaCount == 3, "three replicas");
+        }
+        finally
+        {
+            streams.ForEach(stream => stream.Dispose());
+        }
+
+        var why = await Patience.UntilAsync(() => ExplainAsync(server), answer => answer.Decisions[0].DesiredReplicaCount == 3, "the reason");
+        why.Decisions[0].Cause.ShouldBe("LOAD_JUMPED");
+        why.Decisions[0].Reason.ShouldStartWith("a jump: for 5s ");
+    }
+
+    [Fact]
     public async Task A_restarted_server_knows_count_and_reasons()
     {
         using var sandbox = new Sandbox();

@@ -20,6 +20,9 @@ public class FirectlTests(DeployedServer deployed) : IClassFixture<DeployedServe
         listed["deployments"]!.AsArray().Count.ShouldBe(1);
 
         (await RunAsync("update", "deployment", "a", "--display-name", "Second", "--scale-to-zero-window", "30m")).ShouldEndWith(0, "Second");
+        (await RunAsync("update", "deployment", "a", "--autoscaling-mode", "auto", "-o", "json")).ShouldEndWith(0, "AUTO");
+        (await RunAsync("update", "deployment", "a", "--scale-down-window", "5m")).ShouldEndWith(2, "autoscaling_policy.scale_down_window has no effect");
+        (await RunAsync("update", "deployment", "a", "--autoscaling-mode", "windows", "--scale-down-window", "5m", "-o", "json")).ShouldEndWith(0, "300s");
         (await RunAsync("scale", "deployment", "a", "--replica-count", "0")).ShouldEndWith(0);
         (await RunAsync("deployment", "scale", "a", "--replica-count", "5")).ShouldEndWith(2, "from 0 to 1");
         (await RunAsync("deployment", "explain", "a")).ShouldEndWith(0, "begins with 1 replica");

@@ -45,16 +45,21 @@ internal static class AutoRule
         return Down(input, current) with { Sustained = lasted };
     }
 
-    /// <summary>By concurrency alone: rates need time, and show in what lasts.</summary>
+    /// <summary>
+    /// By concurrency alone: rates need time, and show in what lasts. The means tell that it jumped, and still rise by
+    /// then; where it stands is what the seconds have all had.
+    /// </summary>
     private static ScalingChoice? Jumped(ScalingInput input, int current)
     {
-        if (!input.Window.TryMeans(Sudden, Smoothing, unbroken: true, out var means)) return null;
-        var load = new LoadMeasure(means.Lowest, 0, 0, 0);
+        if (!input.Window.TryMeans(Sudden, Smoothing, unbroken: true, out var means) || !input.Window.TrySustained(Sudden, out var seconds)) return null;
+        var seen = input.Targets.Needed(Concurrent(means.Lowest), input.SequencesPerReplica);
+        if (seen.Count <= current || seen.Load < Jump * current * seen.PerReplica) return null;
+        var load = Concurrent(Math.Max(means.Lowest, seconds.Concurrent));
         var need = input.Targets.Needed(load, input.SequencesPerReplica);
-        return need.Count > current && need.Load >= Jump * current * need.PerReplica
-            ? Up(input, current, new(need.Count, ScalingCause.LoadJumped, need, load) { Over = Sudden })
-            : null;
+        return Up(input, current, new(need.Count, ScalingCause.LoadJumped, need, load) { Over = Sudden });
     }
+
+    private static LoadMeasure Concurrent(double load) => new(load, 0, 0, 0);
 
     private static LoadMeasure? Lasted(ScalingInput input) =>
         input.Window.TryMeans(Lasting, Smoothing, unbroken: true, out var means) && input.Window.TrySustained(Lasting, out var rates)

@@ -31,11 +31,11 @@ public class AutoRuleTests
     public void A_jump_is_followed_at_once_and_straight_to_the_needed_count()
     {
         var fleet = Fleet().Pass(60, load: 10).Pass(10, load: 50);
-        fleet.Changes.Select(change => (change.Desired, change.Cause)).ShouldBe(
-        [
-            (2, ScalingCause.LoadJumped), // the lowest of five means, of 6 s each, rises from 10 to 50
-            (3, ScalingCause.LoadJumped), (5, ScalingCause.LoadJumped),
-        ]);
+        // The means tell of it while they still rise; the count is what all five seconds need.
+        fleet.Changes.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            change => change.Desired.ShouldBe(5),
+            change => change.Cause.ShouldBe(ScalingCause.LoadJumped),
+            change => change.Facts.Time.ShouldBe(ScaledFleet.Noon.AddSeconds(1_065)));
     }
 
     [Fact]
