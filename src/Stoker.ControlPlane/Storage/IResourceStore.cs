@@ -38,6 +38,10 @@ public sealed record ResourceChange(long Revision, ResourceKey Key, StoredResour
 /// <summary>All resources of a kind at one revision; a watch goes on from there without a gap.</summary>
 public sealed record ResourceList(long Revision, IReadOnlyList<StoredResource> Items);
 
+/// <summary>What changed of a kind since a revision, in order, each row as it is now.</summary>
+/// <param name="Revision">All changes up to it are in.</param>
+public sealed record ResourceChanges(long Revision, IReadOnlyList<ResourceChange> Items);
+
 /// <summary>The change log no longer reaches back to the asked revision: list again and watch from there.</summary>
 public sealed class WatchExpiredException(long asked, long oldest)
     : Exception($"The change log starts at revision {oldest}, a watch asked for {asked}: list again");
@@ -66,6 +70,12 @@ public interface IResourceStore
     /// after it: far cheaper to ask than to read all again.
     /// </summary>
     ValueTask<long> RevisionAsync(string kind, CancellationToken cancellation);
+
+    /// <summary>
+    /// All that changed of a kind after a revision, up to now, at one moment. Null when the change log no longer reaches back
+    /// to it: list again.
+    /// </summary>
+    ValueTask<ResourceChanges?> ChangesAsync(string kind, long afterRevision, CancellationToken cancellation);
 
     Task<Result<StoredResource>> CreateAsync(
         ResourceKey key, ReadOnlyMemory<byte> spec, ReadOnlyMemory<byte> status, CancellationToken cancellation);

@@ -52,6 +52,19 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
         return new(database.Read(session => session.Scalar(LastChange, kind, Compacted + kind)));
     }
 
+    public ValueTask<ResourceChanges?> ChangesAsync(string kind, long afterRevision, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        try
+        {
+            return new(database.Read(session => session.Snapshot(snapshot => AllChangesAfter(snapshot, kind, afterRevision))));
+        }
+        catch (WatchExpiredException)
+        {
+            return new((ResourceChanges?)null);
+        }
+    }
+
     public Task<Result<StoredResource>> CreateAsync(
         ResourceKey key, ReadOnlyMemory<byte> spec, ReadOnlyMemory<byte> status, CancellationToken cancellation) =>
         database.WriteAsync<Result<StoredResource>>(
@@ -138,6 +151,18 @@ public sealed class SqliteResourceStore(SqliteDatabase database, int changeLogLe
             foreach (var change in batch.Changes) yield return change;
             afterRevision = batch.Position;
             if (!batch.More) await changed.WaitAsync(cancellation);
+        }
+    }
+
+    private static ResourceChanges AllChangesAfter(SqliteSession snapshot, string kind, long after)
+    {
+        var changes = new List<ResourceChange>();
+        while (true)
+        {
+            var batch = ChangesAfter(snapshot, kind, after);
+            changes.AddRange(batch.Changes);
+            after = batch.Position;
+            if (!batch.More) return new(after, changes);
         }
     }
 

@@ -33,7 +33,7 @@ public sealed record StoredList<TName, TSpec, TStatus>(long Revision, IReadOnlyL
 /// that says what they were written as.
 /// </summary>
 /// <remarks>
-/// The store is asked each time; only the parsing is done once. A revision is given to one write alone, so a row of the
+/// The store is asked each time; only the parsing is done once, and of a list only what changed is read. A revision is given to one write alone, so a row of the
 /// same name and revisions has the same bodies, whoever wrote it, and its reader gets the same object again. Nobody may
 /// change what was read.
 /// </remarks>
@@ -48,6 +48,7 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     where TStatus : notnull
 {
     private readonly ConcurrentDictionary<string, Stored<TName, TSpec, TStatus>> _parsed = new();
+    private readonly KnownRows _rows = new(store, kind);
 
     /// <summary>Rows that are kept parsed; for tests.</summary>
     internal int ParsedCount => _parsed.Count;
@@ -63,11 +64,15 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     /// <param name="parent">Such as <c>accounts/a</c>; null lists all.</param>
     public async ValueTask<StoredList<TName, TSpec, TStatus>> ListAsync(string? parent, CancellationToken cancellation)
     {
-        var list = await store.ListAsync(kind, parent, cancellation);
-        var items = new Stored<TName, TSpec, TStatus>[list.Items.Count];
-        for (var i = 0; i < items.Length; i++) items[i] = Read(list.Items[i]);
-        if (parent is null) DropOthers(list.Items);
-        return new(list.Revision, items);
+        var (revision, rows, count) = await _rows.ReadAsync(cancellation);
+        var items = new List<Stored<TName, TSpec, TStatus>>(count);
+        foreach (var row in rows)
+        {
+            if (parent is null || row.Key.Parent == parent) items.Add(Read(row));
+        }
+
+        if (_parsed.Count > count) DropOthers(rows);
+        return new(revision, items);
     }
 
     /// <summary>The revision of the kind's last change: while it stays, what was read after it holds.</summary>
@@ -139,9 +144,8 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     }
 
     /// <summary>Rows that another process deleted unseen are not kept for ever.</summary>
-    private void DropOthers(IReadOnlyList<StoredResource> all)
+    private void DropOthers(IEnumerable<StoredResource> all)
     {
-        if (_parsed.Count <= all.Count) return;
         var there = all.Select(row => row.Key.Name).ToHashSet();
         foreach (var name in _parsed.Keys.Where(name => !there.Contains(name))) _parsed.TryRemove(name, out _);
     }

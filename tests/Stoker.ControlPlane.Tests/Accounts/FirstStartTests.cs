@@ -161,6 +161,9 @@ public sealed class FirstStartTests : IDisposable
         public ValueTask<ResourceList> ListAsync(string kind, string? parent, CancellationToken cancellation) =>
             inner.ListAsync(kind, parent, cancellation);
 
+        public ValueTask<ResourceChanges?> ChangesAsync(string kind, long afterRevision, CancellationToken cancellation) =>
+            inner.ChangesAsync(kind, afterRevision, cancellation);
+
         public ValueTask<long> RevisionAsync(string kind, CancellationToken cancellation) => inner.RevisionAsync(kind, cancellation);
 
         public Task<Result<StoredResource>> CreateAsync(

@@ -47,7 +47,7 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     {
         _inventory = inventory;
         _database = SqliteDatabase.Open(_file.Path, Time, TimeSpan.FromDays(1)); // one process: nobody to poll for
-        var rows = new SqliteResourceStore(_database, changeLogLength: 1000);
+        var rows = Rows = new(new SqliteResourceStore(_database, changeLogLength: 1000));
         _models = new(rows, _file.Data);
         Store = new(rows);
         _terms = new(rows, Microsoft.Extensions.Options.Options.Create(capacity ?? new()));
@@ -66,6 +66,9 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public DeploymentsOptions Options { get; } = new();
     public LocalRuntimeOptions RuntimeOptions { get; } = new();
     public DeploymentStore Store { get; }
+
+    /// <summary>What the store is asked.</summary>
+    public WatchedResourceStore Rows { get; }
     public DeploymentCommands Commands { get; private set; }
     public IEventLog Events { get; }
     public LastRequests Requests { get; private set; }

@@ -65,6 +65,45 @@ public sealed class TypedStoreTests : IAsyncLifetime
         (await typed.FindAsync(Name, Cancellation))!.Spec.ShouldBe(new ThingSpec("again", 1));
     }
 
+    [Theory]
+    [InlineData(1)] // the log forgets nearly at once: all is listed anew
+    [InlineData(1000)]
+    public async Task A_list_is_what_one_sees_who_reads_for_the_first_time(int changeLogLength)
+    {
+        var store = new SqliteResourceStore(_database, changeLogLength);
+        var (writer, reader) = (Typed(1, store), Typed(1, store));
+        var random = new Random(7);
+        for (var step = 0; step < 300; step++)
+        {
+            var name = ModelName.Parse($"accounts/{"ab"[random.Next(2)]}/models/m-{random.Next(8)}");
+            if (await writer.FindAsync(name, Cancellation) is not { } row) await writer.CreateAsync(name, new("spec", step), new("new"), Cancellation);
+            else if (random.Next(3) == 0) await writer.DeleteAsync(row, Cancellation);
+            else await writer.UpdateStatusAsync(row, new($"{step}"), Cancellation);
+            if (random.Next(3) > 0) continue;
+
+            foreach (var parent in (string?[])[null, "accounts/a", "accounts/b"])
+            {
+                var (seen, fresh) = (await reader.ListAsync(parent, Cancellation), await Typed(1, store).ListAsync(parent, Cancellation));
+                seen.Items.ShouldBe(fresh.Items);
+                seen.Revision.ShouldBe(fresh.Revision);
+                seen.Items.Select(item => item.Name.ToString()).ShouldBe(seen.Items.Select(item => item.Name.ToString()).Order(StringComparer.Ordinal));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Of_a_list_only_what_changed_is_read_again()
+    {
+        var watched = new WatchedResourceStore(_store);
+        var typed = Typed(1, watched);
+        var row = (await typed.CreateAsync(Name, new("spec", 1), new("new"), Cancellation)).Value;
+        await typed.ListAsync("accounts/a", Cancellation);
+        await typed.ListAsync(null, Cancellation);
+        await typed.UpdateStatusAsync(row, new("seen"), Cancellation);
+        (await typed.ListAsync("accounts/a", Cancellation)).Items.ShouldHaveSingleItem().Status.ShouldBe(new("seen"));
+        watched.Calls.ShouldBe(["create models", "list models", "changes models", "write models", "changes models"]);
+    }
+
     [Fact]
     public async Task Of_rows_that_are_gone_nothing_is_kept()
     {
@@ -137,8 +176,8 @@ public sealed class TypedStoreTests : IAsyncLifetime
         (await _store.ListAsync("accounts", "", Cancellation)).Items.Single().Key.ShouldBe(new ResourceKey("accounts", "", "accounts/a"));
     }
 
-    private TypedStore<ModelName, ThingSpec, ThingStatus> Typed(int schema) =>
-        new(_store, "models", ThingJson.Default.ThingSpec, ThingJson.Default.ThingStatus, schema);
+    private TypedStore<ModelName, ThingSpec, ThingStatus> Typed(int schema, IResourceStore? store = null) =>
+        new(store ?? _store, "models", ThingJson.Default.ThingSpec, ThingJson.Default.ThingStatus, schema);
 }
 
 internal sealed record ThingSpec(string Text, int Number);
