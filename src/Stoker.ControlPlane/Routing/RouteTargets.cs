@@ -14,8 +14,27 @@ internal sealed class RouteTargets(AnswerBoard answers)
 {
     private readonly Dictionary<ReplicaId, ReplicaTarget> _replicas = [];
     private readonly Dictionary<DeploymentName, SharedRoute> _shared = [];
+    private readonly Dictionary<DeploymentName, Made> _made = [];
 
-    public Route ToRoute(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition) => new(
+    // Replicas that left the table; with requests still running they may come back as they were.
+    private readonly HashSet<ReplicaId> _left = [];
+
+    /// <summary>The route of the table before when nothing of it changed.</summary>
+    public Route ToRoute(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition)
+    {
+        if (_made.TryGetValue(deployment.Name, out var made) && ReferenceEquals(made.Of, deployment) && made.Card == card && made.Condition == condition)
+        {
+            return made.Route;
+        }
+
+        var route = Make(deployment, card, condition);
+        if (made is not null) _left.UnionWith(made.Of.Ready.Select(replica => replica.Id));
+        _left.ExceptWith(deployment.Ready.Select(replica => replica.Id));
+        _made[deployment.Name] = new(deployment, card, condition, route);
+        return route;
+    }
+
+    private Route Make(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition) => new(
         deployment.Name,
         deployment.BaseModel,
         // What the deployments' reconciler starts replicas with.
@@ -34,16 +53,21 @@ internal sealed class RouteTargets(AnswerBoard answers)
     /// <summary>Forgets what no deployment names any more and no request uses.</summary>
     public void DropOthers(IReadOnlyDictionary<DeploymentName, DeploymentRoute> deployments)
     {
-        var named =
-            deployments.Values.SelectMany(deployment => deployment.Ready).Select(replica => replica.Id).ToHashSet();
-        foreach (var (id, target) in _replicas)
+        if (_made.Count > deployments.Count)
         {
-            if (target.InFlight == 0 && !named.Contains(id)) _replicas.Remove(id);
+            foreach (var (name, made) in _made.Where(pair => !deployments.ContainsKey(pair.Key)).ToList())
+            {
+                _left.UnionWith(made.Of.Ready.Select(replica => replica.Id));
+                _made.Remove(name);
+                _shared.Remove(name);
+            }
         }
 
-        foreach (var name in _shared.Keys)
+        foreach (var id in _left)
         {
-            if (!deployments.ContainsKey(name)) _shared.Remove(name);
+            if (_replicas.TryGetValue(id, out var target) && target.InFlight > 0) continue;
+            _replicas.Remove(id);
+            _left.Remove(id);
         }
     }
 
@@ -81,4 +105,7 @@ internal sealed class RouteTargets(AnswerBoard answers)
         if (!_shared.TryGetValue(name, out var shared)) _shared.Add(name, shared = new());
         return shared;
     }
+
+    /// <summary>A route with what it was made of.</summary>
+    private sealed record Made(DeploymentRoute Of, ModelCard Card, DeploymentCondition? Condition, Route Route);
 }

@@ -36,6 +36,9 @@ public sealed class RoutingSource
             if (next is null || next.Queue != route.Queue) route.Queue.Follow(next);
         }
 
-        foreach (var route in table.All) route.Queue.Follow(route);
+        foreach (var route in table.All)
+        {
+            if (!ReferenceEquals(before.Find(route.Name), route)) route.Queue.Follow(route); // the same one was told already
+        }
     }
 }

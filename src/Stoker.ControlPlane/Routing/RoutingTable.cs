@@ -11,7 +11,9 @@ public sealed class RoutingTable
 
     public RoutingTable(IEnumerable<Route> routes)
     {
-        foreach (var route in routes.OrderBy(route => route.CreateTime).ThenBy(route => route.Name.ToString(), StringComparer.Ordinal))
+        var sorted = routes.ToArray();
+        Array.Sort(sorted, Compare);
+        foreach (var route in sorted)
         {
             _deployments.Add(route.Name, route);
             if (!_byAccount.TryGetValue(route.Name.Parent, out var siblings)) _byAccount.Add(route.Name.Parent, siblings = []);
@@ -20,6 +22,11 @@ public sealed class RoutingTable
             if (route.Waiting != Waiting.Deleting) _defaults.TryAdd((route.Name.Parent, route.BaseModel), route);
         }
     }
+
+    /// <summary>Oldest first; names are made only for those of one moment.</summary>
+    private static int Compare(Route left, Route right) => left.CreateTime.CompareTo(right.CreateTime) is var order and not 0
+        ? order
+        : string.CompareOrdinal(left.Name.ToString(), right.Name.ToString());
 
     /// <summary>
     /// Before the first look at the deployments: a name that it lacks may name something all the same.

@@ -145,6 +145,50 @@ public sealed class RoutingFeedTests : IAsyncLifetime
         targets.ToRoute(Published("READY", 1, Endpoint()), NoCard, null).Queue.ShouldBeSameAs(first.Queue);
     }
 
+    [Fact]
+    public void A_deployment_that_did_not_change_keeps_its_route()
+    {
+        var (targets, published) = (new RouteTargets(new()), Published("READY", 1, Endpoint()));
+        var route = targets.ToRoute(published, NoCard, null);
+        targets.ToRoute(published, NoCard with { }, null).ShouldBeSameAs(route);
+        targets.ToRoute(published, NoCard with { SupportsChat = true }, null).ShouldNotBeSameAs(route);
+        targets.ToRoute(published, NoCard, new(Code.Unavailable, "why")).Detail.ShouldBe("why");
+        targets.ToRoute(published with { State = "DELETING" }, NoCard, null).Waiting.ShouldBe(Waiting.Deleting);
+    }
+
+    [Fact]
+    public void What_left_the_table_is_kept_while_its_requests_run_and_no_longer()
+    {
+        var (targets, endpoint) = (new RouteTargets(new()), Endpoint());
+        var (with, without) = (Published("READY", 1, endpoint), Published("READY", 1));
+        var target = targets.ToRoute(with, NoCard, null).Ready.Single();
+        var lease = targets.ToRoute(with, NoCard, null).Pick().ShouldNotBeNull();
+        Publish(without);
+        Publish(with).ShouldBeSameAs(target); // came back with its count
+        Publish(without);
+        lease.Dispose();
+        Publish(without);
+        Publish(with).ShouldNotBeSameAs(target);
+
+        ReplicaTarget? Publish(DeploymentRoute route)
+        {
+            var ready = targets.ToRoute(route, NoCard, null).Ready;
+            targets.DropOthers(new Dictionary<DeploymentName, DeploymentRoute> { [route.Name] = route });
+            return ready.SingleOrDefault();
+        }
+    }
+
+    [Fact]
+    public void Of_a_deployment_that_is_gone_nothing_is_kept()
+    {
+        var (targets, published) = (new RouteTargets(new()), Published("READY", 1, Endpoint()));
+        var before = targets.ToRoute(published, NoCard, null);
+        targets.DropOthers(new Dictionary<DeploymentName, DeploymentRoute>());
+        var after = targets.ToRoute(published, NoCard, null);
+        after.Queue.ShouldNotBeSameAs(before.Queue);
+        after.Ready.Single().ShouldNotBeSameAs(before.Ready.Single());
+    }
+
     private static ModelCard NoCard { get; } = new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false);
 
     private static Waiting WaitingOf(DeploymentRoute route, DeploymentCondition? condition) =>
