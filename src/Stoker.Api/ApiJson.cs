@@ -46,6 +46,7 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(ListAcceleratorsResponse))]
 [JsonSerializable(typeof(ExplainDeploymentResponse))]
 [JsonSerializable(typeof(ListDaysOfUseResponse))]
+[JsonSerializable(typeof(ListUsageResponse))]
 [JsonSerializable(typeof(ListReplicaIntervalsResponse))]
 [JsonSerializable(typeof(VerifyUsageResponse))]
 [JsonSerializable(typeof(ListDeploymentEventsResponse))]

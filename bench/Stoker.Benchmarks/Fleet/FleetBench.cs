@@ -149,6 +149,7 @@ internal sealed class FleetBench
     private async Task TimeAsync(FleetServer server, int calls, string what, string path)
     {
         var times = new double[calls];
+        var before = ProcessCost.Now();
         for (var call = -5; call < calls; call++) // the first few compile
         {
             var start = Stopwatch.GetTimestamp();
@@ -158,7 +159,9 @@ internal sealed class FleetBench
             if (call >= 0) times[call] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
 
-        Row(what, "<= 50", $"{Number(Spread.Percentile(times, 0.5))} / {Number(Spread.Percentile(times, 0.99))}, most {Number(times.Max())}");
+        var cost = ProcessCost.Now().Since(before);
+        Row(what, "<= 50", $"{Number(Spread.Percentile(times, 0.5))} / {Number(Spread.Percentile(times, 0.99))}, most {Number(times.Max())}, "
+            + $"CPU {Number(cost.Cpu.TotalMilliseconds / calls)}, {Number(cost.AllocatedBytes / 1e6 / calls)} MB a call");
     }
 
     /// <summary>Each of so many deployments goes from its count to one more and back, evenly spread over the time.</summary>

@@ -5,7 +5,7 @@ using Stoker.Api.Resources;
 
 namespace Firectl.Deployments;
 
-/// <summary><c>firectl usage|verify-usage deployment</c>: accelerator seconds, and the proof that they add up.</summary>
+/// <summary><c>firectl usage|verify-usage deployment</c>, <c>firectl usage account</c>: accelerator seconds, and the proof that they add up.</summary>
 internal static class DeploymentUsage
 {
     /// <summary>The exit status for a ledger that contradicts itself: that is an error inside the server.</summary>
@@ -23,6 +23,20 @@ internal static class DeploymentUsage
         new("ACCELERATOR", "acceleratorType"), new("COUNT", "acceleratorCount"), new("REGION", "region"), new("RESERVED", "reserved"),
         new("ACCELERATOR SECONDS", "acceleratorSeconds"),
     ];
+
+    private static readonly Column[] UseColumns =
+    [
+        new("DEPLOYMENT", "deployment"), new("CREATE TIME", "createTime"), new("ACCELERATOR SECONDS", "acceleratorSeconds"),
+        new("RESERVED", "reservedAcceleratorSeconds"), new("REPLICA SECONDS", "replicaSeconds"),
+    ];
+
+    public static Verb BuildOfAccount(Command command)
+    {
+        var listing = new Listing();
+        listing.AddTo(command);
+        return async (invocation, cancellation) => await listing.WriteAsync(
+            invocation, $"v1/{await invocation.AccountAsync(cancellation)}/usage", "usage", ServerConnection.Type<ListUsageResponse>(), UseColumns, cancellation);
+    }
 
     public static Verb Build(Command command)
     {

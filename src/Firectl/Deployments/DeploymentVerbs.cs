@@ -31,6 +31,7 @@ internal static class DeploymentVerbs
         verbs.Add("scale", Nouns, "Set a deployment's replica count; the autoscaler goes on from there", Scale);
         verbs.Add("explain", Nouns, "Tell why a deployment has as many replicas as it has", ExplainDeployment.Build);
         verbs.Add("usage", Nouns, "Show the accelerator seconds of a deployment", DeploymentUsage.Build);
+        verbs.Add("usage", ["account", "accounts"], "List the accelerator seconds of every deployment that the account ever had", DeploymentUsage.BuildOfAccount);
         verbs.Add("verify-usage", Nouns, "Have the server prove that a deployment's ledger is consistent", DeploymentUsage.BuildVerify);
         verbs.Add("events", Nouns, "Show what happened to a deployment", DeploymentEventVerb.Build);
     }

@@ -15,6 +15,26 @@ public sealed record DeploymentUsageResource
     public double? ReplicaSeconds { get; init; }
 }
 
+/// <summary>What one deployment of an account has used, whether it is still there or not.</summary>
+public sealed record DeploymentUseResource
+{
+    public string? Deployment { get; init; }
+
+    /// <summary>Of several deployments that had the name one after another, this one's.</summary>
+    public DateTimeOffset? CreateTime { get; init; }
+    public double? AcceleratorSeconds { get; init; }
+    public double? ReservedAcceleratorSeconds { get; init; }
+    public double? ReplicaSeconds { get; init; }
+}
+
+/// <summary>The answer of <c>GET .../accounts/{a}/usage</c>.</summary>
+public sealed record ListUsageResponse
+{
+    public required IReadOnlyList<DeploymentUseResource> Usage { get; init; }
+    public string? NextPageToken { get; init; }
+    public int TotalSize { get; init; }
+}
+
 /// <summary>A day, in UTC, on one kind of accelerator in one region.</summary>
 public sealed record DayOfUseResource
 {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
@@ -17,6 +18,9 @@ public static class DeploymentEndpoints
 {
     private static readonly Listing<DeploymentResource> Listing =
         new(WireJson.Context.DeploymentResource, deployment => deployment.Name, "create_time") { OwnParameters = ["showDeleted"] };
+
+    // A row that did not change is the same object again, and so is what the wire shows of it, usage aside.
+    private static readonly ConditionalWeakTable<Deployment, DeploymentResource> Shown = [];
 
     /// <summary>Query flags of the hosted surface that would change something which is not there yet.</summary>
     private static readonly (string Name, string Why)[] InactiveFlags =
@@ -46,6 +50,9 @@ public static class DeploymentEndpoints
         group.MapPost("/{deployment}:undelete", Undelete);
         group.MapUsage();
         group.MapGet("/{deployment}:events", Events);
+        var ofAccount = routes.MapGroup("/v1/accounts/{account}/usage").WithTags("Deployments").RequireAccess();
+        ofAccount.AddEndpointFilter(Failures.Answer);
+        ofAccount.MapGet("/", DeploymentUsageEndpoints.ListOfAccount);
 
         foreach (var collection in InactiveCollections)
         {
@@ -141,7 +148,7 @@ public static class DeploymentEndpoints
     }
 
     private static DeploymentResource WithUsage(Deployment deployment, UsageTotals totals) =>
-        deployment.ToResource() with { StokerUsage = totals.Of(deployment.Name, deployment.CreateTime).ToResource() };
+        Shown.GetValue(deployment, DeploymentWire.ToResource) with { StokerUsage = totals.Of(deployment.Name, deployment.CreateTime).ToResource() };
 
     /// <summary>All that are kept: so many that no page is needed.</summary>
     private static async Task<IResult> Events(

@@ -21,11 +21,27 @@ internal static class DeploymentUsageEndpoints
     private static readonly Listing<ReplicaIntervalResource> Intervals = new(
         WireJson.Context.ReplicaIntervalResource, interval => $"{interval.Replica} {interval.StartTime:O}", "start_time");
 
+    private static readonly Listing<DeploymentUseResource> Uses = new(
+        WireJson.Context.DeploymentUseResource, use => $"{use.Deployment} {use.CreateTime:O}", "create_time");
+
     public static void MapUsage(this IEndpointRouteBuilder deployments)
     {
         deployments.MapGet("/{deployment}:usage", ListDays);
         deployments.MapGet("/{deployment}:intervals", ListIntervals);
         deployments.MapGet("/{deployment}:verifyUsage", Verify);
+    }
+
+    /// <summary>By deployment, also those whose records are gone: what was used stays to be paid for.</summary>
+    public static async Task<IResult> ListOfAccount(string account, HttpRequest request, UsageTotals totals, CancellationToken cancellation)
+    {
+        var name = $"accounts/{account}";
+        if (!AccountName.TryParse(name, null, out var parent)) return Missing(name);
+        if (!ListQuery.From(request.Query, name, Uses).TryGet(out var query, out var problem)) return new ProblemResult(problem);
+        await totals.RefreshAsync(cancellation);
+        var page = query.Of(totals.Of(parent).Select(use => use.ToResource()));
+        return Json(
+            new ListUsageResponse { Usage = page.Items, NextPageToken = page.NextPageToken, TotalSize = page.TotalSize },
+            WireJson.Context.ListUsageResponse);
     }
 
     private static async Task<IResult> ListDays(
@@ -62,11 +78,16 @@ internal static class DeploymentUsageEndpoints
             : Missing(name);
     }
 
-    /// <summary>The ledger of this deployment, not of an earlier one that had its name; null when there is none.</summary>
+    /// <summary>
+    /// The ledger of this deployment, not of an earlier one that had its name. When there is none any more, of all that had
+    /// it; null when none ever used anything.
+    /// </summary>
     private static async Task<LedgerReading?> ReadAsync(string name, DeploymentStore store, ILedgerStore ledger, CancellationToken cancellation)
     {
-        if (!DeploymentName.TryParse(name, out var parsed) || await store.FindAsync(parsed, cancellation) is not { } stored) return null;
+        if (!DeploymentName.TryParse(name, out var parsed)) return null;
+        var stored = await store.FindAsync(parsed, cancellation);
         var reading = await ledger.ReadAsync(parsed, cancellation);
+        if (stored is null) return reading.Events.Count > 0 ? reading : null;
         var events = reading.Events.Where(written => written.What.DeploymentTime == stored.Deployment.CreateTime).ToList();
         var replicas = events.Select(written => written.Replica).ToHashSet();
         return reading with { Events = events, Proofs = [.. reading.Proofs.Where(proof => replicas.Contains(proof.Replica))] };

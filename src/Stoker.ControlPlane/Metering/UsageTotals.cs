@@ -29,9 +29,8 @@ public sealed record UsageSoFar(TimeSpan ReplicaTime, TimeSpan AcceleratorTime, 
 public sealed class UsageTotals(ILedgerStore store)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(DeploymentName Name, DateTimeOffset CreateTime), UsageSoFar> _settled = [];
-    private readonly Dictionary<(DeploymentName Name, DateTimeOffset CreateTime), UsageSoFar> _running = [];
-    private readonly Dictionary<ReplicaId, LedgerEvent> _open = [];
+    private readonly Dictionary<(DeploymentName Name, DateTimeOffset CreateTime), Sum> _sums = [];
+    private readonly Dictionary<ReplicaId, Open> _open = [];
     private LedgerPlace _place = LedgerPlace.Start;
 
     /// <summary>Reads what was written since the last time.</summary>
@@ -56,32 +55,77 @@ public sealed class UsageTotals(ILedgerStore store)
     {
         lock (_lock)
         {
-            var key = (name, createTime);
-            return _settled.GetValueOrDefault(key, UsageSoFar.Nothing).Plus(_running.GetValueOrDefault(key, UsageSoFar.Nothing));
+            return _sums.TryGetValue((name, createTime), out var sum) ? sum.Total : UsageSoFar.Nothing;
+        }
+    }
+
+    /// <summary>
+    /// As of the last refresh: all deployments that an account ever had and that used something, also those that are gone.
+    /// </summary>
+    public IReadOnlyList<DeploymentUse> Of(AccountName account)
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. _sums.Where(pair => pair.Key.Name.Parent == account)
+                    .Select(pair => new DeploymentUse(pair.Key.Name, pair.Key.CreateTime, pair.Value.Total)),
+            ];
         }
     }
 
     private void Take_NeedsLock(LedgerReading reading)
     {
-        foreach (var written in reading.Events)
-        {
-            if (_open.TryGetValue(written.Replica, out var before)) Add(_settled, before, written.At);
-            if (written.Kind == LedgerEventKind.Ended) _open.Remove(written.Replica);
-            else _open[written.Replica] = written;
-        }
-
-        _running.Clear();
+        foreach (var written in reading.Events) Take_NeedsLock(written);
         foreach (var proof in reading.Proofs)
         {
-            if (_open.TryGetValue(proof.Replica, out var last)) Add(_running, last, proof.At);
+            if (_open.TryGetValue(proof.Replica, out var open)) open.Proof = proof.At;
         }
 
         _place = reading.Place;
     }
 
-    private static void Add(Dictionary<(DeploymentName Name, DateTimeOffset CreateTime), UsageSoFar> sums, LedgerEvent from, BootStamp to)
+    private void Take_NeedsLock(LedgerEvent written)
     {
-        var key = (from.What.Deployment, from.What.DeploymentTime);
-        sums[key] = sums.GetValueOrDefault(key, UsageSoFar.Nothing).Plus(from.What, LedgerRule.Elapsed(from.At, to));
+        if (_open.Remove(written.Replica, out var before)) before.Sum.Settle(before, written.At);
+        if (written.Kind == LedgerEventKind.Ended) return;
+        var key = (written.What.Deployment, written.What.DeploymentTime);
+        if (!_sums.TryGetValue(key, out var sum)) _sums.Add(key, sum = new());
+        _open.Add(written.Replica, sum.Begin(written));
+    }
+
+    /// <summary>A replica that runs, from its last event to its newest proof, which at first is the event.</summary>
+    private sealed class Open(LedgerEvent last, Sum sum)
+    {
+        public Sum Sum => sum;
+
+        public BootStamp Proof { get; set; } = last.At;
+
+        public UsageSoFar AddTo(UsageSoFar usage, BootStamp to) => usage.Plus(last.What, LedgerRule.Elapsed(last.At, to));
+    }
+
+    /// <summary>Of one deployment: what is over, and what still runs.</summary>
+    private sealed class Sum
+    {
+        private readonly List<Open> _running = [];
+        private UsageSoFar _settled = UsageSoFar.Nothing;
+
+        public UsageSoFar Total => _running.Aggregate(_settled, (sum, open) => open.AddTo(sum, open.Proof));
+
+        public Open Begin(LedgerEvent from)
+        {
+            var open = new Open(from, this);
+            _running.Add(open);
+            return open;
+        }
+
+        public void Settle(Open open, BootStamp to)
+        {
+            _running.Remove(open);
+            _settled = open.AddTo(_settled, to);
+        }
     }
 }
+
+/// <summary>What one deployment used, of those that had its name the one of this time.</summary>
+public sealed record DeploymentUse(DeploymentName Deployment, DateTimeOffset CreateTime, UsageSoFar Usage);

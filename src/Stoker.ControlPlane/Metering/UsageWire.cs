@@ -14,6 +14,15 @@ public static class UsageWire
         ReplicaSeconds = usage.ReplicaTime.TotalSeconds,
     };
 
+    public static DeploymentUseResource ToResource(this DeploymentUse use) => new()
+    {
+        Deployment = use.Deployment.ToString(),
+        CreateTime = use.CreateTime,
+        AcceleratorSeconds = use.Usage.AcceleratorTime.TotalSeconds,
+        ReservedAcceleratorSeconds = use.Usage.ReservedTime == TimeSpan.Zero ? null : use.Usage.ReservedTime.TotalSeconds,
+        ReplicaSeconds = use.Usage.ReplicaTime.TotalSeconds,
+    };
+
     public static DayOfUseResource ToResource(this DayUsage usage) => new()
     {
         Day = usage.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),

@@ -13,7 +13,7 @@ public sealed record LedgerWrite(IReadOnlyList<LedgerEvent> Events, IReadOnlyLis
 
 /// <summary>Up to where a reader has read.</summary>
 /// <param name="Number">The last event that it knows.</param>
-/// <param name="Version">Grows with every write, of proofs too.</param>
+/// <param name="Version">Grows with every write of proofs.</param>
 public sealed record LedgerPlace(long Number, long Version)
 {
     public static LedgerPlace Start { get; } = new(0, -1);
@@ -21,8 +21,15 @@ public sealed record LedgerPlace(long Number, long Version)
 
 /// <summary>One consistent look at the ledger.</summary>
 /// <param name="Events">In the order in which they were written.</param>
-/// <param name="Proofs">One for each replica that is open.</param>
-public sealed record LedgerReading(IReadOnlyList<LedgerEvent> Events, IReadOnlyList<LifeProof> Proofs, LedgerPlace Place);
+/// <param name="Proofs">One for each replica that is open; see <see cref="HasProofs"/>.</param>
+public sealed record LedgerReading(IReadOnlyList<LedgerEvent> Events, IReadOnlyList<LifeProof> Proofs, LedgerPlace Place)
+{
+    /// <summary>
+    /// False when since the place before nothing but events was written: each is the newest proof of its replica, and all
+    /// other proofs are as they were.
+    /// </summary>
+    public bool HasProofs { get; init; } = true;
+}
 
 /// <summary>
 /// The ledger of replicas' lives: events are appended and never changed, beside them is one newest proof of life for
@@ -40,7 +47,9 @@ public interface ILedgerStore
     /// <returns>False when another run took over: nothing was written, nor will be.</returns>
     Task<bool> WriteAsync(string run, LedgerWrite write, CancellationToken cancellation);
 
-    /// <summary>The events after a place and all proofs; null when nothing was written since.</summary>
+    /// <summary>
+    /// The events after a place and, when any proof was written since, all proofs; null when nothing was written since.
+    /// </summary>
     ValueTask<LedgerReading?> ReadAsync(LedgerPlace after, CancellationToken cancellation);
 
     /// <summary>All that concerns the deployments of one name.</summary>

@@ -38,7 +38,7 @@ public sealed class SqliteLedgerStore(SqliteDatabase database) : ILedgerStore
     public Task<bool> WriteAsync(string run, LedgerWrite write, CancellationToken cancellation) => database.WriteAsync(
         session =>
         {
-            if (session.Execute("UPDATE ledger_run SET version = version + 1 WHERE run = $1", run) == 0) return false;
+            if (session.Execute("UPDATE ledger_run SET version = version + $2 WHERE run = $1", run, write.Proofs.Count > 0 ? 1 : 0) == 0) return false;
             foreach (var written in write.Events) Append(session, written);
             foreach (var proof in write.Proofs)
             {
@@ -54,8 +54,8 @@ public sealed class SqliteLedgerStore(SqliteDatabase database) : ILedgerStore
     public ValueTask<LedgerReading?> ReadAsync(LedgerPlace after, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        // Most readers come again before anything was written: one row tells them.
-        return new(database.Read(session => Version(session) == after.Version ? null : session.Snapshot(snapshot => ReadSince(snapshot, after))));
+        // Most readers come again before anything was written: two rows tell them.
+        return new(database.Read(session => Place(session) == after ? null : session.Snapshot(snapshot => ReadSince(snapshot, after))));
     }
 
     public ValueTask<LedgerReading> ReadAsync(DeploymentName deployment, CancellationToken cancellation)
@@ -68,8 +68,15 @@ public sealed class SqliteLedgerStore(SqliteDatabase database) : ILedgerStore
             Place(snapshot)))));
     }
 
-    private static LedgerReading ReadSince(SqliteSession session, LedgerPlace after) => new(
-        session.Query(EventsSince, ReadEvent, after.Number), session.Query(AllProofs, row => ReadProof(row, 0)), Place(session));
+    private static LedgerReading ReadSince(SqliteSession session, LedgerPlace after)
+    {
+        var place = Place(session);
+        var hasProofs = place.Version != after.Version;
+        return new(session.Query(EventsSince, ReadEvent, after.Number), hasProofs ? session.Query(AllProofs, row => ReadProof(row, 0)) : [], place)
+        {
+            HasProofs = hasProofs,
+        };
+    }
 
     private static LedgerPlace Place(SqliteSession session) =>
         new(session.Scalar("SELECT coalesce(max(number), 0) FROM ledger_events"), Version(session));

@@ -257,6 +257,29 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_removed_deployment_used_is_still_there()
+    {
+        var created = await ReadAsync(await SendAsync(HttpMethod.Post, "?deploymentId=gone", """{"baseModel":"story-3m","minReplicaCount":1}"""));
+        await WhenReadyAsync("gone");
+        (await SendAsync(HttpMethod.Delete, "/gone?hard=true&ignoreChecks=true")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        await WhenAsync(snapshot => snapshot.Routes.Count == 0);
+        while ((await SendAsync(HttpMethod.Get, "/gone")).StatusCode != HttpStatusCode.NotFound) await Task.Yield();
+
+        var answer = await _client.GetAsync($"/v1/{_account}/usage?filter=accelerator_seconds>=0", Cancellation);
+        var use = (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ListUsageResponse, Cancellation)).ShouldNotBeNull().Usage.ShouldHaveSingleItem();
+        (use.Deployment, use.CreateTime).ShouldBe(($"{_account}/deployments/gone", created.CreateTime));
+        var days = (await (await SendAsync(HttpMethod.Get, "/gone:usage")).Content.ReadFromJsonAsync(ApiJson.Default.ListDaysOfUseResponse, Cancellation)).ShouldNotBeNull();
+        days.Days.Sum(day => day.AcceleratorSeconds).ShouldBe(use.AcceleratorSeconds);
+        (await SendAsync(HttpMethod.Get, "/gone:intervals")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await BodyAsync(await SendAsync(HttpMethod.Get, "/gone:verifyUsage"))).ShouldContain("\"consistent\":true");
+
+        (await _client.GetAsync($"/v1/{_account}/usage?day=today", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await _client.GetAsync("/v1/accounts/nobody/usage", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        using var stranger = new HttpClient { BaseAddress = _client.BaseAddress };
+        (await stranger.GetAsync($"/v1/{_account}/usage", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
     public async Task Without_a_key_nothing_is_read()
     {
         using var stranger = new HttpClient { BaseAddress = _client.BaseAddress };
