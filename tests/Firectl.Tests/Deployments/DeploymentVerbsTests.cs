@@ -340,6 +340,19 @@ public class DeploymentVerbsTests
     }
 
     [Theory]
+    [InlineData("account usage -a team")]
+    [InlineData("usage account -a team")]
+    public async Task Usage_of_an_account_has_its_removed_deployments_too(string command)
+    {
+        using var run = new FirectlRun().Answer(
+            "GET /v1/accounts/team/usage?pageSize=50",
+            """{"usage":[{"deployment":"accounts/team/deployments/gone","createTime":"2030-01-01T12:00:00Z","acceleratorSeconds":12.5}],"totalSize":1}""");
+        (await run.RunAsync(command)).ShouldBe(0, run.Errors);
+        run.Output.ShouldContain("accounts/team/deployments/gone");
+        run.Output.ShouldContain("12.5");
+    }
+
+    [Theory]
     [InlineData("true", 0)]
     [InlineData("false", 1)]
     public async Task A_ledger_that_contradicts_itself_has_its_own_exit_status(string consistent, int status)
