@@ -32,6 +32,19 @@ public class SplicedContentTests
                 && request!.Model == JsonSerializer.Deserialize<string>(body.Model);
         }).QuickCheckThrowOnFailure();
 
+    [Theory]
+    [InlineData("""{"model":"a/b","prompt":"{x"}""", """{"f":[1],"model":"m","prompt":"{x"}""")]
+    [InlineData(""" { "prompt":"x", "model":"a/b"} """, """ {"f":[1], "prompt":"x", "model":"m"} """)]
+    public void A_field_of_our_own_comes_first(string body, string expected)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        RequestScan.Run(bytes, Surface.Text, Options, out var request).ShouldBeNull();
+        using var content = new SplicedContent(bytes, request!, ModelNames.Quote("m"), "\"f\":[1],"u8.ToArray());
+
+        content.Headers.ContentLength.ShouldBe(Encoding.UTF8.GetByteCount(expected));
+        Encoding.UTF8.GetString(Serialize(content)).ShouldBe(expected);
+    }
+
     [Fact]
     public void The_length_it_announces_is_the_length_it_writes()
     {

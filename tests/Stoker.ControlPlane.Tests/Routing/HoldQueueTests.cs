@@ -110,6 +110,71 @@ public class HoldQueueTests
     }
 
     [Fact]
+    public async Task A_begun_stream_goes_to_a_replica_of_its_kind_before_all_others_and_also_to_a_full_one()
+    {
+        var (failed, next) = (Replica("failed", 1), new ReplicaTarget("next", null, "/next", 1) { Kind = "k" });
+        Queue.Follow(Table(next));
+        var (running, waiting) = (Enter(), Enter());
+        Queue.Follow(Table());
+        var begun = Begun("k", failed);
+        begun.Answer.IsCompleted.ShouldBeFalse();
+
+        Queue.Follow(Table(next));
+
+        (await begun.Answer).Lease!.Replica.ShouldBeSameAs(next);
+        waiting.Answer.IsCompleted.ShouldBeFalse();
+        (await running.Answer).Lease!.Dispose();
+        next.InFlight.ShouldBe(1);
+        waiting.Answer.IsCompleted.ShouldBeFalse(); // the place is the stream's
+    }
+
+    [Fact]
+    public async Task A_begun_stream_keeps_nobody_waiting_and_waits_for_no_other_kind()
+    {
+        var failed = new ReplicaTarget("failed", null, "/failed", 8) { Kind = "k" };
+        Queue.Follow(Table());
+        var (begun, other) = (Begun("k", failed), Enter());
+
+        Queue.Follow(Table(failed)); // nobody has noticed yet
+        (await other.Answer).Lease!.Replica.ShouldBeSameAs(failed);
+        begun.Answer.IsCompleted.ShouldBeFalse();
+
+        var table = Table(failed, new ReplicaTarget("other", null, "/other", 8) { Kind = "another" });
+        Queue.Follow(table);
+        (await begun.Answer).ShouldBe(new(table, null));
+        Queue.Count.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("", SuccessionChance.NoneReady)]
+    [InlineData("f", SuccessionChance.OnlyFailed)]
+    [InlineData("fo", SuccessionChance.OtherKind)]
+    [InlineData("u", SuccessionChance.OtherKind)]
+    [InlineData("ofk", SuccessionChance.Fits)]
+    internal void Who_may_go_on_is_ready_of_the_same_kind_and_has_not_failed(string ready, SuccessionChance expected)
+    {
+        var failed = new ReplicaTarget("f", null, "/f") { Kind = "k" };
+        var succession = new Succession("k");
+        succession.Failed(failed);
+        succession.Among([.. ready.Select(letter => letter switch
+        {
+            'f' => failed,
+            'k' => new ReplicaTarget("k", null, "/k") { Kind = "k" },
+            'o' => new ReplicaTarget("o", null, "/o") { Kind = "other" },
+            _ => Replica("u"), // of a kind that is not known
+        })]).ShouldBe(expected);
+    }
+
+    private HeldRequest Begun(string kind, ReplicaTarget failed)
+    {
+        var succession = new Succession(kind);
+        succession.Failed(failed);
+        var request = new HeldRequest(0, succession: succession);
+        Queue.TryEnter(request, Table(), int.MaxValue, long.MaxValue).ShouldBe(HoldRefusal.None);
+        return request;
+    }
+
+    [Fact]
     public async Task A_published_table_is_told_to_queues_of_the_table_before_also_under_another_queue()
     {
         var source = new RoutingSource();

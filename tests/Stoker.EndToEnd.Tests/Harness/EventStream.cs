@@ -14,7 +14,11 @@ internal sealed class EventStream : IDisposable
     /// <summary>Whether the stream ended with its end marker.</summary>
     public bool IsDone { get; private set; }
 
-    public static async Task<EventStream> OpenAsync(HttpClient http, string model, string prompt, int maxTokens, int choices = 1)
+    /// <summary>The first event, where a test keeps it.</summary>
+    public JsonObject? Begun { get; set; }
+
+    public static async Task<EventStream> OpenAsync(
+        HttpClient http, string model, string prompt, int maxTokens, int choices = 1, double temperature = 0, int? seed = null)
     {
         var body = new JsonObject
         {
@@ -22,7 +26,8 @@ internal sealed class EventStream : IDisposable
             ["prompt"] = prompt,
             ["max_tokens"] = maxTokens,
             ["n"] = choices,
-            ["temperature"] = 0,
+            ["temperature"] = temperature,
+            ["seed"] = seed,
             ["ignore_eos"] = true,
             ["stream"] = true,
         };
