@@ -134,6 +134,11 @@ public class AutoscalerTests
     {
         var fleet = new ScaledFleet { Min = 1 }.Pass(10_000, load: 0);
         fleet.Changes.ShouldBeEmpty();
+
+        // Also one that is shorter than the down window, which is allowed where it is ignored: it takes nothing to the minimum.
+        var quick = new ScaledFleet(ScalingPolicy.Default with { ToZeroWindow = TimeSpan.FromSeconds(1) }) { Min = 1, Desired = 3 };
+        quick.Pass(600, load: 20).Pass(599, load: 0).Desired.ShouldBe(3);
+        quick.Pass(1, load: 0).Desired.ShouldBe(1);
     }
 
     [Fact]

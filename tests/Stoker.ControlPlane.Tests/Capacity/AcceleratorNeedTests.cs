@@ -52,6 +52,13 @@ public class AcceleratorNeedTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
+    public void The_types_are_the_hosted_platforms_and_CPU() => AcceleratorType.All.Select(type => type.Name).Order(StringComparer.Ordinal).ShouldBe(
+    [
+        "AMD_MI300X_192GB", "AMD_MI325X_256GB", "AMD_MI350X_288GB", "CPU", "NVIDIA_A100_40GB", "NVIDIA_A100_80GB", "NVIDIA_A10G_24GB",
+        "NVIDIA_B200_180GB", "NVIDIA_B300_288GB", "NVIDIA_GB200", "NVIDIA_GB300", "NVIDIA_H100_80GB", "NVIDIA_H200_141GB", "NVIDIA_L4_24GB",
+    ]);
+
+    [Fact]
     public void Every_type_has_a_quota_of_its_own()
     {
         AcceleratorType.All.Select(type => type.QuotaId).ShouldBeUnique();

@@ -56,6 +56,23 @@ public class DeploymentRulesTests
         if (!allowed) problem!.Violations.ShouldContain(violation => violation.Field == "accelerator_type");
     }
 
+    [Fact]
+    public void FP8_in_all_its_variants_runs_on_H100_and_CPU_and_nowhere_else()
+    {
+        var variants = Enum.GetValues<Precision>().Where(precision => precision.ToString().StartsWith("Fp8", StringComparison.Ordinal)).ToList();
+        variants.Count.ShouldBe(8);
+        foreach (var precision in variants.Append(Precision.Fp16).Append(Precision.Fp4))
+        {
+            foreach (var type in AcceleratorType.All)
+            {
+                var asked = Least with { Precision = ControlPlane.Resources.WireEnum.TextOf(precision), AcceleratorType = type.Name };
+                var allowed = !variants.Contains(precision) || type == AcceleratorType.H100 || type == AcceleratorType.Cpu;
+                var problem = DeploymentSpec.From(asked, AcceleratorType.Cpu).Problem;
+                (problem is null).ShouldBe(allowed, $"{precision} on {type}: {problem?.Message}");
+            }
+        }
+    }
+
     [Theory]
     [InlineData(0, true)]
     [InlineData(1024, true)]
