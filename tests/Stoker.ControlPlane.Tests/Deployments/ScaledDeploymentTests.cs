@@ -267,11 +267,11 @@ public sealed class ScaledDeploymentTests : IAsyncDisposable
     public async Task Under_auto_it_follows_a_jump_at_once_and_goes_down_after_its_own_time()
     {
         await ReadyAsync(max: 4, new() { AutoscalingMode = "AUTO" });
-        Begin(20); // 20 / 8 = 2.5
+        Begin(24); // 24 / 8 = 3, whichever of its means is looked at first
         await PassAsync(15);
         _world.Routed("d").Count.ShouldBe(3);
         _world.Decisions.Read(DeploymentWorld.Name("d"), 1).Single().Reason.ShouldStartWith("a jump: for 5s ");
-        End(12);
+        End(16);
         await PassAsync(290);
         _world.Routed("d").Count.ShouldBe(3);
         await PassAsync(20);
@@ -326,7 +326,7 @@ public sealed class ScaledDeploymentTests : IAsyncDisposable
         var starts = _world.Runtime.Starts;
         await _world.UpdateAsync("d", new() { AutoscalingPolicy = new() { AutoscalingMode = "AUTO" } }, "autoscaling_policy.autoscaling_mode");
         (await _world.GetAsync("d")).ToResource().AutoscalingPolicy.ShouldBe(new() { AutoscalingMode = "AUTO", ScaleToZeroWindow = "1200s" });
-        Begin(20);
+        Begin(24);
         await PassAsync(15);
         CausesOf("d")[0].ShouldBe(ScalingCause.LoadJumped);
 
