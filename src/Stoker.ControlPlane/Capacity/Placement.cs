@@ -34,7 +34,21 @@ public static class Placement
 
     private static List<int> Free(CapacityPool pool, IEnumerable<IReadOnlyList<int>> occupied)
     {
-        var used = occupied.SelectMany(slots => slots).ToHashSet();
-        return [.. Enumerable.Range(0, pool.Count).Where(slot => !used.Contains(slot))];
+        var used = new bool[pool.Count];
+        foreach (var slots in occupied)
+        {
+            foreach (var slot in slots)
+            {
+                if ((uint)slot < (uint)used.Length) used[slot] = true; // else of an inventory that was larger
+            }
+        }
+
+        var free = new List<int>();
+        for (var slot = 0; slot < used.Length; slot++)
+        {
+            if (!used[slot]) free.Add(slot);
+        }
+
+        return free;
     }
 }

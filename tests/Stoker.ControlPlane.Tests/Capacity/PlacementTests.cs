@@ -32,6 +32,10 @@ public class PlacementTests
     public void Slots_of_another_type_do_not_count() => Placement.TryPlace(
         Two, [new(Paris, AcceleratorType.H100, [0, 1])], new(PlacementRule.In(Paris), AcceleratorType.Cpu, 2)).ShouldNotBeNull().Slots.ShouldBe([0, 1]);
 
+    [Fact]
+    public void Slots_that_the_inventory_does_not_have_any_more_are_nobodys() => Placement.TryPlace(
+        Two, [new(Paris, AcceleratorType.Cpu, [1, 2, 7])], new(PlacementRule.In(Paris), AcceleratorType.Cpu, 1)).ShouldNotBeNull().Slots.ShouldBe([0]);
+
     [Theory]
     [InlineData("LOCAL", "GLOBAL", true)]
     [InlineData("LOCAL", "US", false)]
