@@ -26,6 +26,9 @@ internal sealed class BreakingReplica : HttpMessageHandler
     /// <summary>What comes instead of the rest of a stream that breaks, before the connection does.</summary>
     public string LastWords { get; set; } = "data: {\"half";
 
+    /// <summary>What breaks is not the connection: nothing comes any more.</summary>
+    public bool Hangs { get; set; }
+
     public IReadOnlyList<Received> Requests { get { lock (_requests) return [.. _requests]; } }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -51,19 +54,20 @@ internal sealed class BreakingReplica : HttpMessageHandler
             : Answer(text, recorded.Said, breaks: false);
     }
 
-    private static HttpResponseMessage Answer(string text, string? said, bool breaks)
+    private HttpResponseMessage Answer(string text, string? said, bool breaks)
     {
-        var answer = new HttpResponseMessage { Content = new StreamContent(new BrokenStream(Encoding.UTF8.GetBytes(text), breaks)) };
+        var answer = new HttpResponseMessage { Content = new StreamContent(new BrokenStream(Encoding.UTF8.GetBytes(text), breaks, Hangs)) };
         answer.Content.Headers.ContentType = new("text/event-stream");
         if (said is not null) answer.Headers.TryAddWithoutValidation(ReplicaProtocol.ResumeHeader, said);
         return answer;
     }
 
-    private sealed class BrokenStream(byte[] bytes, bool breaks) : MemoryStream(bytes)
+    private sealed class BrokenStream(byte[] bytes, bool breaks, bool hangs) : MemoryStream(bytes)
     {
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             var read = await base.ReadAsync(buffer, cancellationToken);
+            if (read == 0 && breaks && hangs) await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
             return read > 0 || !breaks ? read : throw new HttpIOException(HttpRequestError.ResponseEnded, "The connection was reset.");
         }
     }

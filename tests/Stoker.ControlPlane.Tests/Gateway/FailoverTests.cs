@@ -244,6 +244,26 @@ public sealed partial class FailoverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_replica_that_says_nothing_more_has_failed_too()
+    {
+        var whole = await AskAsync(Inference.Completions, Greedy);
+        _world.Publish(_targets[0]);
+        await AskAsync(Inference.Completions, Greedy); // from now on it answers at once
+        (_first.Hangs, _first.LastWords) = (true, "");
+        _first.Breaks.Enqueue(4);
+        using var call = new Box(_world.Ask($$"""{"model":"{{Inference.Deployment}}",{{Greedy}}}"""));
+        _world.Publish(_targets);
+        _world.Advance(299);
+        call.Value.Ended.IsCompleted.ShouldBeFalse();
+
+        _world.Advance(2);
+        await call.Value.Ended.WaitAsync(Cancellation);
+
+        Plain(call.Value.Text).ShouldBe(whole);
+        Took().ShouldBe("resumed");
+    }
+
+    [Fact]
     public async Task It_is_not_waited_for_where_none_will_come()
     {
         using var call = await BeginAsync(4);
