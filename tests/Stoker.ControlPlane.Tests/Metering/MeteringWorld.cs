@@ -16,6 +16,9 @@ internal sealed class Life(ReplicaSpec spec, DeploymentName deployment)
     public ReplicaPhase Phase { get; set; } = ReplicaPhase.Loading;
     public bool IsHung { get; set; }
 
+    /// <summary>When it answered again after a silence.</summary>
+    public TimeSpan? RecoveredAt { get; set; }
+
     /// <summary>The deployment's status has it; without, it is an orphan.</summary>
     public bool IsRecorded { get; set; } = true;
 

@@ -11,6 +11,7 @@ namespace Stoker.ControlPlane.Tests.Runtimes;
 internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
 {
     private readonly Dictionary<ReplicaId, Fake> _replicas = [];
+    private readonly long _begun = time.GetTimestamp(); // near: the framework's difference of far stamps is rounded
     private readonly Channel<string> _changes = Channel.CreateUnbounded<string>();
 
     /// <summary>From start to ready.</summary>
@@ -32,7 +33,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
     public bool? Left { get; private set; }
 
     /// <summary>No process notices that a wall clock is set.</summary>
-    private DateTimeOffset Now => DateTimeOffset.UnixEpoch + time.GetElapsedTime(0);
+    private DateTimeOffset Now => DateTimeOffset.UnixEpoch + time.GetElapsedTime(_begun);
 
     public int Starts { get; private set; }
 
