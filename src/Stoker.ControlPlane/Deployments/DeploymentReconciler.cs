@@ -335,7 +335,15 @@ public sealed partial class DeploymentReconciler(
             MaxReplicas = deployment.Spec.MaxReplicas,
             Hold = deployment.Spec.Hold,
             BrokenStreams = deployment.Spec.BrokenStreams,
+            Cause = CauseOf(deployment, ready.Count),
         };
+    }
+
+    /// <summary>One that is at zero and wants to be has nothing to tell.</summary>
+    private static WaitCause? CauseOf(Deployment deployment, int ready)
+    {
+        var waits = ready == 0 && (deployment.DesiredReplicas > 0 || deployment.Status.State != DeploymentState.Ready);
+        return waits && deployment.Status.Condition is { } condition ? new(condition.Code, condition.Message) : null;
     }
 
     private void Publish(ImmutableDictionary<DeploymentName, DeploymentRoute> routes)

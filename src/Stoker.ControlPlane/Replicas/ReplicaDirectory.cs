@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Stoker.Api.Names;
+using Stoker.Api.Problems;
 using Stoker.ControlPlane.Runtimes;
 
 namespace Stoker.ControlPlane.Replicas;
@@ -24,7 +25,17 @@ public sealed record DeploymentRoute(
     public HoldLimits Hold { get; init; } = HoldLimits.Default;
 
     public BrokenStreams BrokenStreams { get; init; }
+
+    /// <summary>
+    /// Why it has no replica although it wants one, in its reconciler's words; null when it has one, or when there is nothing
+    /// to tell.
+    /// </summary>
+    public WaitCause? Cause { get; init; }
 }
+
+/// <summary>Why a deployment waits for its replicas.</summary>
+/// <param name="Message">For the deployment's owner.</param>
+public sealed record WaitCause(Code Code, string Message);
 
 /// <summary>
 /// All deployments and their ready replicas at one moment. Immutable: take it once and keep it for the whole request.

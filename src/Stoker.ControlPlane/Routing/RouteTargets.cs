@@ -1,6 +1,5 @@
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
-using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Runtimes;
 
@@ -20,28 +19,28 @@ internal sealed class RouteTargets(AnswerBoard answers)
     private readonly HashSet<ReplicaId> _left = [];
 
     /// <summary>The route of the table before when nothing of it changed.</summary>
-    public Route ToRoute(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition)
+    public Route ToRoute(DeploymentRoute deployment, ModelCard card)
     {
-        if (_made.TryGetValue(deployment.Name, out var made) && ReferenceEquals(made.Of, deployment) && made.Card == card && made.Condition == condition)
+        if (_made.TryGetValue(deployment.Name, out var made) && ReferenceEquals(made.Of, deployment) && made.Card == card)
         {
             return made.Route;
         }
 
-        var route = Make(deployment, card, condition);
+        var route = Make(deployment, card);
         if (made is not null) _left.UnionWith(made.Of.Ready.Select(replica => replica.Id));
         _left.ExceptWith(deployment.Ready.Select(replica => replica.Id));
-        _made[deployment.Name] = new(deployment, card, condition, route);
+        _made[deployment.Name] = new(deployment, card, route);
         return route;
     }
 
-    private Route Make(DeploymentRoute deployment, ModelCard card, DeploymentCondition? condition) => new(
+    private Route Make(DeploymentRoute deployment, ModelCard card) => new(
         deployment.Name,
         deployment.BaseModel,
         // What the deployments' reconciler starts replicas with.
         ServedName: deployment.BaseModel.ToString(),
         deployment.CreateTime,
-        WaitingOf(deployment, condition),
-        condition?.Message,
+        WaitingOf(deployment),
+        deployment.Cause?.Message,
         card,
         [.. deployment.Ready.Select(ToTarget)])
     {
@@ -71,15 +70,16 @@ internal sealed class RouteTargets(AnswerBoard answers)
         }
     }
 
-    private static Waiting WaitingOf(DeploymentRoute deployment, DeploymentCondition? condition) => deployment.State switch
+    private static Waiting WaitingOf(DeploymentRoute deployment) => deployment.State switch
     {
         "FAILED" => Waiting.Failed,
         "DELETING" or "DELETED" => Waiting.Deleting,
         _ when deployment.MaxReplicas == 0 => Waiting.Parked,
-        _ => condition?.Code switch
+        _ => deployment.Cause?.Code switch
         {
             Code.ResourceExhausted => Waiting.Capacity,
-            // Such as a model that is gone: it stays so until somebody acts.
+            // A model that is gone, or that cannot be served as asked: no try is made until somebody acts. One that failed to
+            // start and is tried again is UNAVAILABLE, and waited for.
             Code.FailedPrecondition => Waiting.Failed,
             _ => Waiting.Starting,
         },
@@ -107,5 +107,5 @@ internal sealed class RouteTargets(AnswerBoard answers)
     }
 
     /// <summary>A route with what it was made of.</summary>
-    private sealed record Made(DeploymentRoute Of, ModelCard Card, DeploymentCondition? Condition, Route Route);
+    private sealed record Made(DeploymentRoute Of, ModelCard Card, Route Route);
 }

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
-using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
@@ -10,37 +9,44 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>
-/// Makes the routing table anew whenever replicas, models or deployments change. The table's only writer.
+/// Makes the routing table anew whenever replicas or models change. The table's only writer. Held requests wait for it:
+/// what it needs of deployments is in the directory, and of models it reads only those that are new.
 /// </summary>
 internal sealed partial class RoutingFeed(
     ReplicaDirectory replicas,
     ModelStore models,
-    DeploymentStore deployments,
     RoutingSource routing,
     TimeProvider time,
     ILogger<RoutingFeed> log) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    private readonly ChangeSignal _rowsChanged = new();
+    private readonly ChangeSignal _modelsChanged = new();
     private readonly RouteTargets _targets = new(replicas.Answers);
+    private readonly Dictionary<ModelName, ModelCard> _cards = [];
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(
             FollowAsync("models", WatchModelsAsync, stoppingToken),
-            FollowAsync("deployments", WatchDeploymentsAsync, stoppingToken),
             RebuildAsync(stoppingToken));
 
     private async Task RebuildAsync(CancellationToken stopping)
     {
+        var modelsChanged = Task.CompletedTask;
         while (!stopping.IsCancellationRequested)
         {
             // Both taken before looking, so that a change while the table is made is not lost.
-            var (replicasChanged, rowsChanged) = (replicas.Changed, _rowsChanged.Next);
+            var replicasChanged = replicas.Changed;
+            if (modelsChanged.IsCompleted)
+            {
+                modelsChanged = _modelsChanged.Next;
+                _cards.Clear();
+            }
+
             try
             {
                 await PublishAsync(stopping);
-                await Task.WhenAny(replicasChanged, rowsChanged).WaitAsync(stopping);
+                await Task.WhenAny(replicasChanged, modelsChanged).WaitAsync(stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -59,49 +65,26 @@ internal sealed partial class RoutingFeed(
         var snapshot = replicas.Current;
         if (ReferenceEquals(snapshot, ReplicaSnapshot.Unknown)) return;
         var known = snapshot.Routes;
-        var (routes, cards) = (new List<Route>(known.Count), new Dictionary<ModelName, ModelCard>());
+        var routes = new List<Route>(known.Count);
         foreach (var deployment in known.Values)
         {
-            if (!cards.TryGetValue(deployment.BaseModel, out var card))
+            if (!_cards.TryGetValue(deployment.BaseModel, out var card))
             {
-                cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
+                _cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
             }
 
-            // One that is at zero and wants to be has nothing to tell, and there may be a thousand of those.
-            var waits = deployment.Ready.Count == 0 && (deployment.DesiredReplicas > 0 || deployment.State != "READY");
-            var condition = waits ? await FindConditionAsync(deployment.Name, cancellation) : null;
-            routes.Add(_targets.ToRoute(deployment, card, condition));
+            routes.Add(_targets.ToRoute(deployment, card));
         }
 
         routing.Publish(new RoutingTable(routes));
         _targets.DropOthers(known);
     }
 
-    /// <summary>Why it has no replica, in its reconciler's words; only wanted then.</summary>
-    private async Task<DeploymentCondition?> FindConditionAsync(DeploymentName name, CancellationToken cancellation)
-    {
-        try
-        {
-            return (await deployments.FindAsync(name, cancellation))?.Deployment.Status.Condition;
-        }
-        catch (StorageException)
-        {
-            return null; // one row that cannot be read must not hold up the table of all others
-        }
-    }
-
     private async Task WatchModelsAsync(CancellationToken stopping)
     {
         var list = await models.Rows.ListAsync(null, stopping);
-        _rowsChanged.Raise();
-        await foreach (var _ in models.Rows.WatchAsync(list.Revision, stopping)) _rowsChanged.Raise();
-    }
-
-    private async Task WatchDeploymentsAsync(CancellationToken stopping)
-    {
-        var (revision, _) = await deployments.ListAsync(account: null, stopping);
-        _rowsChanged.Raise();
-        await foreach (var _ in deployments.WatchAsync(revision, stopping)) _rowsChanged.Raise();
+        _modelsChanged.Raise();
+        await foreach (var _ in models.Rows.WatchAsync(list.Revision, stopping)) _modelsChanged.Raise();
     }
 
     private async Task FollowAsync(string what, Func<CancellationToken, Task> watch, CancellationToken stopping)

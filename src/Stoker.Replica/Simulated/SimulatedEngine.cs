@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Stoker.Engine;
+using Stoker.Replica.Answers;
 using Stoker.Replica.Engines;
 
 namespace Stoker.Replica.Simulated;
@@ -67,8 +68,12 @@ internal sealed class SimulatedEngine : IReplicaEngine
 
     public string Decode(ReadOnlySpan<int> tokens) => SimulatedText.Decode(tokens);
 
+    /// <summary>As the real engine: the first client is not to wait for code to be compiled.</summary>
+    public Task ProveAsync(CancellationToken cancellation) => FirstAnswer.StreamAsync(this, _time, cancellation);
+
     public IReplicaGeneration Submit(GenerationRequest request)
     {
+        if (request.IsProbe) return Probe(request);
         var tokens = TokensToGenerate(request);
         lock (_lock)
         {
@@ -119,6 +124,15 @@ internal sealed class SimulatedEngine : IReplicaEngine
             RefusalKind.TooLong,
             "max_tokens",
             $"The prompt's {request.PromptTokens.Count} tokens and max_tokens {most} are more than the context length of {_options.ContextLength}.");
+    }
+
+    /// <summary>An answer of one token at once: no client's, so that the model, its faults and the counters know nothing of it.</summary>
+    private SimulatedGeneration Probe(GenerationRequest request)
+    {
+        var now = Now;
+        var generation = new SimulatedGeneration(this, request, seed: 0, now);
+        generation.Add(0, new(now, ReplicaModelStep.Token, Sequence: 0, Index: 0, Last: true, now, Cached: 0), endsItself: false);
+        return generation;
     }
 
     private SimulatedGeneration Start_NeedsLock(GenerationRequest request, int most)

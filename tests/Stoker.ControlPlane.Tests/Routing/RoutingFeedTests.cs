@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
-using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Routing;
@@ -24,7 +23,6 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     private readonly RoutingSource _routing = new();
     private SqliteDatabase _database = null!;
     private ModelStore _models = null!;
-    private DeploymentStore _deployments = null!;
     private RoutingFeed _feed = null!;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -36,8 +34,7 @@ public sealed class RoutingFeedTests : IAsyncLifetime
         _models = new(store, _file.Data);
         await _models.Rows.CreateAsync(
             Model, new ModelResource { Kind = "HF_BASE_MODEL", ContextLength = 512 }, ModelStatus.Empty(null), Cancellation);
-        _deployments = new(store);
-        _feed = new(_directory, _models, _deployments, _routing, TimeProvider.System, NullLogger<RoutingFeed>.Instance);
+        _feed = new(_directory, _models, _routing, TimeProvider.System, NullLogger<RoutingFeed>.Instance);
     }
 
     public async ValueTask DisposeAsync()
@@ -101,14 +98,12 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     public async Task A_deployment_that_waits_tells_why_in_its_reconcilers_words()
     {
         await _feed.StartAsync(Cancellation);
-        var document = new DeploymentDocument { Resource = new DeploymentResource { BaseModel = Model.ToString() } };
-        var row = (await _deployments.CreateAsync(Deployment, document, new DeploymentStatus(), Cancellation)).Value;
-        await PublishedAsync(route => route?.Waiting == Waiting.Starting, Published("CREATING", 1));
+        var waits = Published("CREATING", 1);
+        await PublishedAsync(route => route?.Waiting == Waiting.Starting, waits);
 
-        var condition = new DeploymentCondition(Code.ResourceExhausted, "1 of 1 replicas wait for capacity");
-        await _deployments.WriteStatusAsync(row, row.Deployment.Status with { Condition = condition }, Cancellation);
+        var cause = new WaitCause(Code.ResourceExhausted, "1 of 1 replicas wait for capacity");
 
-        (await RouteAsync(route => route?.Waiting == Waiting.Capacity))!.Detail.ShouldBe(condition.Message);
+        (await PublishedAsync(route => route?.Waiting == Waiting.Capacity, waits with { Cause = cause }))!.Detail.ShouldBe(cause.Message);
     }
 
     [Theory]
@@ -120,20 +115,20 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     [InlineData("DELETING", 1, Waiting.Deleting)]
     [InlineData("DELETED", 0, Waiting.Deleting)]
     public void The_cause_of_waiting_comes_from_the_deployments_state(string state, int max, Waiting expected) =>
-        WaitingOf(Published(state, desired: 0) with { MaxReplicas = max }, null).ShouldBe(expected);
+        WaitingOf(Published(state, desired: 0) with { MaxReplicas = max }).ShouldBe(expected);
 
     [Theory]
     [InlineData(Code.ResourceExhausted, Waiting.Capacity)]
     [InlineData(Code.FailedPrecondition, Waiting.Failed)] // its model is gone: no wait brings it back
     [InlineData(Code.Unavailable, Waiting.Starting)] // a start failed, and another one follows
     public void The_condition_tells_what_is_waited_for(Code code, Waiting expected) =>
-        WaitingOf(Published("READY", 1), new(code, "why")).ShouldBe(expected);
+        WaitingOf(Published("READY", 1) with { Cause = new(code, "why") }).ShouldBe(expected);
 
     [Fact]
     public void A_route_has_what_holding_needs()
     {
         var hold = new HoldLimits(MaxRequests: 7);
-        var route = new RouteTargets(new()).ToRoute(Published("READY", 1, Endpoint()) with { Hold = hold }, NoCard, null);
+        var route = new RouteTargets(new()).ToRoute(Published("READY", 1, Endpoint()) with { Hold = hold }, NoCard);
         (route.Hold, route.Ready.Single().MaxSequences).ShouldBe((hold, 8));
     }
 
@@ -141,19 +136,19 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     public void All_tables_of_a_deployment_share_its_queue()
     {
         var targets = new RouteTargets(new());
-        var first = targets.ToRoute(Published("READY", 0), NoCard, null);
-        targets.ToRoute(Published("READY", 1, Endpoint()), NoCard, null).Queue.ShouldBeSameAs(first.Queue);
+        var first = targets.ToRoute(Published("READY", 0), NoCard);
+        targets.ToRoute(Published("READY", 1, Endpoint()), NoCard).Queue.ShouldBeSameAs(first.Queue);
     }
 
     [Fact]
     public void A_deployment_that_did_not_change_keeps_its_route()
     {
         var (targets, published) = (new RouteTargets(new()), Published("READY", 1, Endpoint()));
-        var route = targets.ToRoute(published, NoCard, null);
-        targets.ToRoute(published, NoCard with { }, null).ShouldBeSameAs(route);
-        targets.ToRoute(published, NoCard with { SupportsChat = true }, null).ShouldNotBeSameAs(route);
-        targets.ToRoute(published, NoCard, new(Code.Unavailable, "why")).Detail.ShouldBe("why");
-        targets.ToRoute(published with { State = "DELETING" }, NoCard, null).Waiting.ShouldBe(Waiting.Deleting);
+        var route = targets.ToRoute(published, NoCard);
+        targets.ToRoute(published, NoCard with { }).ShouldBeSameAs(route);
+        targets.ToRoute(published, NoCard with { SupportsChat = true }).ShouldNotBeSameAs(route);
+        targets.ToRoute(published with { Cause = new(Code.Unavailable, "why") }, NoCard).Detail.ShouldBe("why");
+        targets.ToRoute(published with { State = "DELETING" }, NoCard).Waiting.ShouldBe(Waiting.Deleting);
     }
 
     [Fact]
@@ -161,8 +156,8 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     {
         var (targets, endpoint) = (new RouteTargets(new()), Endpoint());
         var (with, without) = (Published("READY", 1, endpoint), Published("READY", 1));
-        var target = targets.ToRoute(with, NoCard, null).Ready.Single();
-        var lease = targets.ToRoute(with, NoCard, null).Pick().ShouldNotBeNull();
+        var target = targets.ToRoute(with, NoCard).Ready.Single();
+        var lease = targets.ToRoute(with, NoCard).Pick().ShouldNotBeNull();
         Publish(without);
         Publish(with).ShouldBeSameAs(target); // came back with its count
         Publish(without);
@@ -172,7 +167,7 @@ public sealed class RoutingFeedTests : IAsyncLifetime
 
         ReplicaTarget? Publish(DeploymentRoute route)
         {
-            var ready = targets.ToRoute(route, NoCard, null).Ready;
+            var ready = targets.ToRoute(route, NoCard).Ready;
             targets.DropOthers(new Dictionary<DeploymentName, DeploymentRoute> { [route.Name] = route });
             return ready.SingleOrDefault();
         }
@@ -182,17 +177,16 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     public void Of_a_deployment_that_is_gone_nothing_is_kept()
     {
         var (targets, published) = (new RouteTargets(new()), Published("READY", 1, Endpoint()));
-        var before = targets.ToRoute(published, NoCard, null);
+        var before = targets.ToRoute(published, NoCard);
         targets.DropOthers(new Dictionary<DeploymentName, DeploymentRoute>());
-        var after = targets.ToRoute(published, NoCard, null);
+        var after = targets.ToRoute(published, NoCard);
         after.Queue.ShouldNotBeSameAs(before.Queue);
         after.Ready.Single().ShouldNotBeSameAs(before.Ready.Single());
     }
 
     private static ModelCard NoCard { get; } = new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false);
 
-    private static Waiting WaitingOf(DeploymentRoute route, DeploymentCondition? condition) =>
-        new RouteTargets(new()).ToRoute(route, NoCard, condition).Waiting;
+    private static Waiting WaitingOf(DeploymentRoute route) => new RouteTargets(new()).ToRoute(route, NoCard).Waiting;
 
     private static DeploymentRoute Published(string state, int desired, params IReadOnlyList<ReplicaEndpoint> ready) =>
         new(Deployment, Model, state, desired, ready, Noon);
