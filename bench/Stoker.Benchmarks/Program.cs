@@ -15,6 +15,7 @@ using Stoker.Benchmarks.Serving;
 using Stoker.Benchmarks.Simulate;
 using Stoker.Benchmarks.Small;
 using Stoker.Benchmarks.Soak;
+using Stoker.Benchmarks.Streams;
 using Stoker.Benchmarks.Throughput;
 using Stoker.Benchmarks.Waking;
 using Stoker.Engine;
@@ -41,6 +42,7 @@ using Stoker.Engine;
     ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
     ("waking", "deployments at zero that requests wake, behind a real server [--parts real,crowd] [--crowds 1,5,25]", WakingBench.RunAsync),
     ("fleet", "[--deployments N] [--replicas N] [--idle-seconds N] [--calls N] [--changing N]: one server with 1,000 deployments of 5 simulated replicas", FleetBench.RunAsync),
+    ("streams", "[--streams N] [--seconds S]: open streams across scale-down, rolling update, upgrade of the server and kill -9 of a replica", StreamsBench.RunAsync),
     ("side", "one side of the comparison, driven by lines on standard input", args => Done(() => SideServer.Run(args))),
 ];
 

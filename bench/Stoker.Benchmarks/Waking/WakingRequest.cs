@@ -66,15 +66,7 @@ internal static class ReadyStamp
     /// </summary>
     public static async Task<long> ReadAsync(string socket)
     {
-        using var client = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-                return new NetworkStream(connection, ownsSocket: true);
-            },
-        });
+        using var client = Connect(socket);
         var (least, stamp) = (long.MaxValue, 0L);
         for (var question = 0; question < Questions; question++)
         {
@@ -87,4 +79,15 @@ internal static class ReadyStamp
 
         return stamp;
     }
+
+    /// <summary>A client of a replica on its own socket.</summary>
+    public static HttpClient Connect(string socket) => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, cancellation) =>
+        {
+            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
+            return new NetworkStream(connection, ownsSocket: true);
+        },
+    });
 }
