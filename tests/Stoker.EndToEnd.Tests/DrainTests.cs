@@ -1,13 +1,15 @@
 using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Stoker.Api;
 using Stoker.Api.Resources;
 using Stoker.EndToEnd.Tests.Harness;
+using Stoker.Replica.Simulated;
 
 namespace Stoker.EndToEnd.Tests;
 
 /// <summary>
-/// Open streams across everything that ends a replica or a server on purpose: real processes, and none of the streams is
-/// cut.
+/// Open streams across everything that ends a replica or a server: real processes, none of the streams is cut, and each has
+/// the text that it has undisturbed. The bench <c>streams</c> does the same with 200.
 /// </summary>
 public class DrainTests
 {
@@ -84,6 +86,30 @@ public class DrainTests
         }
     }
 
+    [Fact]
+    public async Task Streams_of_a_killed_replica_go_on_or_end_with_an_error_event()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox, Simulated);
+        await DeployAsync(server);
+        var streams = await OpenAsync(server);
+
+        ReplicaProcesses.Under(sandbox.Root)[0].Kill(); // has six or seven of them
+
+        var rests = await Task.WhenAll(streams.Select(stream => stream.RestAsync())); // throws where one is cut
+        var texts = await UndisturbedAsync();
+        for (var number = 0; number < Streams; number++)
+        {
+            var (stream, last) = (streams[number], rests[number][^1]);
+            if (stream.IsDone) stream.Text.ShouldBe(texts[number]);
+            else texts[number].ShouldStartWith(stream.Text, Case.Sensitive);
+            (last["error"] is null).ShouldBe(stream.IsDone, last.ToJsonString());
+            stream.Dispose();
+        }
+
+        await ReadyAsync(server, Replicas);
+    }
+
     private static async Task DeployAsync(StokerServerProcess server)
     {
         var asked = new DeploymentResource { BaseModel = "story-3m", MinReplicaCount = Replicas, MaxReplicaCount = Replicas };
@@ -105,7 +131,7 @@ public class DrainTests
     private static async Task<IReadOnlyList<EventStream>> OpenAsync(StokerServerProcess server)
     {
         var streams = await Task.WhenAll(Enumerable.Range(0, Streams).Select(number =>
-            EventStream.OpenAsync(server.Http, StokerServerProcess.Address("d"), $"Once upon a time {number}", Tokens)));
+            EventStream.OpenAsync(server.Http, StokerServerProcess.Address("d"), Prompt(number), Tokens)));
         foreach (var stream in streams) (await stream.NextAsync()).ShouldNotBeNull();
         return streams;
     }
@@ -113,6 +139,8 @@ public class DrainTests
     private static async Task ShouldEndWholeAsync(IReadOnlyList<EventStream> streams)
     {
         var rests = await Task.WhenAll(streams.Select(stream => stream.RestAsync()));
+        var texts = await UndisturbedAsync();
+        streams.Select(stream => stream.Text).ShouldBe(texts);
         foreach (var (stream, rest) in streams.Zip(rests))
         {
             rest.ShouldAllBe(item => item["error"] == null);
@@ -120,6 +148,23 @@ public class DrainTests
             rest[^1]["usage"].ShouldNotBeNull()["completion_tokens"]!.GetValue<int>().ShouldBe(Tokens);
             stream.Dispose();
         }
+    }
+
+    private static string Prompt(int number) => $"Once upon a time {number}";
+
+    /// <summary>What the streams say when nothing happens, from a replica of this process that hurries.</summary>
+    private static async Task<IReadOnlyList<string>> UndisturbedAsync()
+    {
+        using var replica = new SimulatedReplicaHandler(new() { DecodeTokensPerSecond = 1e6, Slots = Streams }, TimeProvider.System);
+        using var client = new HttpClient(replica, disposeHandler: false) { BaseAddress = new("http://replica") };
+        await replica.Loaded;
+        return await Task.WhenAll(Enumerable.Range(0, Streams).Select(async number =>
+        {
+            using var answer = await client.PostAsJsonAsync(
+                "v1/completions", new { model = "simulated", prompt = Prompt(number), max_tokens = Tokens, temperature = 0, ignore_eos = true });
+            answer.IsSuccessStatusCode.ShouldBeTrue();
+            return (await answer.Content.ReadFromJsonAsync<JsonNode>())!["choices"]![0]!["text"]!.GetValue<string>();
+        }));
     }
 
     /// <summary>However it ended: this side hung up.</summary>

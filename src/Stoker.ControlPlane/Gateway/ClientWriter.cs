@@ -56,6 +56,29 @@ internal sealed class ClientWriter(TimeProvider time, IOptions<GatewayOptions> o
         if (!await FlushAsync(context)) context.Abort();
     }
 
+    /// <summary>
+    /// The same after a bug, which may have struck anywhere: only where all that was written has been sent, so that no half
+    /// event stands before it.
+    /// </summary>
+    /// <returns>False when the client has not got it.</returns>
+    public async Task<bool> TryEndStreamAsync(HttpContext context, InferenceError error)
+    {
+        if (context.Response.ContentType is not StreamHead.ContentType || context.Response.BodyWriter is not { CanGetUnflushedBytes: true, UnflushedBytes: 0 } writer)
+        {
+            return false;
+        }
+
+        try
+        {
+            error.WriteEvent(writer);
+            return await FlushAsync(context);
+        }
+        catch (Exception broken) when (broken is InvalidOperationException or IOException)
+        {
+            return false; // the answer was complete, or the connection is gone
+        }
+    }
+
     private static bool IsThere(HttpContext context, bool isCompleted) =>
         !isCompleted && !context.RequestAborted.IsCancellationRequested;
 }

@@ -176,13 +176,19 @@ internal sealed partial class InferenceHandler(
     }
 
     /// <summary>
-    /// After a bug: an error while the head is not out, a cut connection otherwise, so that nobody takes the half for
-    /// the whole.
+    /// After a bug: an error while the head is not out; of a stream an error event, where that can be told from what came
+    /// before; else a cut connection, so that nobody takes the half for the whole.
     /// </summary>
-    private static async Task EndBrokenAsync(HttpContext context)
+    private async Task EndBrokenAsync(HttpContext context)
     {
-        if (context.Response.HasStarted) context.Abort();
-        else await Unforeseen.WriteAsync(context);
+        if (!context.Response.HasStarted)
+        {
+            await Unforeseen.WriteAsync(context);
+            return;
+        }
+
+        metrics.Broke(Unforeseen.Code);
+        if (!await client.TryEndStreamAsync(context, Unforeseen)) context.Abort();
     }
 
     private static InferenceError BodyTooSlow { get; } = new(

@@ -46,6 +46,9 @@ internal sealed class DirectCall : IHttpResponseFeature, IHttpResponseBodyFeatur
 
     public bool WasAborted { get; private set; }
 
+    /// <summary>What is written does not get out: flushes fail, as nobody foresaw.</summary>
+    public bool IsBroken { get; set; }
+
     /// <summary>The client reads no more: flushes do not end.</summary>
     public bool IsStalled { get; set; }
 
@@ -125,6 +128,10 @@ internal sealed class DirectCall : IHttpResponseFeature, IHttpResponseBodyFeatur
     {
         private readonly ArrayBufferWriter<byte> _unsent = new();
 
+        public override bool CanGetUnflushedBytes => true;
+
+        public override long UnflushedBytes => _unsent.WrittenCount;
+
         public override void Advance(int bytes) => _unsent.Advance(bytes);
 
         public override Memory<byte> GetMemory(int sizeHint = 0) => _unsent.GetMemory(sizeHint);
@@ -142,6 +149,7 @@ internal sealed class DirectCall : IHttpResponseFeature, IHttpResponseBodyFeatur
         public override async ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
         {
             await call.BeginAsync();
+            if (call.IsBroken) throw new NotSupportedException("nobody foresaw it");
             if (call.IsStalled) await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
             lock (call._gate) call._sent.Write(_unsent.WrittenSpan);
             _unsent.Clear();

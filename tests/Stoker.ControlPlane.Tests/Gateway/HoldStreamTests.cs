@@ -129,6 +129,44 @@ public sealed partial class HoldStreamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_fault_that_nobody_foresaw_is_one_error_event_for_a_held_stream()
+    {
+        var call = _world.Stream();
+        _world.Publish(_world.Replicas.Add(new FaultyReplica(), maxSequences: 1));
+        await call.Ended;
+
+        call.Data.ShouldHaveSingleItem().ShouldBe(
+            """{"error":{"message":"The server failed on this request: give x-fireworks-request-id to its operator","code":"INTERNAL","type":"error"}}""");
+        call.Text.ShouldEndWith("}\n\n");
+        (call.WasAborted, _world.Load.Queued, _world.Load.Running).ShouldBe((false, 0, 0));
+        (await _world.Host.RequestEndedAsync()).ShouldBe("internal");
+        _world.Host.Log.Lines.ShouldAllBe(line => !line.Contains("once upon a secret"));
+    }
+
+    [Fact]
+    public async Task Such_a_fault_in_the_middle_of_a_stream_comes_after_whole_events()
+    {
+        var call = _world.Stream();
+        _world.Publish(_world.Replicas.Add(new FaultyReplica("data: {\"choices\":[{\"text\":\"y\"}]}\n\ndata: {\"choices\":[{\"te"), maxSequences: 1));
+        await call.Ended;
+
+        call.Data.Count.ShouldBe(2);
+        (call.Data[0], call.Data[1].Contains("INTERNAL", StringComparison.Ordinal), call.WasAborted).ShouldBe(("{\"choices\":[{\"text\":\"y\"}]}", true, false));
+    }
+
+    [Fact]
+    public async Task Where_half_an_event_may_be_out_the_stream_is_cut()
+    {
+        var call = _world.Stream();
+        call.IsBroken = true; // the next comment does not get out whole
+        _world.Advance(4);
+        await call.Ended;
+
+        call.Data.ShouldBeEmpty();
+        (call.WasAborted, _world.Load.Queued, _world.Queue.Count).ShouldBe((true, 0, 0));
+    }
+
+    [Fact]
     public void Figures_are_written_the_same_everywhere()
     {
         var culture = CultureInfo.CurrentCulture;

@@ -60,3 +60,22 @@ internal sealed class GatedReplica(Action? fails = null) : HttpMessageHandler
         for (var seen = _mostAtOnce; value > seen; seen = _mostAtOnce) Interlocked.CompareExchange(ref _mostAtOnce, value, seen);
     }
 }
+
+/// <summary>Fails as no replica does, after what it has answered.</summary>
+/// <param name="events">Null: before any answer.</param>
+internal sealed class FaultyReplica(string? events = null) : HttpMessageHandler
+{
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (events is null) throw new NotSupportedException("once upon a secret");
+        var answer = new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(new FaultyStream(Encoding.UTF8.GetBytes(events))) };
+        answer.Content.Headers.ContentType = new("text/event-stream");
+        return Task.FromResult(answer);
+    }
+
+    private sealed class FaultyStream(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            Position < Length ? base.ReadAsync(buffer, cancellationToken) : throw new NotSupportedException("once upon a secret");
+    }
+}

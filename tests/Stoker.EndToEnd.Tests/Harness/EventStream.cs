@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Stoker.EndToEnd.Tests.Harness;
@@ -8,11 +9,15 @@ internal sealed class EventStream : IDisposable
 {
     private readonly HttpResponseMessage _response;
     private readonly StreamReader _reader;
+    private readonly StringBuilder _text = new();
 
     private EventStream(HttpResponseMessage response, StreamReader reader) => (_response, _reader) = (response, reader);
 
     /// <summary>Whether the stream ended with its end marker.</summary>
     public bool IsDone { get; private set; }
+
+    /// <summary>The text of the events read so far; of one choice.</summary>
+    public string Text => _text.ToString();
 
     /// <summary>The first event, where a test keeps it.</summary>
     public JsonObject? Begun { get; set; }
@@ -48,7 +53,10 @@ internal sealed class EventStream : IDisposable
                 continue;
             }
 
-            if (line.StartsWith("data: ", StringComparison.Ordinal)) return JsonNode.Parse(line["data: ".Length..])!.AsObject();
+            if (!line.StartsWith("data: ", StringComparison.Ordinal)) continue;
+            var item = JsonNode.Parse(line["data: ".Length..])!.AsObject();
+            _text.Append(item["choices"] is JsonArray { Count: > 0 } choices ? choices[0]!["text"]?.GetValue<string>() : null);
+            return item;
         }
 
         return null;
