@@ -324,18 +324,20 @@ public sealed partial class DeploymentReconciler(
     private static DeploymentRoute RouteOf(Deployment deployment, IReadOnlyList<ObservedReplica> own)
     {
         var ready = deployment.Status.Replicas.Where(replica => replica.State == ReplicaState.Ready).Select(replica => replica.Id).ToHashSet();
+        List<ReplicaEndpoint> endpoints =
+            [.. own.Where(replica => ready.Contains(replica.Id)).Select(replica => replica.Endpoint).OfType<ReplicaEndpoint>().OrderBy(endpoint => endpoint.Id.ToString(), StringComparer.Ordinal)];
         return new(
             deployment.Name,
             deployment.Spec.BaseModel,
             deployment.Status.State.WireName(),
             deployment.DesiredReplicas,
-            [.. own.Where(replica => ready.Contains(replica.Id)).Select(replica => replica.Endpoint).OfType<ReplicaEndpoint>().OrderBy(endpoint => endpoint.Id.ToString(), StringComparer.Ordinal)],
+            endpoints,
             deployment.CreateTime)
         {
             MaxReplicas = deployment.Spec.MaxReplicas,
             Hold = deployment.Spec.Hold,
             BrokenStreams = deployment.Spec.BrokenStreams,
-            Cause = CauseOf(deployment, ready.Count),
+            Cause = CauseOf(deployment, endpoints.Count),
         };
     }
 
