@@ -130,7 +130,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
     private SimulatedGeneration Probe(GenerationRequest request)
     {
         var now = Now;
-        var generation = new SimulatedGeneration(this, request, seed: 0, now);
+        var generation = new SimulatedGeneration(this, request, seed: 0, now, most: 1);
         generation.Add(0, new(now, ReplicaModelStep.Token, Sequence: 0, Index: 0, Last: true, now, Cached: 0), endsItself: false);
         return generation;
     }
