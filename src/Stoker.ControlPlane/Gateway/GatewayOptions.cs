@@ -43,6 +43,12 @@ public sealed class GatewayOptions
     [Range(4_096, 1 << 30)]
     public int MaxAnswerBytes { get; set; } = 64 << 20;
 
+    /// <summary>
+    /// How long a request waits for a server that has just started, or takes over from another, to know its deployments.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan StartPatience { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>For a client to send its whole body: 16 MiB in two minutes is a slow home line.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan RequestBodyTimeout { get; set; } = TimeSpan.FromMinutes(2);

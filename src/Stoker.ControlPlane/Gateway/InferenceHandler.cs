@@ -76,7 +76,7 @@ internal sealed partial class InferenceHandler(
         if (RequestScan.Run(body.Bytes.Span, surface, options.Value, out var request) is { } unsound) return unsound;
 
         // 4
-        var table = routing.Current;
+        var table = await routing.KnownAsync(options.Value.StartPatience, time, context.RequestAborted);
         if (!table.IsKnown) return RouteErrors.NothingKnown;
         var route =
             ModelReference.Parse(request!.Model) is { } reference ? table.Find(caller.Account, reference) : null;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Routing;
@@ -14,7 +15,7 @@ namespace Stoker.ControlPlane.Gateway;
 /// by its full
 /// <c>model#deployment</c> name. Deployments that will not answer (failed, parked, being deleted) are not.
 /// </remarks>
-internal sealed class ModelListing(Authenticator authenticator, RoutingSource routing)
+internal sealed class ModelListing(Authenticator authenticator, RoutingSource routing, TimeProvider time, IOptions<GatewayOptions> options)
 {
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -27,7 +28,7 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
             return;
         }
 
-        var table = routing.Current;
+        var table = await routing.KnownAsync(options.Value.StartPatience, time, context.RequestAborted);
         if (!table.IsKnown)
         {
             await RouteErrors.NothingKnown.WriteAsync(context);

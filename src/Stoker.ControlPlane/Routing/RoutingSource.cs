@@ -18,12 +18,36 @@ public sealed class RoutingSource
     /// </summary>
     public Task Changed => _changed.Next;
 
+    /// <summary>The table, as soon as there is one: who comes right after a start waits a moment.</summary>
+    /// <returns>After <paramref name="patience"/> what there is, be it <see cref="RoutingTable.Unknown"/>.</returns>
+    public ValueTask<RoutingTable> KnownAsync(TimeSpan patience, TimeProvider time, CancellationToken cancellation) =>
+        _current is { IsKnown: true } known ? new(known) : new(FirstAsync(patience, time, cancellation));
+
     public void Publish(RoutingTable table)
     {
         var before = _current;
         _current = table;
         if (table.IsKnown) Tell(before, table);
         _changed.Raise();
+    }
+
+    private async Task<RoutingTable> FirstAsync(TimeSpan patience, TimeProvider time, CancellationToken cancellation)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var end = Task.Delay(patience, time, over.Token);
+        while (true)
+        {
+            var changed = Changed;
+            var table = _current;
+            if (table.IsKnown || end.IsCompleted)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await over.CancelAsync(); // takes the timer down
+                return table;
+            }
+
+            await Task.WhenAny(changed, end);
+        }
     }
 
     // A request may have entered a queue by the table before: it gets the table after, and whoever enters after this

@@ -1,5 +1,6 @@
 using System.Net;
 using Stoker.ControlPlane.Routing;
+using Stoker.Testing;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
 
@@ -9,7 +10,7 @@ public class StartingTests
     [Fact]
     public async Task Before_the_deployments_are_known_none_is_called_missing()
     {
-        await using var host = await GatewayHost.StartAsync();
+        await using var host = await GatewayHost.StartAsync(settings: "Stoker:Gateway:StartPatience=00:00:00");
         using var client = host.Admin();
         host.Routing.Publish(RoutingTable.Unknown);
 
@@ -27,5 +28,19 @@ public class StartingTests
         host.Routing.Publish(new RoutingTable([]));
         using var known = await client.CompleteAsync();
         known.StatusCode.ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task Who_comes_too_early_waits_for_the_deployments_to_be_known()
+    {
+        await using var host = await GatewayHost.StartAsync(new ManualTime(DateTimeOffset.UnixEpoch)); // so that no patience ends
+        using var client = host.Admin();
+        host.Routing.Publish(RoutingTable.Unknown);
+
+        var (early, listed) = (client.CompleteAsync(), client.GetAsync("/inference/v1/models", TestContext.Current.CancellationToken));
+        host.Routing.Publish(new RoutingTable([]));
+
+        using (var answer = await early) answer.StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        using (var answer = await listed) answer.StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 }
