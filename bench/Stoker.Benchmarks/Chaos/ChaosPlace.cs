@@ -1,3 +1,5 @@
+using Stoker.Benchmarks.Replicas;
+
 namespace Stoker.Benchmarks.Chaos;
 
 /// <summary>A home and a data directory of a run's own, gone with it. Short: sockets below it must fit 108 bytes.</summary>
@@ -26,7 +28,7 @@ internal sealed class ChaosPlace : IDisposable
     /// <summary>Ends whatever replica is left, so that a run that found orphans leaves none.</summary>
     public void Dispose()
     {
-        foreach (var process in ReplicaProcesses.Under(Replicas)) process.Kill();
+        foreach (var process in RunningReplicas.Under(Replicas)) process.Kill();
         _root.Delete(recursive: true);
     }
 }

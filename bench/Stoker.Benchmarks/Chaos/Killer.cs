@@ -1,3 +1,5 @@
+using Stoker.Benchmarks.Replicas;
+
 namespace Stoker.Benchmarks.Chaos;
 
 /// <summary>What is killed.</summary>
@@ -105,7 +107,7 @@ internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress pr
         });
     }
 
-    private ReplicaProcess? Pick(Func<ReplicaLife, bool> fits)
+    private RunningReplica? Pick(Func<ReplicaLife, bool> fits)
     {
         var fitting = watch.Living.Where(living => fits(living.Life) && living.Process.IsAlive).OrderBy(living => living.Life.AliveAt).ThenBy(living => living.Process.Id).ToList();
         return fitting.Count == 0 ? null : fitting[random.Next(fitting.Count)].Process;

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json;
 using Stoker.Api;
 using Stoker.Api.Replicas;
+using Stoker.Benchmarks.Replicas;
 
 namespace Stoker.Benchmarks.Chaos;
 
@@ -18,7 +18,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, ReplicaLife> _lives = new();
-    private readonly ConcurrentDictionary<string, ReplicaProcess> _living = new();
+    private readonly ConcurrentDictionary<string, RunningReplica> _living = new();
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _asking = [];
     private Task _scanning = Task.CompletedTask;
@@ -27,7 +27,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
     public IReadOnlyDictionary<string, ReplicaLife> Lives => _lives;
 
     /// <summary>Those that lived at the last scan.</summary>
-    public IReadOnlyList<(ReplicaProcess Process, ReplicaLife Life)> Living =>
+    public IReadOnlyList<(RunningReplica Process, ReplicaLife Life)> Living =>
         [.. _living.Values.Where(process => _lives.ContainsKey(process.Id)).Select(process => (process, _lives[process.Id]))];
 
     public void Start() => _scanning = ScanAllAsync();
@@ -60,7 +60,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
     private void Scan()
     {
         var begun = ReplicaLife.Stamp();
-        var processes = ReplicaProcesses.Under(place.Replicas);
+        var processes = RunningReplicas.Under(place.Replicas);
         var ended = ReplicaLife.Stamp();
         foreach (var process in processes)
         {
@@ -81,7 +81,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
         CheckSlots(processes);
     }
 
-    private bool TryMeet(ReplicaProcess process)
+    private bool TryMeet(RunningReplica process)
     {
         if (ReplicaLife.Read(process.Id, place.Replicas) is not { } life) return false; // removed with its end meanwhile
         _lives[process.Id] = life;
@@ -90,7 +90,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
     }
 
     /// <summary>A scan takes a while, so that one may end and another begin in it: both must live at one later instant.</summary>
-    private void CheckIds(List<ReplicaProcess> processes)
+    private void CheckIds(List<RunningReplica> processes)
     {
         foreach (var twins in processes.GroupBy(process => process.Id).Where(group => group.Count() > 1))
         {
@@ -98,7 +98,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
         }
     }
 
-    private void CheckSlots(List<ReplicaProcess> processes)
+    private void CheckSlots(List<RunningReplica> processes)
     {
         var holders = processes.Where(process => _lives.ContainsKey(process.Id)).SelectMany(process => _lives[process.Id].Slots, (process, slot) => (slot, process));
         foreach (var slot in holders.GroupBy(holder => holder.slot).Where(group => group.Count() > 1))
@@ -108,10 +108,10 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
         }
     }
 
-    private async Task AskAsync(ReplicaProcess process)
+    private async Task AskAsync(RunningReplica process)
     {
         await Task.Yield();
-        using var http = Client(process.Socket);
+        using var http = ReplicaSocket.Client(process.Socket);
         while (!_end.IsCancellationRequested && process.IsAlive)
         {
             var asked = ReplicaLife.Stamp();
@@ -147,26 +147,4 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
             return null;
         }
     }
-
-    private static HttpClient Client(string socket) => new(new SocketsHttpHandler
-    {
-        UseProxy = false,
-        ConnectCallback = async (_, cancellation) =>
-        {
-            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-                return new NetworkStream(connection, ownsSocket: true);
-            }
-            catch
-            {
-                connection.Dispose();
-                throw;
-            }
-        },
-    })
-    {
-        BaseAddress = new("http://replica"),
-    };
 }

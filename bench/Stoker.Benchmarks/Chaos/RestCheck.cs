@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Stoker.Api;
+using Stoker.Benchmarks.Replicas;
 
 namespace Stoker.Benchmarks.Chaos;
 
@@ -41,7 +42,7 @@ internal sealed class RestCheck(ChaosServer server, ReplicaWatch watch, IReadOnl
         return open;
     }
 
-    private static async Task LookAtAsync(ChaosClient client, IReadOnlyList<(ReplicaProcess Process, ReplicaLife Life)> living, List<(Violation, string)> open)
+    private static async Task LookAtAsync(ChaosClient client, IReadOnlyList<(RunningReplica Process, ReplicaLife Life)> living, List<(Violation, string)> open)
     {
         var shown = await client.ResolveAsync(CancellationToken.None);
         var (wish, own) = (client.Wish, living.Where(replica => replica.Life.Deployment == client.Id).Select(replica => replica.Life).ToList());

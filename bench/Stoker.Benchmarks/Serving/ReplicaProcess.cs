@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using Stoker.Benchmarks.Measuring;
+using Stoker.Benchmarks.Replicas;
 
 namespace Stoker.Benchmarks.Serving;
 
@@ -21,21 +21,10 @@ internal sealed class ReplicaProcess : IDisposable
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true };
         string[] arguments = ["replica", "--model", model, "--served-model-name", "bench", "--listen", $"unix:{socket}", "--log-level", "warning", .. flags];
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
-        Client = new(new SocketsHttpHandler
-        {
-            MaxConnectionsPerServer = int.MaxValue,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-                return new NetworkStream(connection, ownsSocket: true);
-            },
-        })
-        {
-            BaseAddress = new("http://replica"),
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
+        var handler = ReplicaSocket.Handler(socket);
+        handler.MaxConnectionsPerServer = int.MaxValue;
+        handler.AutomaticDecompression = DecompressionMethods.None;
+        Client = new(handler) { BaseAddress = ReplicaSocket.Address, Timeout = Timeout.InfiniteTimeSpan };
         StartedAt = Stopwatch.GetTimestamp();
         _process = Process.Start(start)!;
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Json;
+using Stoker.Benchmarks.Replicas;
 using Stoker.Benchmarks.Waking;
 
 namespace Stoker.Benchmarks.Streams;
@@ -160,8 +161,8 @@ internal sealed class StreamScenes : IDisposable
     /// <summary>Requests on the replica, by its own word.</summary>
     private static async Task<int> InsideAsync(RunningReplica replica)
     {
-        using var client = ReadyStamp.Connect(replica.Socket);
-        var health = System.Text.Json.Nodes.JsonNode.Parse(await client.GetStringAsync(new Uri("http://replica/health")))!;
+        using var client = ReplicaSocket.Client(replica.Socket);
+        var health = System.Text.Json.Nodes.JsonNode.Parse(await client.GetStringAsync(new Uri("health", UriKind.Relative)))!;
         return health["requests"]!.GetValue<int>();
     }
 

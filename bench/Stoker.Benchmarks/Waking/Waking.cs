@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Stoker.Benchmarks.Replicas;
 
 namespace Stoker.Benchmarks.Waking;
 

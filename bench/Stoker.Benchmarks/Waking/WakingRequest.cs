@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Stoker.Benchmarks.Replicas;
 
 namespace Stoker.Benchmarks.Waking;
 
@@ -66,12 +66,12 @@ internal static class ReadyStamp
     /// </summary>
     public static async Task<long> ReadAsync(string socket)
     {
-        using var client = Connect(socket);
+        using var client = ReplicaSocket.Client(socket);
         var (least, stamp) = (long.MaxValue, 0L);
         for (var question = 0; question < Questions; question++)
         {
             var asked = Stopwatch.GetTimestamp();
-            var health = JsonNode.Parse(await client.GetStringAsync(new Uri("http://replica/health")))!;
+            var health = JsonNode.Parse(await client.GetStringAsync(new Uri("health", UriKind.Relative)))!;
             var took = Stopwatch.GetTimestamp() - asked;
             var ready = health["readyMs"] ?? throw new BenchFailedException($"The replica does not say since when it is ready: {health}");
             if (took < least) (least, stamp) = (took, asked - (long)(ready.GetValue<double>() / 1000 * Stopwatch.Frequency));
@@ -79,15 +79,4 @@ internal static class ReadyStamp
 
         return stamp;
     }
-
-    /// <summary>A client of a replica on its own socket.</summary>
-    public static HttpClient Connect(string socket) => new(new SocketsHttpHandler
-    {
-        ConnectCallback = async (_, cancellation) =>
-        {
-            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-            return new NetworkStream(connection, ownsSocket: true);
-        },
-    });
 }

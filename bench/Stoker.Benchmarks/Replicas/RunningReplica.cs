@@ -1,15 +1,29 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace Stoker.Benchmarks.Chaos;
+namespace Stoker.Benchmarks.Replicas;
 
 /// <summary>A living replica as the system's process table shows it, whatever any server believes.</summary>
 /// <param name="StartTicks">With the id it tells a process from a later one that has the same id.</param>
 /// <param name="Socket">Where it listens.</param>
-internal sealed partial record ReplicaProcess(int Pid, long StartTicks, string Id, string Socket)
+internal sealed partial record RunningReplica(int Pid, long StartTicks, string Id, string Socket)
 {
+    /// <summary>Ticks of the kernel's own times of processes, on every Linux that .NET runs on.</summary>
+    private const double KernelTicksPerSecond = 100;
+
+    /// <summary>A timestamp of <see cref="Stopwatch"/>, as coarse as the kernel's: 10 ms.</summary>
+    public long StartedAt
+    {
+        get
+        {
+            var (now, uptime) = (Stopwatch.GetTimestamp(), double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture));
+            return now - (long)((uptime - (StartTicks / KernelTicksPerSecond)) * Stopwatch.Frequency);
+        }
+    }
+
     /// <summary>False for one that ended and only waits to be reaped.</summary>
-    public bool IsAlive => ReplicaProcesses.StartOf(Pid) == StartTicks;
+    public bool IsAlive => RunningReplicas.StartOf(Pid) == StartTicks;
 
     /// <summary>SIGKILL, to this process alone.</summary>
     public void Kill()
@@ -23,12 +37,12 @@ internal sealed partial record ReplicaProcess(int Pid, long StartTicks, string I
 }
 
 /// <summary>Finds replicas in <c>/proc</c>.</summary>
-internal static class ReplicaProcesses
+internal static class RunningReplicas
 {
     /// <summary>All whose <c>--directory</c> lies in a folder.</summary>
-    public static List<ReplicaProcess> Under(string folder)
+    public static List<RunningReplica> Under(string folder)
     {
-        var found = new List<ReplicaProcess>();
+        var found = new List<RunningReplica>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
             if (!int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var pid)) continue;
