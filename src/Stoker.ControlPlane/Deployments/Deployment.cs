@@ -7,8 +7,8 @@ namespace Stoker.ControlPlane.Deployments;
 /// <param name="Revision">Counts the changes that only a new replica can carry out, such as another context
 /// length.</param>
 /// <param name="ScaledTo">
-/// The count of the last <c>:scale</c>. Bounds that changed before it was taken up are put around it: what was
-/// acknowledged does not depend on who was faster.
+/// The count of the last <c>:scale</c>; null when an undeletion came after it. Bounds that changed before it was taken up
+/// are put around it: what was acknowledged does not depend on who was faster.
 /// </param>
 /// <param name="CreatedBy">The user who created it, by full name.</param>
 public sealed record Deployment(
@@ -23,7 +23,9 @@ public sealed record Deployment(
     DateTimeOffset CreateTime,
     DateTimeOffset UpdateTime)
 {
-    /// <summary>How often a count was set by hand; the status says how many of them were taken up.</summary>
+    /// <summary>
+    /// How often the count was set anew, by hand or by an undeletion; the status says how many of them were taken up.
+    /// </summary>
     public int Scalings { get; init; }
 
     /// <summary>The count of a decision that no status has yet; null goes by the status.</summary>
@@ -35,15 +37,26 @@ public sealed record Deployment(
     public DateTimeOffset? UndeleteTime { get; init; }
 
     /// <summary>
-    /// How many replicas there should be: what was decided last, within bounds that may be newer. Before the first
-    /// decision, and after a deletion was taken back, max(min, 1).
+    /// How many replicas there should be: what was set by hand or decided last, within bounds that may be newer. Before
+    /// the first decision, and after a deletion was taken back, max(min, 1).
     /// </summary>
     public int DesiredReplicas => Deletion is null
-        ? Math.Clamp(Decided ?? (WasDecided ? Status.DesiredReplicas : Math.Max(Spec.MinReplicas, 1)), Spec.MinReplicas, Spec.MaxReplicas)
+        ? Math.Clamp(Decided ?? ManualCount ?? DecidedBefore ?? Math.Max(Spec.MinReplicas, 1), Spec.MinReplicas, Spec.MaxReplicas)
         : 0;
 
-    internal bool WasDecided =>
-        Status is { ObservedGeneration: > 0, State: not (DeploymentState.Deleting or DeploymentState.Deleted) };
+    /// <summary>A count by hand that no decision has taken up; null for none.</summary>
+    internal int? ManualCount => IsSetAnew ? ScaledTo : null;
+
+    /// <summary>What was decided last; null before the first decision, and after a deletion was taken back.</summary>
+    internal int? DecidedBefore => Status switch
+    {
+        { ObservedGeneration: 0 } or { State: DeploymentState.Deleting or DeploymentState.Deleted } => null,
+        // Nobody had seen the deletion, and yet it was one.
+        _ when IsSetAnew && ScaledTo is null => null,
+        _ => Status.DesiredReplicas,
+    };
+
+    private bool IsSetAnew => Scalings > Status.AppliedScalings;
 }
 
 /// <param name="Hard">Remove the record as soon as the replicas are gone, instead of keeping it until its purge

@@ -122,13 +122,16 @@ public sealed class DeploymentCommands(
             return stored.Row.Spec with { Deletion = deletion };
         }, cancellation);
 
-    /// <summary>Takes a soft deletion back, until the purge time.</summary>
+    /// <summary>
+    /// Takes a soft deletion back, until the purge time. It begins as a new one does, whether or not anybody had seen the
+    /// deletion: no count from before comes back.
+    /// </summary>
     public Task<Result<Deployment>> UndeleteAsync(DeploymentName name, CancellationToken cancellation) =>
         ChangeAsync(name, stored => Task.FromResult<Result<DeploymentDocument>>(stored.Deployment.Deletion switch
         {
             null => Problem.FailedPrecondition($"{name} is not deleted"),
             { Hard: true } => Problem.FailedPrecondition($"{name} is being removed for good: create it again"),
-            _ => stored.Row.Spec with { Deletion = null, UndeleteTime = time.GetUtcNow() },
+            _ => stored.Row.Spec with { Deletion = null, UndeleteTime = time.GetUtcNow(), ScaledTo = null, Scalings = stored.Row.Spec.Scalings + 1 },
         }), cancellation);
 
     /// <summary>The rules in their order; the first group that fails answers.</summary>

@@ -56,12 +56,12 @@ public sealed partial class DeploymentScaling(
             Min = spec.MinReplicas,
             Max = spec.MaxReplicas,
             Targets = LoadTargets.From(spec.LoadTargets, spec.Scaling.Mode),
-            Desired = deployment.WasDecided ? status.DesiredReplicas : null,
+            Desired = deployment.DecidedBefore,
             Ready = status.Replicas.Count(replica => replica.State == ReplicaState.Ready),
             Starting = status.Replicas.Count(replica => replica.State is ReplicaState.Starting or ReplicaState.Loading),
             EverReady = status.FirstReadyTime is not null,
             SequencesPerReplica = sequences,
-            ManualCount = deployment.Scalings > status.AppliedScalings ? deployment.ScaledTo : null,
+            ManualCount = deployment.ManualCount,
             Now = time.GetUtcNow(),
         });
         var decided = status with

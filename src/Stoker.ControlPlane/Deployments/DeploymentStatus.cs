@@ -24,7 +24,7 @@ public sealed record DeploymentStatus
     /// <summary>What the autoscaler decided last.</summary>
     public int DesiredReplicas { get; init; }
 
-    /// <summary>Counts set by hand that a decision has taken up.</summary>
+    /// <summary>How many of the times that the count was set anew a decision has taken up.</summary>
     public int AppliedScalings { get; init; }
 
     /// <summary>Sequences that one replica runs at once, as one reported; null before the first was ready.</summary>
