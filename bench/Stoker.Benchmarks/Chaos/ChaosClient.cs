@@ -11,7 +11,7 @@ namespace Stoker.Benchmarks.Chaos;
 /// was acknowledged. After a change whose answer was lost the server is asked, and may show the wish before or after it.
 /// </summary>
 /// <param name="sleeps">Its deployment may be at zero, and gets no requests, which would wake it.</param>
-internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Progress progress, Findings findings, Random random)
+internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Progress progress, Findings findings, Chronicle chronicle, Random random)
 {
     private const string Collection = "v1/accounts/default/deployments";
     private const int MostReplicas = 3;
@@ -68,8 +68,7 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
                 return shown;
             }
 
-            // Removed and gone is as if it had never been.
-            Become([.. fitting.Select(wish => wish.State == WishState.Removed && shown is null ? Wish.Nothing : wish)]);
+            Become([.. fitting.Select(wish => wish.After(shown))]);
             return shown;
         }
     }
@@ -94,7 +93,7 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
     private Task CreateAsync(CancellationToken end)
     {
         var (min, max) = Bounds();
-        var wish = new Wish(WishState.Live, ++_changes, min, max, Context(), [Math.Max(min, 1)]);
+        var wish = new Wish(WishState.Live, ++_changes, min, max, Context(), []).Begun();
         var asked = Body(wish) with
         {
             BaseModel = "story-3m",
@@ -128,7 +127,7 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
     {
         var count = random.Next(Wish.Min, Wish.Max + 1);
         using var body = JsonContent.Create(new ScaleDeploymentRequest(count), ApiJson.Default.ScaleDeploymentRequest);
-        Settle(await server.SendAsync(HttpMethod.Patch, $"{Collection}/{id}:scale", body, end), wish => wish with { Counts = [count] });
+        Settle(await server.SendAsync(HttpMethod.Patch, $"{Collection}/{id}:scale", body, end), wish => wish.Scaled(count), $"scale to {count}");
     }
 
     private Task DeleteAsync(bool hard, CancellationToken end) => AskAsync(
@@ -138,7 +137,7 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
     private async Task UndeleteAsync(CancellationToken end)
     {
         using var body = new StringContent("{}", null, "application/json");
-        Settle(await server.SendAsync(HttpMethod.Post, $"{Collection}/{id}:undelete", body, end), wish => wish.Undeleted());
+        Settle(await server.SendAsync(HttpMethod.Post, $"{Collection}/{id}:undelete", body, end), wish => wish.Begun(), "undelete");
     }
 
     /// <summary>Begins some seconds of answers on every replica, so that drains take their time.</summary>
@@ -159,12 +158,18 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
     private async Task AskAsync(HttpMethod method, string path, DeploymentResource? asked, Func<Wish, Wish> change, CancellationToken end)
     {
         using var body = asked is null ? null : JsonContent.Create(asked, ApiJson.Default.DeploymentResource);
-        Settle(await server.SendAsync(method, path, body, end), change);
+        Settle(await server.SendAsync(method, path, body, end), change, asked is null ? path[(path.IndexOf('?') + 1)..] : method.Method);
     }
 
-    private void Settle(Reply reply, Func<Wish, Wish> change)
+    private void Settle(Reply reply, Func<Wish, Wish> change, string asked)
     {
         progress.Step();
+        Take(reply, change);
+        chronicle.Note(id, $"{asked}: {reply.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer"}: [{string.Join("] or [", _possible)}]");
+    }
+
+    private void Take(Reply reply, Func<Wish, Wish> change)
+    {
         if (reply.IsRefused)
         {
             Refused++;
@@ -181,7 +186,11 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
     private void Become(List<Wish> possible)
     {
         var merged = possible.GroupBy(wish => wish with { Counts = [] }, new ButCounts())
-            .Select(group => group.First() with { Counts = [.. group.SelectMany(wish => wish.Counts).Distinct()] })
+            .Select(group => group.First() with
+            {
+                Counts = [.. group.SelectMany(wish => wish.Counts).Distinct()],
+                Open = [.. group.SelectMany(wish => wish.Open).Distinct()],
+            })
             .ToList();
         _possible.Clear();
         _possible.AddRange(merged);
@@ -201,7 +210,7 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
 
     private static string Show(DeploymentResource? shown) => shown is null
         ? "missing"
-        : $"{shown.State}, change {shown.Description}, {shown.MinReplicaCount} to {shown.MaxReplicaCount} replicas, context {shown.MaxContextLength}";
+        : $"{shown.State}, change {shown.Description}, {shown.MinReplicaCount} to {shown.MaxReplicaCount} replicas, {shown.DesiredReplicaCount} wanted, context {shown.MaxContextLength}";
 
     private sealed class ButCounts : IEqualityComparer<Wish>
     {

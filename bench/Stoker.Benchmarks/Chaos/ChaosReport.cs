@@ -21,6 +21,7 @@ internal sealed record ChaosReport(
         table.Row("duplicates", Text(Findings.Count(Violation.Duplicate)));
         table.Row("lost desired states", Text(Findings.Count(Violation.Lost)));
         table.Row("contradictions of the ledger", Text(Findings.Count(Violation.Ledger)));
+        table.Row("ledger: ready between two looks", Text(Ledger.Glimpsed));
         table.Row("ledger: replica seconds", Seconds(Ledger.Paid));
         table.Row("ledger: most missing of a replica, s", Seconds(Ledger.MostMissing));
         table.Row("ledger: most added to a replica, s", Seconds(Ledger.MostAdded));

@@ -10,10 +10,14 @@ namespace Stoker.Benchmarks.Chaos;
 /// </summary>
 internal sealed class ChaosRun : IAsyncDisposable
 {
+    /// <summary>Of what happened before a finding.</summary>
+    private const int ToldLines = 60;
+
     private readonly ChaosOptions _options;
     private readonly ChaosPlace _place = new();
     private readonly Progress _progress = new();
     private readonly Findings _findings = new();
+    private readonly Chronicle _chronicle = new();
     private readonly ReplicaWatch _watch;
     private readonly ChaosServer _server;
     private readonly ChaosClient[] _clients;
@@ -22,11 +26,11 @@ internal sealed class ChaosRun : IAsyncDisposable
     private ChaosRun(ChaosOptions options)
     {
         _options = options;
-        _watch = new(_place, _progress, _findings);
-        _server = new(options.Stoker, _place, Settings(options));
+        _watch = new(_place, _progress, _findings, _chronicle);
+        _server = new(options.Stoker, _place, Settings(options), _chronicle);
         _clients = [.. Enumerable.Range(0, options.Deployments).Select(index =>
-            new ChaosClient($"chaos-{index}", sleeps: index == 0, _server, _progress, _findings, new Random((options.Seed * 7919) + index)))];
-        _killer = new(_server, _watch, _progress, new Random(options.Seed), options.Patience);
+            new ChaosClient($"chaos-{index}", sleeps: index == 0, _server, _progress, _findings, _chronicle, new Random((options.Seed * 7919) + index)))];
+        _killer = new(_server, _watch, _progress, _chronicle, new Random(options.Seed), options.Patience);
     }
 
     public static async Task<ChaosReport> RunAsync(ChaosOptions options)
@@ -82,8 +86,17 @@ internal sealed class ChaosRun : IAsyncDisposable
             if (status != 0) _findings.Add(Violation.Ledger, $"verify-usage of {client.Id} ends with {status}: {said}");
         }
 
-        foreach (var (kind, message) in _findings.All.Skip(before)) _options.Tell($"{kind}: {message}");
+        TellNew(before);
         if (_findings.All.Count > before) _options.Tell(_server.Output);
+    }
+
+    private void TellNew(int before)
+    {
+        foreach (var (kind, message) in _findings.All.Skip(before))
+        {
+            _options.Tell($"{kind}: {message}");
+            foreach (var line in _chronicle.Of(message, ToldLines)) _options.Tell($"  {line}");
+        }
     }
 
     private async Task<(int Status, string Said)> VerifyAsync(string id)
@@ -105,7 +118,10 @@ internal sealed class ChaosRun : IAsyncDisposable
         foreach (var (process, life) in _watch.Living) _findings.Add(Violation.Orphan, $"{process.Id} of {life.Deployment} outlived the server's orderly end");
         await using var database = SqliteDatabase.Open(_place.Database, TimeProvider.System, TimeSpan.FromDays(1));
         var ledger = await new SqliteLedgerStore(database).ReadAsync(LedgerPlace.Start, CancellationToken.None);
-        return LedgerAudit.Of(ledger!, [.. _watch.Lives.Values], _server.Periods, _findings);
+        var before = _findings.All.Count;
+        var audit = LedgerAudit.Of(ledger!, [.. _watch.Lives.Values.Select(life => life.WithOwnWords(_place.Replicas))], _server.Periods, _findings);
+        TellNew(before);
+        return audit;
     }
 
     private static Dictionary<string, string> Settings(ChaosOptions options) => new()

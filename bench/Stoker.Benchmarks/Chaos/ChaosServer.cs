@@ -17,7 +17,7 @@ internal sealed record ServerPeriod(long From, long To);
 /// <summary>
 /// The one server of a run, killed and started again: callers find the one that lives, and wait while there is none.
 /// </summary>
-internal sealed class ChaosServer(string program, ChaosPlace place, IReadOnlyDictionary<string, string> settings) : IAsyncDisposable
+internal sealed class ChaosServer(string program, ChaosPlace place, IReadOnlyDictionary<string, string> settings, Chronicle chronicle) : IAsyncDisposable
 {
     private readonly List<ServerPeriod> _periods = [];
     private ServerProgram? _running;
@@ -45,6 +45,7 @@ internal sealed class ChaosServer(string program, ChaosPlace place, IReadOnlyDic
         var http = new HttpClient { BaseAddress = address, Timeout = patience };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key.Trim());
         _since = ReplicaLife.Stamp();
+        chronicle.Note(Chronicle.Server, "listens");
         _client.SetResult(http);
     }
 
@@ -57,6 +58,7 @@ internal sealed class ChaosServer(string program, ChaosPlace place, IReadOnlyDic
         await _running.DisposeAsync();
         _running = null;
         if (listened) _periods.Add(new(_since, killed));
+        chronicle.Note(Chronicle.Server, "killed");
     }
 
     /// <summary>Ends in an orderly way, with its replicas.</summary>

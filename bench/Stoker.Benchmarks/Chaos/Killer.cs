@@ -21,7 +21,7 @@ internal enum KillKind
 /// Kills with SIGKILL at points that the seed chooses: after so many steps of progress and a short wait, so that it falls
 /// into the middle of creates, starts, updates, drains and deletions.
 /// </summary>
-internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress progress, Random random, TimeSpan patience)
+internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress progress, Chronicle chronicle, Random random, TimeSpan patience)
 {
     /// <summary>When nothing moves any more: the next kill makes it move.</summary>
     private static readonly TimeSpan Stillness = TimeSpan.FromSeconds(2);
@@ -58,7 +58,7 @@ internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress pr
         await PauseAsync(300, cancellation);
         if (Total < until && random.Next(3) == 0 && Pick(_ => true) is { } replica)
         {
-            replica.Kill();
+            Kill(replica);
             Count(KillKind.UnwatchedReplica);
         }
 
@@ -98,13 +98,19 @@ internal sealed class Killer(ChaosServer server, ReplicaWatch watch, Progress pr
         var picked = Pick(life => state.Length > 0 ? life.State == state : life.ReadyAt is null);
         if ((picked ?? Pick(_ => true)) is not { } replica) return;
         var found = watch.Lives[replica.Id];
-        replica.Kill();
+        Kill(replica);
         Count(found switch
         {
             { State: Draining } => KillKind.DrainingReplica,
             { ReadyAt: null } => KillKind.StartingReplica,
             _ => KillKind.ReadyReplica,
         });
+    }
+
+    private void Kill(RunningReplica replica)
+    {
+        replica.Kill();
+        chronicle.Note(replica.Id, "killed");
     }
 
     private RunningReplica? Pick(Func<ReplicaLife, bool> fits)

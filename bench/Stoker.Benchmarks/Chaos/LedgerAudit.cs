@@ -9,7 +9,8 @@ namespace Stoker.Benchmarks.Chaos;
 /// <param name="MostAdded">Of one replica: the seconds that are paid for while it was not ready or gone.</param>
 /// <param name="BeyondBound">Of all replicas together: what is more than the heartbeat allows for each.</param>
 /// <param name="Late">Proofs of life that came later than the heartbeat, which no kill hit.</param>
-internal sealed record LedgerAudit(int Replicas, TimeSpan Paid, TimeSpan MostMissing, TimeSpan MostAdded, TimeSpan BeyondBound, int Late)
+/// <param name="Glimpsed">Replicas that are paid for and were ready between two looks alone, by their own log.</param>
+internal sealed record LedgerAudit(int Replicas, TimeSpan Paid, TimeSpan MostMissing, TimeSpan MostAdded, TimeSpan BeyondBound, int Late, int Glimpsed)
 {
     /// <param name="lives">All replicas that were seen; none lives any more.</param>
     /// <param name="periods">When servers listened.</param>
@@ -23,7 +24,7 @@ internal sealed record LedgerAudit(int Replicas, TimeSpan Paid, TimeSpan MostMis
         foreach (var (id, interval) in paid)
         {
             if (interval.Kind != LedgerEventKind.Ended) findings.Add(Violation.Ledger, $"{id} is gone, and its interval is open");
-            if (lives.All(life => life.Id != id || life.ReadyAt is null && life.State != "DRAINING")) findings.Add(Violation.Ledger, $"{id} is paid for, and nobody saw it ready");
+            if (Beginning(lives.FirstOrDefault(life => life.Id == id), interval.From) is { } wrong) findings.Add(Violation.Ledger, $"{id} is paid for, and {wrong}");
         }
 
         var (mostMissing, mostAdded, beyond) = (0L, 0L, 0L);
@@ -42,8 +43,22 @@ internal sealed record LedgerAudit(int Replicas, TimeSpan Paid, TimeSpan MostMis
 
         return new(
             paid.Count, new(ReplicaInterval.From(ledger).Sum(interval => interval.Length.Ticks)), new(mostMissing), new(mostAdded), new(beyond),
-            problems.Count(problem => problem.IsLate));
+            problems.Count(problem => problem.IsLate), lives.Count(life => paid.ContainsKey(life.Id) && life is { ReadyAt: null, WroteReady: true }));
     }
+
+    /// <summary>
+    /// What is wrong with an interval's beginning; null for nothing. It follows the replica's own word that it is ready, so
+    /// that no look at it comes too late: whoever asks after a beginning hears nothing else than ready.
+    /// </summary>
+    private static string? Beginning(ReplicaLife? life, long from) => life switch
+    {
+        null => "nobody saw it at all",
+        { NotReadyAt: { } notReady } when notReady > from => string.Create(CultureInfo.InvariantCulture, $"it was not ready {Seconds(notReady - from):F3} s later"),
+        { ReadyAt: null, WroteReady: false } => string.Create(
+            CultureInfo.InvariantCulture,
+            $"nobody saw it ready, nor did it write that it was: it was not {Seconds(from - (life.NotReadyAt ?? from)):F3} s before, and was gone {Seconds((life.GoneAt ?? from) - from):F3} s after"),
+        _ => null,
+    };
 
     /// <summary>
     /// Ready, known to the server that wrote its beginning, and not paid for yet; and the same at its end. Before a server

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Stoker.Api.Replicas;
 
 namespace Stoker.Benchmarks.Chaos;
 
@@ -10,11 +11,17 @@ namespace Stoker.Benchmarks.Chaos;
 /// <param name="Slots">The accelerators that it occupies.</param>
 internal sealed record ReplicaLife(string Id, string Deployment, int ContextLength, IReadOnlyList<string> Slots)
 {
-    /// <summary>The last instant at which it was surely not ready: before a question that it did not answer with READY.</summary>
+    /// <summary>
+    /// The last instant at which it was surely not ready: before a question that it answered with another word. No answer
+    /// says nothing.
+    /// </summary>
     public long? NotReadyAt { get; init; }
 
     /// <summary>After its first answer that it is ready.</summary>
     public long? ReadyAt { get; init; }
+
+    /// <summary>Its own log says that it was ready, which it may have been between two questions alone.</summary>
+    public bool WroteReady { get; init; }
 
     /// <summary>The last instant at which it surely lived.</summary>
     public long AliveAt { get; init; }
@@ -24,6 +31,13 @@ internal sealed record ReplicaLife(string Id, string Deployment, int ContextLeng
 
     /// <summary>Its last word: STARTING, LOADING, READY, DRAINING; empty before the first.</summary>
     public string State { get; init; } = "";
+
+    /// <summary>With what it wrote down itself, which is read only where its answers leave a doubt.</summary>
+    public ReplicaLife WithOwnWords(string folder)
+    {
+        var log = Path.Combine(folder, Id, ReplicaProtocol.LogFile);
+        return ReadyAt is null && File.Exists(log) ? this with { WroteReady = File.ReadAllText(log).Contains(" is ready after ", StringComparison.Ordinal) } : this;
+    }
 
     /// <summary>Now.</summary>
     public static long Stamp() => (long)((Int128)Stopwatch.GetTimestamp() * TimeSpan.TicksPerSecond / Stopwatch.Frequency);

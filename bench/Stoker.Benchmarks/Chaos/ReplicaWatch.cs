@@ -11,10 +11,14 @@ namespace Stoker.Benchmarks.Chaos;
 /// Watches all replicas of a data directory from outside: the process table by itself, and each replica at its own
 /// socket. Tells of what must never be: one id twice, or two living replicas on one accelerator.
 /// </summary>
-internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings findings) : IAsyncDisposable
+internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings findings, Chronicle chronicle) : IAsyncDisposable
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Ready may last for an instant only, in a deployment that wants something else already.</summary>
+    private static readonly TimeSpan StartingPause = TimeSpan.FromMilliseconds(20);
+
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, ReplicaLife> _lives = new();
@@ -74,6 +78,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
             if (processes.Exists(other => other.Id == id)) continue;
             _living.TryRemove(id, out _);
             Change(id, life => life with { GoneAt = ended });
+            chronicle.Note(id, "gone");
             progress.Step();
         }
 
@@ -85,6 +90,7 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
     {
         if (ReplicaLife.Read(process.Id, place.Replicas) is not { } life) return false; // removed with its end meanwhile
         _lives[process.Id] = life;
+        chronicle.Note(process.Id, $"seen, of {life.Deployment}");
         _asking.Add(AskAsync(process));
         return true;
     }
@@ -117,14 +123,19 @@ internal sealed class ReplicaWatch(ChaosPlace place, Progress progress, Findings
             var asked = ReplicaLife.Stamp();
             var state = await StateAsync(http, process.Id);
             var answered = ReplicaLife.Stamp();
-            if (state is not null && state != _lives[process.Id].State) progress.Step();
+            if (state is not null && state != _lives[process.Id].State)
+            {
+                chronicle.Note(process.Id, $"answers {state}");
+                progress.Step();
+            }
+
             Change(process.Id, life => life with
             {
                 State = state ?? life.State,
-                NotReadyAt = life.ReadyAt is null && state is not ("READY" or "DRAINING") ? asked : life.NotReadyAt,
+                NotReadyAt = life.ReadyAt is null && state is not (null or "READY" or "DRAINING") ? asked : life.NotReadyAt,
                 ReadyAt = life.ReadyAt ?? (state == "READY" ? answered : null),
             });
-            await Task.Delay(AskPause, TimeProvider.System, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(_lives[process.Id].ReadyAt is null ? StartingPause : AskPause, TimeProvider.System, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

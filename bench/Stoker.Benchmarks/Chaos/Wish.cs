@@ -8,17 +8,40 @@ namespace Stoker.Benchmarks.Chaos;
 /// <param name="Counts">Replica counts that may be wanted; several where the order of two events decides.</param>
 internal sealed record Wish(WishState State, int Note, int Min, int Max, int ContextLength, IReadOnlyList<int> Counts)
 {
+    private const string Ready = "READY";
+
+    /// <summary>
+    /// Counts as they were asked for, which nobody has been seen to take up. A server that was killed before it looked
+    /// puts the newest bounds around them, and none of those that came and went meanwhile.
+    /// </summary>
+    public IReadOnlyList<int> Open { get; init; } = [];
+
     public static Wish Nothing { get; } = new(WishState.Absent, 0, 0, 0, 0, [0]);
 
     /// <summary>How many replicas may run; none of what is deleted.</summary>
     public IReadOnlyList<int> Wanted => State == WishState.Live ? Counts : [0];
 
-    public Wish Bounded(int min, int max) => this with { Min = min, Max = max, Counts = [.. Counts.Select(count => Math.Clamp(count, min, max)).Distinct()] };
+    /// <summary>One replica, or as many as the bounds ask for; a count that was wanted before is forgotten.</summary>
+    public Wish Begun() => this with { State = WishState.Live, Counts = [Math.Clamp(1, Min, Max)], Open = [1] };
 
-    /// <summary>A count that was wanted before the deletion is forgotten, unless nobody had seen the deletion yet.</summary>
-    public Wish Undeleted() => this with { State = WishState.Live, Counts = [.. Counts.Append(Math.Max(Min, 1)).Distinct()] };
+    public Wish Scaled(int count) => this with { Counts = [count], Open = [count] };
 
-    /// <summary>Whether the server's answer is this wish. Counts take a moment to follow, so they are looked at in the end.</summary>
+    public Wish Bounded(int min, int max) => this with
+    {
+        Min = min,
+        Max = max,
+        Counts = [.. Counts.Concat(Open).Select(count => Math.Clamp(count, min, max)).Distinct()],
+    };
+
+    /// <summary>What is known now that the server's answer was this wish: one that is READY has taken up every change.</summary>
+    public Wish After(DeploymentResource? shown) => (State, shown) switch
+    {
+        (WishState.Removed, null) => Nothing, // removed and gone is as if it had never been
+        (WishState.Live, { State: Ready, DesiredReplicaCount: { } count }) => this with { Counts = [count], Open = [] },
+        _ => this,
+    };
+
+    /// <summary>Whether the server's answer is this wish. Counts take a moment to follow: READY says that they have.</summary>
     /// <param name="shown">Null: there is none.</param>
     public bool IsShownAs(DeploymentResource? shown) => State switch
     {
@@ -26,7 +49,8 @@ internal sealed record Wish(WishState State, int Note, int Min, int Max, int Con
         WishState.Removed => shown is null or { State: "DELETING" or "DELETED" },
         _ => shown is not null && (shown.State is "DELETING" or "DELETED") == (State == WishState.Deleted)
             && shown.Description == Note.ToString(CultureInfo.InvariantCulture)
-            && (shown.MinReplicaCount, shown.MaxReplicaCount, shown.MaxContextLength) == (Min, Max, ContextLength),
+            && (shown.MinReplicaCount, shown.MaxReplicaCount, shown.MaxContextLength) == (Min, Max, ContextLength)
+            && (shown.State != Ready || Counts.Contains(shown.DesiredReplicaCount ?? -1)),
     };
 
     public override string ToString() => State is WishState.Absent or WishState.Removed

@@ -74,8 +74,39 @@ public class LedgerAuditTests
     [Fact]
     public void An_interval_of_a_replica_that_nobody_saw_ready_is_found()
     {
-        Audit(Life with { ReadyAt = null, State = "LOADING" }, Ready(10), Ended(100));
+        Audit(Life with { ReadyAt = null, State = "LOADING" }, Ready(10), Ended(100)).Glimpsed.ShouldBe(0);
         _findings.All.ShouldContain(found => found.Message.Contains("nobody saw it ready"));
+    }
+
+    [Fact]
+    public void One_that_drained_before_it_was_ready_is_not_paid_for()
+    {
+        Audit(Life with { ReadyAt = null, State = "DRAINING" }, Ready(10), Ended(100));
+        _findings.All.ShouldContain(found => found.Message.Contains("nobody saw it ready"));
+    }
+
+    /// <summary>Killed, or told to end, before the next look.</summary>
+    [Fact]
+    public void One_that_was_ready_between_two_looks_alone_is_paid_for_by_its_own_word()
+    {
+        Audit(Life with { ReadyAt = null, WroteReady = true, State = "LOADING" }, Ready(10), Ended(100)).Glimpsed.ShouldBe(1);
+        _findings.All.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void An_interval_that_begins_before_its_replica_is_ready_is_found_however_short_the_time()
+    {
+        Audit(Life with { NotReadyAt = Ticks(10) }, Ready(10), Ended(100));
+        _findings.All.ShouldBeEmpty();
+        Audit(Life with { NotReadyAt = Ticks(10) + 1, WroteReady = true }, Ready(10), Ended(100));
+        _findings.All.ShouldHaveSingleItem().Message.ShouldContain("it was not ready 0.000 s later");
+    }
+
+    [Fact]
+    public void An_interval_of_a_replica_that_nobody_saw_at_all_is_found()
+    {
+        Audit([], [new(0, Ticks(200))], Ready(10), Ended(100));
+        _findings.All.ShouldHaveSingleItem().Message.ShouldContain("nobody saw it at all");
     }
 
     [Fact]
