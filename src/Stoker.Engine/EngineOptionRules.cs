@@ -1,4 +1,5 @@
 using Stoker.Engine.Sampling;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine;
 
@@ -11,6 +12,8 @@ internal static class EngineOptionRules
     private const int MostThreads = 1024; // more than any machine's CPUs; each has a stack
     private const int MostSequences = 4096; // each has a row of logits
     private const int MostStepTokens = 16_384; // rows x the widest layer must fit an array
+
+    private const int LongestNgram = 32; // what so many tokens are followed by is no guess any more
 
     private static readonly TimeSpan LongestStep = TimeSpan.FromMinutes(1);
 
@@ -36,6 +39,7 @@ internal static class EngineOptionRules
             Enum.IsDefined(options.Precision), nameof(options.Precision), options.Precision,
             $"one of {string.Join(", ", Enum.GetNames<Precision>())}");
         Require(Enum.IsDefined(options.Packed), nameof(options.Packed), options.Packed, "auto, never or require");
+        CheckSpeculation(options.Speculation);
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
     }
 
@@ -53,6 +57,13 @@ internal static class EngineOptionRules
             throw new ArgumentException($"{nameof(options.DefaultSampling)}: {error.Message}", nameof(options), error);
         }
         return defaults;
+    }
+
+    private static void CheckSpeculation(SpeculationOptions? speculation)
+    {
+        if (speculation is not { DraftTokens: var drafts, NgramLength: var length }) return;
+        Require(drafts is >= 0 and <= SequenceDrafts.Most, nameof(speculation.DraftTokens), drafts, $"from 0 to {SequenceDrafts.Most}");
+        Require(length is >= 0 and <= LongestNgram, nameof(speculation.NgramLength), length, $"from 0 to {LongestNgram}");
     }
 
     private static void Require(bool holds, string name, object? value, string allowed)

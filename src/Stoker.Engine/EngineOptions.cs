@@ -91,6 +91,9 @@ public sealed record EngineOptions
     /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
     public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
 
+    /// <summary>Null: no drafts are made.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     /// <summary>For measurements and tests.</summary>
     internal DeliveryMode Delivery { get; init; }
 

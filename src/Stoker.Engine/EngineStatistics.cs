@@ -70,6 +70,11 @@ public sealed record EngineStatistics
     /// <summary>What steps computed and how long they took.</summary>
     public StepStatistics StepWork { get; init; } = new();
 
+    public SpeculationStatistics Speculation { get; init; } = SpeculationStatistics.None;
+
+    /// <summary>Steps in which the drafter failed. After three in a row the engine goes on without it.</summary>
+    public long DrafterFaults { get; init; }
+
     /// <summary>
     /// Time since the step loop last began a step; zero while it has nothing to do. Liveness is its size.
     /// </summary>

@@ -72,4 +72,7 @@ public sealed record GenerationUsage(
     int PromptTokens, int CompletionTokens, int CachedTokens, TimeSpan QueueTime, TimeSpan? TimeToFirstToken, TimeSpan Duration)
 {
     public int Preemptions { get; init; }
+
+    /// <summary>Null where no drafts were verified.</summary>
+    public SpeculationStatistics? Speculation { get; init; }
 }

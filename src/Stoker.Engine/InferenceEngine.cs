@@ -3,6 +3,7 @@ using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
 using Stoker.Engine.Native;
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Speculation;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
 
@@ -33,6 +34,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize)
         {
             StepMicroseconds = options.StepTime.TotalMicroseconds,
+            DraftRows = DraftRowsOf(options),
             Samplers = SamplingPhase.ThreadCount(options.MaxSequences, parts.Model.Shape.VocabularySize, parts.Team?.Count ?? 1),
         };
         Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes());
@@ -43,7 +45,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
-            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
+            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team, drafter: DrafterOf(options)), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (OutOfMemoryException error)
         {
@@ -162,6 +164,13 @@ public sealed class InferenceEngine : IAsyncDisposable
         lock (_closing) closed = _closed ??= CloseAsync();
         await closed;
     }
+
+    private static int DraftRowsOf(EngineOptions options) => DrafterOf(options) is null
+        ? 0
+        : Math.Min(options.MaxSequences * options.Speculation!.DraftTokens, options.StepTokens);
+
+    private static NgramDrafter? DrafterOf(EngineOptions options) =>
+        options.Speculation is { DraftTokens: > 0, NgramLength: > 0 and var length } ? new(length) : null;
 
     private Generation Accept(GenerationRequest request, AdmittedRequest admitted)
     {

@@ -38,6 +38,12 @@ internal sealed class BlockTable(BlockPool pool, int maxBlocks)
         while (Count < count) Array[Count++] = pool.Take();
     }
 
+    /// <summary>Gives back the last ones, which nobody else holds; nothing where there are no more than <paramref name="count"/>.</summary>
+    public void ShrinkTo(int count)
+    {
+        while (Count > count) pool.Release(Array[--Count]);
+    }
+
     /// <summary>Begins with another sequence's first blocks, whose tokens are the same and final.</summary>
     public void ShareFrom(BlockTable other, int count)
     {

@@ -29,6 +29,12 @@ internal readonly record struct Delivery(DeliveryKind Kind, RequestState Request
     /// <summary>When it was drawn; a timestamp of the engine's clock.</summary>
     public long At { get; init; }
 
+    /// <summary>Drafts that the step verified; on the first of its tokens.</summary>
+    public int Drafted { get; init; }
+
+    /// <summary>Which of the drafts it was, from 1 on; 0: none, the step's own token.</summary>
+    public int DraftPosition { get; init; }
+
     /// <summary>Null: not asked for.</summary>
     public TokenValues? Values { get; init; }
 

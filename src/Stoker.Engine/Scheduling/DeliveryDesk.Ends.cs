@@ -85,7 +85,20 @@ internal sealed partial class DeliveryDesk
             Duration: time.GetElapsedTime(start, now))
         {
             Preemptions = preemptions,
+            Speculation = request.Speculation?.Snapshot(),
         };
+    }
+
+    private void NoteDrafts(RequestState request, int drafts)
+    {
+        (request.Speculation ??= new()).Verified(drafts);
+        if (request.IsCounted) counters.DraftsVerified(drafts);
+    }
+
+    private void NoteAccepted(RequestState request, int position)
+    {
+        request.Speculation!.Accepted(position);
+        if (request.IsCounted) counters.DraftAccepted(position);
     }
 
     private void NoteToken(Sequence sequence, long at)

@@ -67,6 +67,7 @@ internal sealed partial class DeliveryDesk(ITextDecoder decoder, EngineCounters 
         output.Count();
         request.CompletionTokens++;
         NoteToken(sequence, item.At);
+        if (item.Drafted > 0) NoteDrafts(request, item.Drafted);
         if (item.Finish == FinishReason.Stop)
         {
             output.AppendEnd(token);
@@ -77,13 +78,11 @@ internal sealed partial class DeliveryDesk(ITextDecoder decoder, EngineCounters 
             Finish(sequence, output.Take(released, FinishReason.Stop));
             if (item.Finish is null) Stopped(sequence);
         }
-        else if (item.Finish is { } reason)
+        else
         {
-            Complete(sequence, reason, released);
-        }
-        else if (released.Length > 0)
-        {
-            Send(request, output.Take(released, null));
+            if (item.DraftPosition > 0) NoteAccepted(request, item.DraftPosition);
+            if (item.Finish is { } reason) Complete(sequence, reason, released);
+            else if (released.Length > 0) Send(request, output.Take(released, null));
         }
     }
 

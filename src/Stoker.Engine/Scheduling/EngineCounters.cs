@@ -1,3 +1,5 @@
+using Stoker.Engine.Speculation;
+
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>
@@ -22,6 +24,7 @@ internal sealed class EngineCounters
 
     private readonly Lock _lock = new();
     private readonly StepCounters _work = new();
+    private readonly SpeculationTally _speculation = new();
     private readonly long[] _finished = new long[Enum.GetValues<FinishReason>().Length];
     private readonly Histogram _queueTime = new(RequestBounds);
     private readonly Histogram _timeToFirstToken = new(FirstTokenBounds);
@@ -33,7 +36,7 @@ internal sealed class EngineCounters
     private readonly Histogram _promptTokensOf = new(TokenCountBounds);
     private readonly Histogram _generationTokensOf = new(TokenCountBounds);
     private int _running, _waiting, _kvBlocksUsed;
-    private long _steps, _preemptions, _watchdogTrips, _promptTokens, _queriedTokens, _cachedTokens, _generatedTokens, _refused;
+    private long _steps, _preemptions, _watchdogTrips, _promptTokens, _queriedTokens, _cachedTokens, _generatedTokens, _refused, _drafterFaults;
 
     public void Refused() { lock (_lock) _refused++; }
 
@@ -82,6 +85,13 @@ internal sealed class EngineCounters
             if (sinceLast is { } gap) _interTokenLatency.Record(gap);
         }
     }
+
+    public void DraftsVerified(int drafts) { lock (_lock) _speculation.Verified(drafts); }
+
+    /// <param name="position">Among the drafts of its step, from 1 on.</param>
+    public void DraftAccepted(int position) { lock (_lock) _speculation.Accepted(position); }
+
+    public void DrafterFailed() { lock (_lock) _drafterFaults++; }
 
     /// <param name="perToken">The mean after the first token; null when there were fewer than two.</param>
     public void ChoiceEnded(FinishReason reason, TimeSpan? perToken)
@@ -136,6 +146,8 @@ internal sealed class EngineCounters
                 RequestPromptTokens = _promptTokensOf.Snapshot(),
                 RequestGenerationTokens = _generationTokensOf.Snapshot(),
                 StepWork = _work.Snapshot(),
+                Speculation = _speculation.Snapshot(),
+                DrafterFaults = _drafterFaults,
                 HeartbeatAge = heartbeatAge,
                 KernelSet = kernelSet,
                 Threads = threads,

@@ -1,5 +1,6 @@
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Sampling;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -49,7 +50,7 @@ internal sealed class RequestState
     /// <summary>How the answer so far ended; null when it goes on, as far as tokens tell.</summary>
     public FinishReason? AnsweredEnd =>
         Answered.Length == 0 ? null
-        : Array.IndexOf(EndTokens, Answered[^1]) >= 0 ? FinishReason.Stop
+        : IsEndToken(Answered[^1]) ? FinishReason.Stop
         : Answered.Length == MaxTokens ? FinishReason.Length : null;
 
     public StopStrings Stops { get; }
@@ -61,6 +62,8 @@ internal sealed class RequestState
 
     /// <summary>Tokens that end a choice: the model's, unless they are ignored, and the request's own.</summary>
     public int[] EndTokens { get; }
+
+    public bool IsEndToken(int token) => Array.IndexOf(EndTokens, token) >= 0;
 
     public EventBuffer Events { get; }
 
@@ -82,6 +85,9 @@ internal sealed class RequestState
 
     /// <summary>The delivery's.</summary>
     public int CompletionTokens { get; set; }
+
+    /// <summary>The delivery's; none before the first drafts were verified.</summary>
+    public SpeculationTally? Speculation { get; set; }
 
     /// <summary>Prompt tokens that the prefix cache had when the request began; the loop's.</summary>
     public int CachedTokens { get; set; }

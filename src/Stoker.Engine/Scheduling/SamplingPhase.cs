@@ -4,13 +4,22 @@ using Stoker.Engine.Sampling;
 namespace Stoker.Engine.Scheduling;
 
 /// <summary>A token to draw from a row of logits, and then the one that was drawn.</summary>
-internal record struct Draw(Sequence Sequence, int LogitRow)
+/// <param name="LogitRow">The first row: of the sequence's last token. Rows of its drafts follow.</param>
+/// <param name="Drafts">So many of the sequence's drafts are verified on the way.</param>
+internal record struct Draw(Sequence Sequence, int LogitRow, int Drafts = 0)
 {
+    /// <summary>Drafts that were drawn, one after the other; <see cref="Token"/> follows them.</summary>
+    public int Accepted { get; set; }
+
+    /// <summary>No draft, or not taken as one: a token that ends the answer is the step's own.</summary>
     public int Token { get; set; }
 
     public TokenValues? Values { get; set; }
 
-    /// <summary>Of this draw alone.</summary>
+    /// <summary>Of the accepted drafts; null where nobody asked.</summary>
+    public TokenValues[]? DraftValues { get; set; }
+
+    /// <summary>Of this draw alone; what was accepted before it counts.</summary>
     public Exception? Error { get; set; }
 }
 
@@ -18,6 +27,10 @@ internal record struct Draw(Sequence Sequence, int LogitRow)
 /// Draws the tokens of a step: many rows on the team's threads, few on the caller's. Which thread draws a row changes
 /// nothing: a draw is a function of its row, its sequence and its position.
 /// </summary>
+/// <remarks>
+/// Drafts are verified by drawing: at each row as if there were no drafts, with the tokens before it as history, on to the first
+/// token that is not the draft. So speculation is in no answer, sampled ones included.
+/// </remarks>
 internal sealed class SamplingPhase
 {
     /// <summary>Each has 20 bytes of scratch for every entry of the vocabulary; beyond eight, sampling is no longer what a step waits for.</summary>
@@ -32,7 +45,7 @@ internal sealed class SamplingPhase
     private readonly Draw[] _draws;
     private readonly Action<int, int> _part;
     private float[] _logits = [];
-    private int _count, _next, _stride;
+    private int _count, _rows, _next, _stride;
 
     public SamplingPhase(StepLimits limits, int drawable, ThreadTeam? team)
     {
@@ -53,16 +66,20 @@ internal sealed class SamplingPhase
     public void Clear()
     {
         Array.Clear(_draws, 0, _count); // holds on to no finished sequence
-        _count = 0;
+        (_count, _rows) = (0, 0);
     }
 
-    public void Add(Sequence sequence, int logitRow) => _draws[_count++] = new(sequence, logitRow);
+    public void Add(Sequence sequence, int logitRow, int drafts = 0)
+    {
+        _draws[_count++] = new(sequence, logitRow, drafts);
+        _rows += 1 + drafts;
+    }
 
     /// <param name="stride">From one row of logits to the next.</param>
     public void Run(float[] logits, int stride)
     {
         (_logits, _stride, _next) = (logits, stride, 0);
-        if (_scratches.Length > 1 && (long)_count * _drawable >= LeastShared && _count > 1) _team!.Run(_part);
+        if (_scratches.Length > 1 && (long)_rows * _drawable >= LeastShared && _count > 1) _team!.Run(_part);
         else DrawPart(0, 1);
     }
 
@@ -82,17 +99,35 @@ internal sealed class SamplingPhase
     {
         try
         {
-            var (sequence, source) = (draw.Sequence, draw.Sequence.Request.Source);
-            var logits = Row(_logits, _stride, draw.LogitRow);
-            ReadOnlySpan<int> masked = sequence.Generated < source.MinTokens ? sequence.Request.EndTokens : [];
-            draw.Token = sequence.Sampler.Choose(logits, sequence.TokenCount, masked, scratch);
-            if (source.Logprobs is not { } count) return;
-            var sum = Logprobs.LogSumExp(logits);
-            draw.Values = new(Logprobs.Of(logits[draw.Token], sum), Logprobs.Top(logits, sum, count, scratch));
+            while (DrawNext(ref draw, scratch))
+            {
+            }
         }
         catch (Exception error)
         {
             draw.Error = error;
         }
+    }
+
+    /// <summary>True when the token is the draft at its place, and the one behind it can be drawn.</summary>
+    private bool DrawNext(ref Draw draw, SamplingScratch scratch)
+    {
+        var (sequence, request, done) = (draw.Sequence, draw.Sequence.Request, draw.Accepted);
+        var logits = Row(_logits, _stride, draw.LogitRow + done);
+        ReadOnlySpan<int> masked = sequence.Generated + done < request.Source.MinTokens ? request.EndTokens : [];
+        draw.Token = sequence.Sampler.Choose(logits, sequence.TokenCount + done, masked, scratch);
+        draw.Values = Values(logits, draw.Token, request.Source.Logprobs, scratch);
+        if (done == draw.Drafts || draw.Token != sequence.Drafts.Tokens[done] || request.IsEndToken(draw.Token)) return false;
+        if (draw.Values is { } values) (draw.DraftValues ??= new TokenValues[draw.Drafts])[done] = values;
+        draw.Accepted++;
+        sequence.Sampler.Observe(draw.Token);
+        return true;
+    }
+
+    private static TokenValues? Values(ReadOnlySpan<float> logits, int token, int? top, SamplingScratch scratch)
+    {
+        if (top is not { } count) return null;
+        var sum = Logprobs.LogSumExp(logits);
+        return new(Logprobs.Of(logits[token], sum), Logprobs.Top(logits, sum, count, scratch));
     }
 }

@@ -15,7 +15,7 @@ namespace Stoker.Engine.Scheduling;
 /// | any      | Remove (ended, cancelled)      | gone, blocks free |
 /// One thread uses it: the loop is the only writer.
 /// </remarks>
-internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cost = null)
+internal sealed partial class Scheduler(BlockPool pool, StepLimits limits, StepCost? cost = null)
 {
     private readonly StepPlanner _planner = new(limits, cost);
     private readonly StepPlan _plan = new();
@@ -56,14 +56,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
     public bool Complete(StepPlan plan)
     {
         var progress = false;
-        foreach (var (sequence, first, count, _) in plan.Rows)
-        {
-            sequence.Computed = first + count;
-            Publish(sequence);
-            if (sequence.Computed <= sequence.HighWater) continue;
-            sequence.HighWater = sequence.Computed;
-            progress = true;
-        }
+        foreach (var rows in plan.Rows) progress |= Compute(rows.Sequence, rows.FirstPosition + rows.Count - rows.Drafts);
         return progress;
     }
 
@@ -99,6 +92,16 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, StepCost? cos
         Check(_running.TrueForAll(IsCovered), "a running sequence has tokens computed without a block, or more than there are");
         Check(_running.TrueForAll(sequence => sequence.PublishedBlocks * limits.BlockSize <= sequence.Computed), "a block was published before it was full");
         Check(_running.Concat(_waiting).All(sequence => sequence.Preemptions <= limits.MaxPreemptions), "a sequence was preempted too often");
+    }
+
+    /// <summary>The first tokens of a sequence are in its blocks. True when one of them was not before.</summary>
+    private bool Compute(SequenceState sequence, int count)
+    {
+        sequence.Computed = count;
+        Publish(sequence);
+        if (count <= sequence.HighWater) return false;
+        sequence.HighWater = count;
+        return true;
     }
 
     private void Preempt(SequenceState sequence)

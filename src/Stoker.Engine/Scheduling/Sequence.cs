@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Sampling;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -10,6 +11,7 @@ internal sealed class Sequence : SequenceState
     // Made when it first runs and let go with its end: hundreds of choices may wait on one long prompt.
     private List<int>? _tokens;
     private TokenSampler? _sampler;
+    private SequenceDrafts? _drafts;
 
     public Sequence(RequestState request, int choice, long arrival, BlockTable table, ITextStream text)
         : base(arrival, request.Group, request.Prompt.Length, request.Prompt.Length + request.MaxTokens, table)
@@ -26,6 +28,10 @@ internal sealed class Sequence : SequenceState
     public int Choice { get; }
 
     public TokenSampler Sampler => _sampler ??= FirstSampler();
+
+    public SequenceDrafts Drafts => _drafts ??= new();
+
+    public override int DraftCount => _drafts?.Count ?? 0;
 
     /// <summary>The delivery's.</summary>
     public ChoiceOutput Output { get; }
@@ -48,7 +54,7 @@ internal sealed class Sequence : SequenceState
         TokenCount++;
     }
 
-    public void Leave() => (IsGone, _tokens, _sampler) = (true, null, null);
+    public void Leave() => (IsGone, _tokens, _sampler, _drafts) = (true, null, null, null);
 
     // With room for the whole answer, so that no token ever waits for a larger list; the block table is sized likewise.
     private List<int> FirstTokens()

@@ -34,6 +34,9 @@ internal abstract class SequenceState(long arrival, int group, int promptLength,
     /// <summary>Tokens there are: prompt and output.</summary>
     public int TokenCount { get; set; } = promptLength;
 
+    /// <summary>Tokens proposed to follow, for the next step to verify. Its blocks reach to the last of them, or it goes without.</summary>
+    public virtual int DraftCount => 0;
+
     /// <summary>Tokens whose keys and values are in the blocks.</summary>
     public int Computed { get; set; }
 

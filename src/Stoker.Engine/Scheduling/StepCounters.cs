@@ -20,7 +20,7 @@ internal sealed class StepCounters
         else if (plan.DecodeRows == plan.RowCount) phase = ref _decode;
         phase.Steps++;
         phase.PrefillTokens += plan.RowCount - plan.DecodeRows;
-        phase.DecodeTokens += plan.DecodeRows;
+        phase.DecodeTokens += plan.DecodeRows - plan.RejectedRows;
         phase.Seconds += elapsed.TotalSeconds;
         _time.Record(elapsed);
         _rows.Record(plan.RowCount);

@@ -30,8 +30,17 @@ internal sealed record StepLimits(int MaxSequences, int StepTokens, int BlockSiz
     /// <summary>Threads that sample; each has its own scratch memory.</summary>
     public int Samplers { get; init; } = 1;
 
+    /// <summary>Rows of drafts in a step at most, over all sequences; 0: there are no drafts.</summary>
+    public int DraftRows { get; init; }
+
     public int BlocksFor(int tokenCount) => (tokenCount + BlockSize - 1) / BlockSize;
 
-    /// <summary>Rows of logits in a step: one of each sequence that catches up, and the echoes.</summary>
-    public int LogitRows => MaxSequences + EchoRows;
+    /// <summary>Rows of logits in a step: one of each sequence that catches up, the drafts, and the echoes.</summary>
+    public int LogitRows => MaxSequences + DraftRows + EchoRows;
+
+    /// <summary>
+    /// Rows of drafts that a step may have beside so many decodes: no more than half of what those leave, so that prompts get
+    /// on as well.
+    /// </summary>
+    public int DraftRowsBeside(int decodes) => Math.Min(DraftRows, Math.Max(StepTokens - decodes, 0) / 2);
 }

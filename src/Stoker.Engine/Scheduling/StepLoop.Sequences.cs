@@ -9,7 +9,7 @@ internal sealed partial class StepLoop
     private bool Advance(Sequence sequence, PlannedRows rows, int firstLogitRow)
     {
         var request = sequence.Request;
-        if (rows.Logits == WantedLogits.All) TakeEcho(request, rows, firstLogitRow);
+        if (rows is { Logits: WantedLogits.All, Drafts: 0 }) TakeEcho(request, rows, firstLogitRow);
         if (sequence.Gap > 0) return false;
         SendEcho(sequence);
         if (sequence.IsGone) return true; // the echo was too much for a slow reader
@@ -20,8 +20,8 @@ internal sealed partial class StepLoop
             return true;
         }
 
-        var lastRow = rows.Logits == WantedLogits.All ? firstLogitRow + rows.Count - 1 : firstLogitRow;
-        _sampling.Add(sequence, lastRow);
+        var lastRow = rows.Logits == WantedLogits.All ? firstLogitRow + rows.Count - 1 - rows.Drafts : firstLogitRow;
+        _sampling.Add(sequence, lastRow, rows.Drafts);
         return true;
     }
 
@@ -59,11 +59,13 @@ internal sealed partial class StepLoop
         Post(new(DeliveryKind.Answered, request, sequence) { Finish = end });
     }
 
-    /// <summary>A drawn token joins its sequence; an end token or the last that was asked for ends it.</summary>
+    /// <summary>Accepted drafts and a drawn token join their sequence; an end token or the last that was asked for ends it.</summary>
     private void Take(in Draw draw)
     {
         var (sequence, request) = (draw.Sequence, draw.Sequence.Request);
         if (sequence.IsGone) return; // ended with a sibling
+        if (draw.Drafts > 0) TakeDrafts(draw);
+        if (sequence.IsGone) return; // a stop string, or a reader that is too slow
         if (draw.Error is { } error)
         {
             End(request, FinishReason.Error, Fault(error));
@@ -71,9 +73,34 @@ internal sealed partial class StepLoop
         }
         sequence.Append(draw.Token);
         sequence.Sampler.Observe(draw.Token);
-        var isEnd = Array.IndexOf(request.EndTokens, draw.Token) >= 0;
-        FinishReason? finish = isEnd ? FinishReason.Stop : sequence.Generated == request.MaxTokens ? FinishReason.Length : null;
+        FinishReason? finish = request.IsEndToken(draw.Token) ? FinishReason.Stop : sequence.Generated == request.MaxTokens ? FinishReason.Length : null;
         if (finish is not null) Leave(sequence);
-        Post(new(DeliveryKind.Token, request, sequence) { Token = draw.Token, At = _now, Values = draw.Values, Finish = finish });
+        Post(new(DeliveryKind.Token, request, sequence)
+        {
+            Token = draw.Token,
+            At = _now,
+            Values = draw.Values,
+            Finish = finish,
+            Drafted = draw.Accepted == 0 ? draw.Drafts : 0,
+        });
+    }
+
+    /// <summary>All at once, as far as the loop goes: what lies in the blocks may serve others even if the text ends in the middle.</summary>
+    private void TakeDrafts(in Draw draw)
+    {
+        var (sequence, drafts) = (draw.Sequence, draw.Sequence.Drafts);
+        foreach (var token in drafts.Tokens[..draw.Accepted]) sequence.Append(token);
+        _scheduler.Accept(sequence, draw.Accepted);
+        for (var index = 0; index < draw.Accepted && !sequence.IsGone; index++)
+        {
+            Post(new(DeliveryKind.Token, sequence.Request, sequence)
+            {
+                Token = drafts.Tokens[index],
+                At = _now,
+                Values = draw.DraftValues?[index],
+                Drafted = index == 0 ? draw.Drafts : 0,
+                DraftPosition = index + 1,
+            });
+        }
     }
 }

@@ -1,6 +1,7 @@
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -9,8 +10,9 @@ namespace Stoker.Engine.Scheduling;
 /// lock.
 /// </summary>
 /// <remarks>
-/// A step: 1. plan, preempt, admit; 2. one forward pass over the rows of all; 3. for each sequence that has caught up,
-/// draw a token, see whether it is the last one, and hand it to the delivery; 4. look whether it got on. What goes wrong in
+/// A step: 1. drafts, where there is speculation; plan, preempt, admit; 2. one forward pass over the rows of all; 3. for each
+/// sequence that has caught up, draw a token and those that its drafts foresaw, see whether one is the last, and hand them to the
+/// delivery; 4. look whether it got on. What goes wrong in
 /// 3 ends that request alone; what goes wrong in 2 cannot be told apart and ends the requests of the step. The loop itself lives.
 /// Text, stop strings and events are the <see cref="DeliveryDesk"/>'s. Handed over directly, they come before the next step;
 /// through a <see cref="DeliveryThread"/> beside it.
@@ -30,14 +32,17 @@ internal sealed partial class StepLoop
     private readonly List<int> _firstLogitRows;
     private readonly float[] _logits;
     private readonly SamplingPhase _sampling;
+    private readonly Speculator? _speculator;
+    private readonly int[] _verified = new int[1 + SequenceDrafts.Most];
     private long _nextArrival;
     private long _now; // of the step's tokens
 
     /// <param name="team">Threads that share the sampling of many rows; none: the caller's alone.</param>
+    /// <param name="drafter">The owner disposes of it, after the loop.</param>
     /// <param name="hash">Of the prefix cache; null, but for a test of collisions.</param>
     public StepLoop(
         ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options,
-        ThreadTeam? team = null, BlockHash? hash = null)
+        ThreadTeam? team = null, BlockHash? hash = null, IDrafter? drafter = null)
     {
         (_model, _kv, _decoder, _counters, _time) = (model, kv, decoder, counters, options.Time);
         var prefixes = options.PrefixCache ? new PrefixCache(kv.BlockCount, limits.BlockSize, hash) : null;
@@ -47,7 +52,9 @@ internal sealed partial class StepLoop
         _batch = new(limits.StepTokens, limits.MaxSequences);
         _firstLogitRows = new(limits.MaxSequences);
         _logits = new float[checked(limits.LogitRows * model.Shape.VocabularySize)];
-        _sampling = new(limits, Math.Min(decoder.VocabularySize, model.Shape.VocabularySize), team);
+        var drawable = Math.Min(decoder.VocabularySize, model.Shape.VocabularySize);
+        _sampling = new(limits, drawable, team);
+        if (drafter is not null) _speculator = new(_scheduler, drafter, options.Speculation!.DraftTokens, drawable, counters);
         Desk = new(decoder, counters, _time) { Stopped = Release, Abandoned = Abandon };
     }
 
@@ -101,6 +108,7 @@ internal sealed partial class StepLoop
     {
         if (_scheduler.IsEmpty) return false;
         var start = _time.GetTimestamp();
+        _speculator?.Propose();
         var plan = _scheduler.Begin();
         _counters.Step(plan.Preempt.Count);
         foreach (var admission in plan.Admit) NoteStart(admission);
@@ -109,6 +117,7 @@ internal sealed partial class StepLoop
         {
             _now = _time.GetTimestamp();
             progress = AdvanceAll(plan);
+            _speculator?.Settle(plan);
             var elapsed = _time.GetElapsedTime(start);
             _cost.Observe(plan.Work, elapsed.TotalMicroseconds);
             _counters.StepComputed(plan, elapsed);
@@ -128,11 +137,10 @@ internal sealed partial class StepLoop
     {
         _batch.Clear();
         _firstLogitRows.Clear();
-        foreach (var (state, first, count, wanted) in plan.Rows)
+        foreach (var rows in plan.Rows)
         {
-            var tokens = ((Sequence)state).Tokens.Slice(first, count);
-            var logits = wanted switch { WantedLogits.All => LogitRows.All, WantedLogits.Last => LogitRows.Last, _ => LogitRows.None };
-            _firstLogitRows.Add(_batch.Add(tokens, first, state.Table.Array, logits));
+            var logits = rows.Logits switch { WantedLogits.All => LogitRows.All, WantedLogits.Last => LogitRows.Last, _ => LogitRows.None };
+            _firstLogitRows.Add(_batch.Add(TokensOf(rows), rows.FirstPosition, rows.Sequence.Table.Array, logits));
         }
         try
         {
@@ -144,6 +152,15 @@ internal sealed partial class StepLoop
             foreach (var rows in plan.Rows) End(((Sequence)rows.Sequence).Request, FinishReason.Error, Fault(error));
             return false;
         }
+    }
+
+    private ReadOnlySpan<int> TokensOf(in PlannedRows rows)
+    {
+        var sequence = (Sequence)rows.Sequence;
+        if (rows.Drafts == 0) return sequence.Tokens.Slice(rows.FirstPosition, rows.Count);
+        _verified[0] = sequence.Tokens[rows.FirstPosition];
+        sequence.Drafts.Tokens[..rows.Drafts].CopyTo(_verified.AsSpan(1));
+        return _verified.AsSpan(0, rows.Count);
     }
 
     private bool AdvanceAll(StepPlan plan)
@@ -166,7 +183,11 @@ internal sealed partial class StepLoop
             }
         }
         _sampling.Run(_logits, _model.Shape.VocabularySize);
-        foreach (ref readonly var draw in _sampling.Draws) Take(draw);
+        foreach (ref readonly var draw in _sampling.Draws)
+        {
+            plan.RejectedRows += draw.Drafts - draw.Accepted;
+            Take(draw);
+        }
         return progress;
     }
 

@@ -4,7 +4,11 @@ namespace Stoker.Engine.Scheduling;
 internal enum WantedLogits { None, Last, All }
 
 /// <summary>Rows of one sequence in a step.</summary>
-internal readonly record struct PlannedRows(SequenceState Sequence, int FirstPosition, int Count, WantedLogits Logits);
+internal readonly record struct PlannedRows(SequenceState Sequence, int FirstPosition, int Count, WantedLogits Logits)
+{
+    /// <summary>The last of the rows are of so many drafts, which the step verifies; the others are of final tokens.</summary>
+    public int Drafts { get; init; }
+}
 
 /// <summary>A sequence that begins (again) in a step.</summary>
 /// <param name="Blocks">Blocks to hold in all.</param>
@@ -33,8 +37,11 @@ internal sealed class StepPlan
 
     public StepWork Work { get; private set; }
 
-    /// <summary>Rows that continue an answer by one token; all others compute prompts, or again what a preemption lost.</summary>
+    /// <summary>Rows that continue an answer, those of drafts too; all others compute prompts, or again what a preemption lost.</summary>
     public int DecodeRows { get; private set; }
+
+    /// <summary>Rows of drafts that the step did not accept: known when it is over.</summary>
+    public int RejectedRows { get; set; }
 
     public void Clear()
     {
@@ -42,13 +49,13 @@ internal sealed class StepPlan
         Admit.Clear();
         Found.Clear();
         Rows.Clear();
-        (Work, DecodeRows) = (default, 0);
+        (Work, DecodeRows, RejectedRows) = (default, 0, 0);
     }
 
     public void Add(PlannedRows rows)
     {
         Rows.Add(rows);
-        if (rows.Count == 1 && rows.FirstPosition >= rows.Sequence.PromptLength) DecodeRows++;
+        if (rows.Count == 1 + rows.Drafts && rows.FirstPosition >= rows.Sequence.PromptLength) DecodeRows += rows.Count;
         Work = Work.Plus(rows.FirstPosition, rows.Count, LogitRows(rows));
     }
 

@@ -4,7 +4,8 @@ namespace Stoker.Engine.Scheduling;
 
 /// <summary>Decides what a step does. Reads the state, writes the plan, changes nothing else.</summary>
 /// <remarks>
-/// 1. Decodes of running sequences, oldest first; where a block is missing the newest is preempted until there is one.
+/// 1. Decodes of running sequences, oldest first; where a block is missing the newest is preempted until there is one. Drafts
+///    come along as far as rows and the sequence's blocks reach: for them nobody gives way.
 /// 2. Prefill of running sequences with the rows that are left, oldest first; their blocks were taken at admission.
 /// 3. Waiting sequences in order, unless something was preempted: each needs blocks for all its tokens, not only for the
 ///    first chunk, or it and those behind it wait. A choice whose sibling is still computing their prompt is passed
@@ -22,6 +23,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     private int _freeBlocks;
     private int _rowsLeft;
     private int _echoRowsLeft;
+    private int _draftRowsLeft;
     private int _decodes;
     private double _microsecondsAllowed;
     private long _step; // 32 bits of quick steps are over in days
@@ -35,11 +37,23 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         plan.Clear();
         _step++;
         (_freeBlocks, _rowsLeft, _echoRowsLeft, _decodes) = (freeBlocks, limits.StepTokens, limits.EchoRows, 0);
+        _draftRowsLeft = limits.DraftRows == 0 ? 0 : limits.DraftRowsBeside(CountDecodes(running));
         PlanDecodes(running, plan);
         _decodes = plan.RowCount;
         _microsecondsAllowed = MicrosecondsBeside(plan.Work);
         PlanPrefills(running, plan);
         if (plan.Preempt.Count == 0) PlanAdmissions(running, waiting, pool, plan);
+    }
+
+    /// <summary>Sequences that lack their last token alone.</summary>
+    public static int CountDecodes(List<SequenceState> running)
+    {
+        var count = 0;
+        foreach (var sequence in running)
+        {
+            if (sequence.Gap == 1) count++;
+        }
+        return count;
     }
 
     private void PlanDecodes(List<SequenceState> running, StepPlan plan)
@@ -59,7 +73,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
             }
             if (last < index) break; // it was the newest itself
             _freeBlocks -= missing;
-            AddRows(sequence, sequence.Computed, plan);
+            AddDecode(sequence, plan);
         }
         PlanReservedDecodes(running, last + 1, plan);
     }
@@ -69,8 +83,22 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     {
         for (var index = from; index < running.Count; index++)
         {
-            if (running[index] is { Reserved: true, Gap: 1 } sequence) AddRows(sequence, sequence.Computed, plan);
+            if (running[index] is { Reserved: true, Gap: 1 } sequence) AddDecode(sequence, plan);
         }
+    }
+
+    /// <summary>The sequence's last token, and behind it the drafts that have a row and a block.</summary>
+    private void AddDecode(SequenceState sequence, StepPlan plan)
+    {
+        var blocks = Math.Max(sequence.Table.Count, limits.BlocksFor(sequence.TokenCount));
+        var drafts = Math.Min(Math.Min(sequence.DraftCount, _draftRowsLeft), (blocks * limits.BlockSize) - sequence.TokenCount);
+        if (drafts == 0)
+        {
+            AddRows(sequence, sequence.Computed, plan);
+            return;
+        }
+        (_draftRowsLeft, _rowsLeft) = (_draftRowsLeft - drafts, _rowsLeft - (1 + drafts));
+        plan.Add(new(sequence, sequence.Computed, 1 + drafts, WantedLogits.All) { Drafts = drafts });
     }
 
     private void PlanPrefills(List<SequenceState> running, StepPlan plan)

@@ -1,5 +1,6 @@
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Speculation;
 using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Scheduling;
@@ -11,16 +12,25 @@ internal sealed class LoopRig
     private readonly DoorFigures _door;
     private int _group;
 
-    public LoopRig(int blocks = 64, int maxSequences = 8, int stepTokens = 32, EngineOptions? options = null, FakeModel? model = null, BlockHash? hash = null)
+    public LoopRig(
+        int blocks = 64, int maxSequences = 8, int stepTokens = 32, EngineOptions? options = null, FakeModel? model = null, BlockHash? hash = null,
+        IDrafter? drafter = null, int draftTokens = 4)
     {
-        _options = (options ?? new()) with { MaxSequences = maxSequences, StepTokens = stepTokens, Time = Time };
+        _options = (options ?? new()) with
+        {
+            MaxSequences = maxSequences,
+            StepTokens = stepTokens,
+            Time = Time,
+            Speculation = new() { DraftTokens = draftTokens },
+        };
         Model = model ?? new();
         _door = new(FakeText.Size, Model.Shape.ContextLength, blocks, KvStore.BlockSize, SamplingOptions.ApiDefaults);
         var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8)
         {
             StepMicroseconds = _options.StepTime.TotalMicroseconds,
+            DraftRows = drafter is null ? 0 : maxSequences * draftTokens,
         };
-        Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash);
+        Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash, drafter: drafter);
     }
 
     public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));

@@ -10,5 +10,9 @@ internal sealed class PlainSequence(long arrival, int group, int promptLength, i
     /// <summary>As many as there may ever be; all zero where a test does not care.</summary>
     public int[] All { get; init; } = new int[maxTokenCount];
 
+    public int Drafted { get; set; }
+
+    public override int DraftCount => Drafted;
+
     public override ReadOnlySpan<int> Tokens => All.AsSpan(0, TokenCount);
 }

@@ -1,0 +1,47 @@
+using Stoker.Engine.Speculation;
+using Stoker.Engine.Tests.Scheduling;
+
+namespace Stoker.Engine.Tests.Speculation;
+
+/// <summary>Exact: drafting and verifying allocate nothing either.</summary>
+public sealed class SpeculatedAllocationTests
+{
+    private const int Warm = 30, Measured = 40;
+
+    [Fact]
+    public void Steps_that_draft_and_verify_allocate_nothing_on_the_way_to_their_readers()
+    {
+        var rig = new LoopRig(options: new() { MaxUnreadEvents = 64 }, maxSequences: 4, stepTokens: 64, drafter: new NgramDrafter(3));
+        var states = Enumerable.Range(0, 4).Select(seed => rig.Submit(Repeating(seed))).ToArray();
+        Step(Warm);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Step(Measured);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        rig.Statistics.Speculation.Drafted.ShouldBeGreaterThan(Measured);
+        rig.Statistics.Speculation.Accepted.ShouldBePositive();
+        states.ShouldAllBe(state => state.CompletionTokens > Warm + Measured && !state.IsEnded);
+
+        void Step(int steps)
+        {
+            for (var step = 0; step < steps; step++)
+            {
+                rig.Loop.Step();
+                foreach (var state in states)
+                {
+                    while (state.Events.Reader.TryRead(out _))
+                    {
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Three letters, in no order: some drafts are right and some are not.</summary>
+    private static GenerationRequest Repeating(int seed) => new()
+    {
+        PromptTokens = FakeText.Ids("abcabc"),
+        MaxTokens = 245,
+        IgnoreEos = true,
+        Sampling = new() { Seed = seed, LogitBias = Enumerable.Range(3, FakeText.Size - 3).ToDictionary(id => id, _ => -100.0) },
+    };
+}
