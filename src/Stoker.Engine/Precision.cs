@@ -3,7 +3,10 @@ namespace Stoker.Engine;
 /// <summary>In what precision the matrices of a model are held and multiplied; decided when it is opened or packed.</summary>
 public enum Precision
 {
-    /// <summary>As stored: bf16 and f16 checkpoints exactly, f32 ones rounded to bf16.</summary>
+    /// <summary>
+    /// As stored: bf16 and f16 checkpoints exactly, f32 ones rounded to bf16; those that are stored quantised are
+    /// <see cref="Fp8"/> or <see cref="Int8"/>.
+    /// </summary>
     Auto,
 
     /// <summary>Exact for every checkpoint; the slowest and largest.</summary>
@@ -17,7 +20,10 @@ public enum Precision
     Int8,
 #pragma warning restore CA1720
 
-    /// <summary>E4M3 with one scale per row; the output head in int8, which is as small and more exact.</summary>
+    /// <summary>
+    /// E4M3 with one scale per row; the output head in int8, which is as small and more exact. A checkpoint of E4M3 codes
+    /// with one scale per row or tensor is held exactly, one with scales for blocks is rounded once more.
+    /// </summary>
     Fp8,
 
     /// <summary>E2M1 with one scale per 32 columns of a row; the output head in int8.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Stoker.Engine.Models.Quantized;
 
 namespace Stoker.Engine.Models;
 
@@ -43,7 +44,7 @@ internal static class Architectures
         }
 
         UnsupportedKeys.Refuse(config, name);
-        return reader(config);
+        return reader(config) with { Quantization = QuantizationReader.Read(config) };
     }
 
     private static DecoderSpec Llama(ConfigObject config)

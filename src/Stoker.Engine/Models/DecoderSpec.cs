@@ -1,3 +1,5 @@
+using Stoker.Engine.Models.Quantized;
+
 namespace Stoker.Engine.Models;
 
 internal enum Activation
@@ -54,6 +56,9 @@ internal sealed record DecoderSpec
     public required int MaxContextLength { get; init; }
 
     public required bool TiedHead { get; init; }
+
+    /// <summary>Null: all weights are stored as numbers.</summary>
+    public Quantization? Quantization { get; init; }
 
     /// <summary>Scores are multiplied by this: head dim^-0.5, or another size's.</summary>
     public required double AttentionFactor { get; init; }

@@ -28,6 +28,11 @@ internal static class EagleDraft
         }
 
         UnsupportedKeys.Refuse(config, "LlamaForCausalLM");
+        if (!config.IsUnused("quantization_config"))
+        {
+            throw config.Fail("quantization_config", "is not supported for an EAGLE head: heads are read in 16 or 32 bits");
+        }
+
         var spec = new SpecReader(config).Read();
         if (spec.Layers.Count != 1)
         {

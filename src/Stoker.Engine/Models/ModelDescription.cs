@@ -34,8 +34,16 @@ public sealed record ModelDescription
     /// <summary>Bytes of all tensors.</summary>
     public required long WeightBytes { get; init; }
 
-    /// <summary>The type that most parameters are stored in: BF16, F16 or F32.</summary>
+    /// <summary>The type that most parameters are stored in: BF16, F16 or F32, of a quantised checkpoint F8_E4M3 or I8.</summary>
     public required string StoredType { get; init; }
+
+    /// <summary>How a quantised checkpoint is stored, in one line; null where all weights are numbers.</summary>
+    public string? Quantization { get; init; }
+
+    /// <summary>
+    /// What it is run in unless asked otherwise: <see cref="Precision.Auto"/>, as stored, of a checkpoint of numbers.
+    /// </summary>
+    public Precision DefaultPrecision { get; init; }
 
     /// <summary>Positions served unless asked otherwise; null for an addon, which takes its base's.</summary>
     public int? ContextLength { get; init; }

@@ -92,6 +92,8 @@ public static class ModelFolder
             ParameterCount = weights.ParameterCount,
             WeightBytes = weights.WeightBytes,
             StoredType = weights.StoredType,
+            Quantization = spec.Quantization?.ToString(),
+            DefaultPrecision = spec.Quantization?.Precision ?? Precision.Auto,
             ContextLength = spec.ContextLength,
             MaxContextLength = spec.MaxContextLength,
             HiddenSize = spec.HiddenSize,

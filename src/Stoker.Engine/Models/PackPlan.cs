@@ -16,5 +16,5 @@ internal sealed record PackPlan(string Precision, IReadOnlyList<PackItem> Items)
     /// <exception cref="ModelLoadException">A tensor is missing, has another shape or type, or has no place in the
     /// graph.</exception>
     public static PackPlan Create(DecoderSpec spec, Checkpoint checkpoint, Precision precision) =>
-        new PackPlanReader(spec, checkpoint, precision).Read();
+        new PackPlanReader(spec, checkpoint, spec.Quantization is { } stored && precision == Engine.Precision.Auto ? stored.Precision : precision).Read();
 }

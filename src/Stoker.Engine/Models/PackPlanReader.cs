@@ -1,3 +1,4 @@
+using Stoker.Engine.Models.Quantized;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Models;
@@ -6,6 +7,7 @@ namespace Stoker.Engine.Models;
 internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Precision precision)
 {
     private readonly List<PackItem> _items = [];
+    private readonly QuantizedWeights _weights = new(checkpoint, spec.Quantization);
 
     private int QueryRows => spec.Heads * spec.HeadDim;
 
@@ -186,7 +188,7 @@ internal sealed class PackPlanReader(DecoderSpec spec, Checkpoint checkpoint, Pr
 
     private PackSource Source(string tensor, int rows, int columns)
     {
-        var matrix = checkpoint.Matrix(tensor, rows, columns);
+        var matrix = _weights.Matrix(tensor, rows, columns);
         return new PackSource(checkpoint.FileOf(tensor), tensor, matrix);
     }
 

@@ -13,7 +13,7 @@ internal static class UnsupportedKeys
     /// <summary>Must be absent or unused in every architecture.</summary>
     private static readonly string[] Everywhere =
     [
-        "quantization_config", "compression_config", "is_encoder_decoder", "add_cross_attention", "pruned_heads",
+        "compression_config", "is_encoder_decoder", "add_cross_attention", "pruned_heads",
         "logit_scale", "logits_scaling", "embedding_multiplier", "residual_multiplier", "attention_multiplier",
         "lm_head_multiplier", "key_multiplier", "scale_emb", "scale_depth", "dim_model_base", "clip_qkv", "qk_layernorm",
         "use_qk_norm", "use_bidirectional_attention", "attention_chunk_size", "no_rope_layers", "rope_local_base_freq",

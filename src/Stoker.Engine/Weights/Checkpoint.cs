@@ -1,3 +1,5 @@
+using Stoker.Engine.Weights.Quantized;
+
 namespace Stoker.Engine.Weights;
 
 /// <summary>
@@ -50,6 +52,9 @@ internal sealed class Checkpoint : IDisposable
 
     public bool Contains(string name) => _tensors.ContainsKey(name);
 
+    /// <summary>What the header says of a tensor; null when there is none of that name.</summary>
+    public TensorEntry? Find(string name) => _tensors.GetValueOrDefault(name).Tensor;
+
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string name) => _tensors[name].File.Name;
 
@@ -60,6 +65,15 @@ internal sealed class Checkpoint : IDisposable
     {
         var (file, tensor) = Claim(name, [rows, columns]);
         return new WeightMatrix(file, tensor.Type, file.Data(tensor), rows, columns);
+    }
+
+    /// <summary>A weight of exactly this shape that is stored as codes, whose numbers are codes times scales.</summary>
+    /// <param name="scales">Null where only headers were read.</param>
+    /// <exception cref="ModelLoadException">Missing, or of another shape or type.</exception>
+    public unsafe WeightMatrix Codes(string name, TensorType type, int rows, int columns, WeightScales? scales)
+    {
+        var (file, tensor) = Claim(name, [rows, columns], type);
+        return new WeightMatrix(file, tensor.Type, file.Data(tensor), rows, columns, scales);
     }
 
     /// <summary>A stack [count, rows, columns] as one matrix of count·rows rows, to be sliced.</summary>
@@ -74,11 +88,18 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>A bias or norm weight, widened to float32; zeros when only headers were read.</summary>
     /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
     /// with.</exception>
-    public unsafe float[] Vector(string name, int length)
+    public float[] Vector(string name, int length) => Values(name, [length]);
+
+    /// <summary>All elements of a tensor of this shape, row by row, widened to float32; zeros when only headers were
+    /// read.</summary>
+    /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
+    /// with.</exception>
+    public unsafe float[] Values(string name, ReadOnlySpan<long> shape)
     {
-        var (file, tensor) = Claim(name, [length]);
+        var (file, tensor) = Claim(name, shape);
+        var length = checked((int)tensor.ElementCount);
         var values = new float[length];
-        if (_placement != WeightPlacement.None)
+        if (length > 0 && _placement != WeightPlacement.None)
         {
             new WeightMatrix(file, tensor.Type, file.Data(tensor), 1, length).WidenRow(0, values);
         }
@@ -88,6 +109,9 @@ internal sealed class Checkpoint : IDisposable
 
     /// <summary>Marks a tensor as known without reading it.</summary>
     public void Ignore(string name) => _claimed.Add(name);
+
+    /// <summary>Whether only headers were read: shapes and types are right, numbers are zeros.</summary>
+    public bool HasHeadersOnly => _placement == WeightPlacement.None;
 
     /// <summary>Ends loading: every tensor must have been used or ignored on purpose.</summary>
     /// <exception cref="ModelLoadException">Names the first one that has no place in the graph.</exception>
@@ -164,7 +188,8 @@ internal sealed class Checkpoint : IDisposable
         }
     }
 
-    private (SafetensorsFile File, TensorEntry Tensor) Claim(string name, ReadOnlySpan<long> shape)
+    /// <param name="codes">Null: a type that is computed with.</param>
+    private (SafetensorsFile File, TensorEntry Tensor) Claim(string name, ReadOnlySpan<long> shape, TensorType? codes = null)
     {
         if (!_tensors.TryGetValue(name, out var found))
         {
@@ -178,10 +203,10 @@ internal sealed class Checkpoint : IDisposable
                 $"has shape {found.Tensor.ShapeText}, the config asks for [{string.Join(", ", shape.ToArray())}]");
         }
 
-        if (!found.Tensor.Type.IsComputable())
+        if (codes is null ? !found.Tensor.Type.IsComputable() : found.Tensor.Type != codes)
         {
             throw new ModelLoadException(
-                found.File.Name, name, $"has type {found.Tensor.Type.HeaderName()}; BF16, F16 and F32 weights are supported");
+                found.File.Name, name, $"has type {found.Tensor.Type.HeaderName()}; {codes?.HeaderName() ?? "BF16, F16 and F32"} weights are supported");
         }
 
         _claimed.Add(name);

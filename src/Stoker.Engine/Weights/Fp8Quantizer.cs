@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace Stoker.Engine.Weights;
 
-/// <summary>E4M3 with one float32 scale per row, at least its largest magnitude / 448; to the nearest, saturating.</summary>
+/// <summary>
+/// E4M3 with one float32 scale per row, at least its largest magnitude / 448; to the nearest, saturating. Rows that are
+/// stored so keep their codes and their scale.
+/// </summary>
 internal static unsafe class Fp8Quantizer
 {
     private const int PartColumns = 128;
@@ -27,6 +30,13 @@ internal static unsafe class Fp8Quantizer
         var values = stackalloc float[PartColumns];
         for (var row = 0; row < PanelLayout.Rows; row++)
         {
+            if (rows[row].IsFp8)
+            {
+                (scales[row], inverses[row]) = (rows[row].LargestScale, 0); // its codes are copied
+                if (rows[row].HasNanCode(columns)) throw Int8Quantizer.NotFinite(firstRow + row, WeightFormat.Fp8);
+                continue;
+            }
+
             var largest = 0f;
             for (var first = 0; first < columns; first += PartColumns)
             {
@@ -42,30 +52,50 @@ internal static unsafe class Fp8Quantizer
     /// <summary>
     /// Rounding errs by a share of a number's power of two, so what counts is where a row's bulk lies between two powers:
     /// of eight scales over one octave, the one with the least squared error. Subnormals, at 1/28,000 of the largest
-    /// magnitude, do not count.
+    /// magnitude, do not count. A row of codes under several scales brings a ninth: its largest one, moved by powers of two
+    /// into that octave. Where the others are powers of two of it, as in checkpoints with scales of 8 bits, no code is
+    /// rounded.
     /// </summary>
     private static (float Scale, float Inverse) BestScale(SourceRow row, int columns, float largest, float* values)
     {
-        var errors = stackalloc float[Stretches.Length];
-        new Span<float>(errors, Stretches.Length).Clear();
+        const int Most = 9;
+        float* scales = stackalloc float[Most], inverses = stackalloc float[Most], errors = stackalloc float[Most];
+        new Span<float>(errors, Most).Clear();
+        var count = 0;
+        for (; count < Stretches.Length; count++)
+        {
+            var stretched = largest * Stretches[count];
+            (scales[count], inverses[count]) = (stretched / Fp8.Largest, Fp8.Largest / stretched);
+        }
+
+        if (row.LargestScale is var stored and > 0)
+        {
+            var moved = StoredScale(stored, largest);
+            (scales[count], inverses[count++]) = (moved, 1 / moved);
+        }
+
         for (var first = 0; first < columns; first += PartColumns)
         {
             var valid = Math.Min(PartColumns, columns - first);
             row.Widen(first, valid, PartColumns, values);
-            for (var i = 0; i < Stretches.Length; i++)
-            {
-                errors[i] += SquaredError(values, Fp8.Largest / (largest * Stretches[i]));
-            }
+            for (var i = 0; i < count; i++) errors[i] += SquaredError(values, inverses[i]);
         }
 
         var best = 0;
-        for (var i = 1; i < Stretches.Length; i++)
+        for (var i = 1; i < count; i++)
         {
             best = errors[i] < errors[best] ? i : best;
         }
 
-        var stretched = largest * Stretches[best];
-        return (stretched / Fp8.Largest, Fp8.Largest / stretched);
+        return (scales[best], inverses[best]);
+    }
+
+    /// <summary>Times the power of two that brings the row's largest magnitude between 224 and 448.</summary>
+    private static float StoredScale(float stored, float largest)
+    {
+        var ratio = largest / (stored * Fp8.Largest);
+        var power = MathF.ILogB(ratio);
+        return MathF.ScaleB(stored, ratio > MathF.ScaleB(1, power) ? power + 1 : power);
     }
 
     private static float SquaredError(float* values, float inverse)

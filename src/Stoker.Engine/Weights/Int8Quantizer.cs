@@ -46,6 +46,9 @@ internal static unsafe class Int8Quantizer
         var largest = BitConverter.Int32BitsToSingle(SourceRow.LargestBits(values, count));
         return float.IsFinite(largest)
             ? largest
-            : throw new WeightRangeException(row, $"a weight is NaN or infinite, which {format} cannot hold; mend the checkpoint or open it as bf16");
+            : throw NotFinite(row, format);
     }
+
+    internal static WeightRangeException NotFinite(int row, WeightFormat format) =>
+        new(row, $"a weight is NaN or infinite, which {format} cannot hold; mend the checkpoint or open it as bf16");
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Stoker.Engine.Kernels;
+using Stoker.Engine.Weights.Quantized;
 
 namespace Stoker.Engine.Weights;
 
@@ -10,12 +11,35 @@ internal readonly unsafe struct SourceRow
 {
     private readonly byte* _data; // null: zeros
     private readonly TensorType _type;
+    private readonly float* _scales; // of codes: one for each block of columns
+    private readonly int _blockColumns;
+    private readonly int _scaleCount;
 
-    private SourceRow(byte* data, TensorType type)
+    private SourceRow(WeightMatrix source, int row)
     {
-        _data = data;
-        _type = type;
+        _data = source.Data + ((long)row * source.Columns * source.BytesPerElement);
+        _type = source.Type;
+        if (source.Scales is not { } scales) return;
+        _scales = source.ScalesOf(row);
+        (_blockColumns, _scaleCount) = (scales.BlockColumns, scales.PerRow);
     }
+
+    /// <summary>E4M3 codes under one scale: what a row of <see cref="WeightFormat.Fp8"/> is, bit for bit.</summary>
+    public bool IsFp8 => _type == TensorType.F8E4M3 && _data is not null && _scaleCount == 1;
+
+    /// <summary>The largest scale of a row of codes; 0 of a row of numbers.</summary>
+    public float LargestScale
+    {
+        get
+        {
+            var largest = 0f;
+            for (var block = 0; block < _scaleCount; block++) largest = Math.Max(largest, _scales[block]);
+            return largest;
+        }
+    }
+
+    /// <summary>Whether one of its E4M3 codes is no number.</summary>
+    public bool HasNanCode(int columns) => StoredCodes.HasNan(_data, columns);
 
     /// <param name="row">Of the stacked rows; past the last one: zeros.</param>
     public static SourceRow Find(ReadOnlySpan<WeightMatrix> sources, int row)
@@ -24,7 +48,7 @@ internal readonly unsafe struct SourceRow
         {
             if (row < source.Rows)
             {
-                return new SourceRow(source.Data + ((long)row * source.Columns * source.BytesPerElement), source.Type);
+                return new SourceRow(source, row);
             }
 
             row -= source.Rows;
@@ -33,7 +57,7 @@ internal readonly unsafe struct SourceRow
         return default;
     }
 
-    /// <summary>Columns first..first+valid-1 and zeros up to <paramref name="count"/>, in float32 (exact).</summary>
+    /// <summary>Columns first..first+valid-1 and zeros up to <paramref name="count"/>, in float32: exact, codes times their scale rounded once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Widen(int first, int valid, int count, float* target)
     {
@@ -57,6 +81,16 @@ internal readonly unsafe struct SourceRow
                 for (; k <= columns - 16; k += 16) Lanes512.Store(target + k, Lanes512.LoadHalf(halves + k));
                 for (; k < columns; k++) target[k] = (float)BitConverter.UInt16BitsToHalf(halves[k]);
                 break;
+            case TensorType.F8E4M3 or TensorType.I8:
+                while (k < columns)
+                {
+                    var block = (first + k) / _blockColumns;
+                    var run = (int)Math.Min(columns - k, ((block + 1L) * _blockColumns) - (first + k));
+                    StoredCodes.Widen(_type, _data + first + k, run, _scales[block], target + k);
+                    k += run;
+                }
+
+                break;
             default:
                 throw new InvalidOperationException($"weights of type {_type.HeaderName()} are not computed with");
         }
@@ -68,6 +102,13 @@ internal readonly unsafe struct SourceRow
     /// <returns>False: another format; nothing is written.</returns>
     public bool CopyAs(WeightFormat format, int first, int valid, int count, uint* target)
     {
+        if (format == WeightFormat.Fp8 && IsFp8)
+        {
+            Unsafe.CopyBlockUnaligned(target, _data + first, (uint)valid);
+            new Span<byte>((byte*)target + valid, count - valid).Clear();
+            return true;
+        }
+
         if ((format, _type) is not ((WeightFormat.F16, TensorType.F16) or (WeightFormat.Bf16, TensorType.BF16)) || _data is null)
         {
             return false;

@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
+using Stoker.Engine.Weights.Quantized;
 
 namespace Stoker.Engine.Weights;
 
 /// <summary>
-/// A weight as it lies in the checkpoint: [rows = outputs][columns = inputs], row-major, bf16, f16 or f32.
+/// A weight as it lies in the checkpoint: [rows = outputs][columns = inputs], row-major, bf16, f16 or f32, or 8 bit codes
+/// with their scales.
 /// </summary>
 /// <remarks>
 /// A view: the checkpoint owns the bytes and outlives it. Rows start at any byte, so loads must not assume alignment.
@@ -13,9 +15,13 @@ internal sealed unsafe class WeightMatrix
 {
     private readonly SafetensorsFile _file; // keeps the memory alive as long as the view
 
-    public WeightMatrix(SafetensorsFile file, TensorType type, byte* data, int rows, int columns)
+    private readonly int _firstRow; // of a slice, in the rows that the scales are of
+
+    /// <param name="scales">Of codes; null for numbers, and where only headers were read.</param>
+    public WeightMatrix(
+        SafetensorsFile file, TensorType type, byte* data, int rows, int columns, WeightScales? scales = null, int firstRow = 0)
     {
-        (_file, Type, Rows, Columns) = (file, type, rows, columns);
+        (_file, Type, Rows, Columns, Scales, _firstRow) = (file, type, rows, columns, scales, firstRow);
         Data = data;
     }
 
@@ -23,6 +29,8 @@ internal sealed unsafe class WeightMatrix
 
     /// <summary>First byte, or null when only headers were read.</summary>
     public byte* Data { get; }
+
+    public WeightScales? Scales { get; }
 
     public int Rows { get; }
 
@@ -32,13 +40,16 @@ internal sealed unsafe class WeightMatrix
 
     public long SizeBytes => (long)Rows * Columns * BytesPerElement;
 
+    /// <summary>Scales of one row's codes.</summary>
+    public float* ScalesOf(int row) => Scales!.Row(_firstRow + row);
+
     /// <summary>Consecutive rows as a matrix of their own: one part of a fused weight, one expert of a stack.</summary>
     public WeightMatrix Slice(int firstRow, int rows)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, Rows - firstRow);
         var offset = (long)firstRow * Columns * BytesPerElement;
-        return new WeightMatrix(_file, Type, Data is null ? null : Data + offset, rows, Columns);
+        return new WeightMatrix(_file, Type, Data is null ? null : Data + offset, rows, Columns, Scales, _firstRow + firstRow);
     }
 
     /// <summary>One row widened to float32 (exact): a token's embedding, a norm's weight. target: [columns].</summary>
@@ -60,7 +71,7 @@ internal sealed unsafe class WeightMatrix
                 }
 
                 break;
-            default:
+            case TensorType.F16:
                 var halves = MemoryMarshal.Cast<byte, Half>(bytes);
                 for (var i = 0; i < target.Length; i++)
                 {
@@ -68,6 +79,8 @@ internal sealed unsafe class WeightMatrix
                 }
 
                 break;
+            default:
+                throw new InvalidOperationException($"codes of type {Type.HeaderName()} are no numbers without their scales");
         }
     }
 }

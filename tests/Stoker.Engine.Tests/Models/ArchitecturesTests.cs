@@ -20,7 +20,7 @@ public class ArchitecturesTests
     }
 
     [Theory]
-    [InlineData("quantization_config", """{"quant_method": "gptq"}""")]
+    [InlineData("compression_config", """{"format": "pack-quantized"}""")]
     [InlineData("hidden_act", "\"relu\"")]
     [InlineData("attn_logit_softcapping", "50.0")]
     [InlineData("final_logit_softcapping", "30.0")]

@@ -61,7 +61,7 @@ internal sealed unsafe class PackedFile : IDisposable
         {
             if (!file.Serves(precision))
             {
-                throw new PackedFileException($"holds {file.Precision}, which is not {PrecisionNames.NameOf(precision)} of this model");
+                throw new PackedFileException($"holds {file.Precision}, which is not {PrecisionNames.NameOf(precision)} of this model") { IsOtherPrecision = true };
             }
 
             SourceFiles.RequireUnchanged(file.Sources, folder);
