@@ -49,8 +49,23 @@ internal sealed class ChaosClient(string id, bool sleeps, ChaosServer server, Pr
             // Between two changes, or waiting for a server: nothing was asked.
         }
 
+        await RemoveForGoodAsync();
         await Task.WhenAll(_streams);
         _streams.Clear();
+    }
+
+    /// <summary>
+    /// A removal whose answer was lost cannot be told from the deletion before it: both are shown as DELETED, one of them
+    /// for a moment alone. It is asked for again, now that nobody kills.
+    /// </summary>
+    private async Task RemoveForGoodAsync()
+    {
+        await ResolveAsync(CancellationToken.None);
+        while (Wish.State == WishState.Removed && _possible.Count > 1)
+        {
+            await DeleteAsync(hard: true, CancellationToken.None);
+            await ResolveAsync(CancellationToken.None);
+        }
     }
 
     /// <summary>Asks what there is, and finds out what became of a change whose answer was lost.</summary>
