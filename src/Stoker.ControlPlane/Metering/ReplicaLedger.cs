@@ -82,16 +82,17 @@ public sealed partial class ReplicaLedger : IDisposable
         try
         {
             if (_writer is not { } writer) return; // another server writes
+            var now = writer.Clock.Read();
             foreach (var seen in observed)
             {
                 var record = recorded.FirstOrDefault(replica => replica.Id == seen.Id);
                 var what = new MeteredReplica(
                     deployment, createTime, seen.Spec.AcceleratorType, seen.Spec.Slots.Count, seen.Spec.Region, reserved.Contains(seen.Id));
                 var serves = seen.Phase == ReplicaPhase.Ready && record is { State: ReplicaState.Ready };
-                Look(writer, deployment, Sighting(writer, seen, what) with { Serves = serves });
+                Look(writer, deployment, Sighting(writer, seen, what, now) with { Serves = serves }, now);
             }
 
-            LookForGone(writer, deployment, observed);
+            LookForGone(writer, deployment, observed, now);
             await WriteAsync(writer, withProofs: false);
         }
         finally
@@ -143,38 +144,38 @@ public sealed partial class ReplicaLedger : IDisposable
 
     private void LookAtAll(Writer writer, IReadOnlyList<ObservedReplica> observed)
     {
-        var byId = observed.ToDictionary(replica => replica.Id);
+        var (now, byId) = (writer.Clock.Read(), observed.ToDictionary(replica => replica.Id));
         foreach (var (deployment, intervals) in _open.ToList())
         {
             foreach (var (id, open) in intervals.ToList())
             {
                 var what = open.Last.What;
-                Look(writer, deployment, byId.TryGetValue(id, out var seen) ? Sighting(writer, seen, what) : Gone(id, what));
+                Look(writer, deployment, byId.TryGetValue(id, out var seen) ? Sighting(writer, seen, what, now) : Gone(id, what), now);
             }
         }
     }
 
-    private void LookForGone(Writer writer, DeploymentName deployment, IReadOnlyList<ObservedReplica> observed)
+    private void LookForGone(Writer writer, DeploymentName deployment, IReadOnlyList<ObservedReplica> observed, BootStamp now)
     {
         if (!_open.TryGetValue(deployment, out var intervals)) return;
         foreach (var (id, open) in intervals.Where(pair => observed.All(replica => replica.Id != pair.Key)).ToList())
         {
-            Look(writer, deployment, Gone(id, open.Last.What));
+            Look(writer, deployment, Gone(id, open.Last.What), now);
         }
     }
 
-    private void Look(Writer writer, DeploymentName deployment, ReplicaSighting seen)
+    private void Look(Writer writer, DeploymentName deployment, ReplicaSighting seen, BootStamp now)
     {
         var before = _open.GetValueOrDefault(deployment)?.GetValueOrDefault(seen.Id);
         if (before is null && !seen.Serves) return; // the common case of a look at what boots
         // A replica is its first owner's to the end, also when a later deployment has the same name.
-        var known = before is null ? seen : seen with { What = before.Last.What with { Reserved = seen.What.Reserved } };
-        var after = OpenInterval.After(before, known, writer.Run, writer.Clock.Read(), _unwritten);
+        var known = before is null || seen.What == before.Last.What ? seen : seen with { What = before.Last.What with { Reserved = seen.What.Reserved } };
+        var after = OpenInterval.After(before, known, writer.Run, now, _unwritten);
         Set(deployment, seen.Id, after);
     }
 
-    private static ReplicaSighting Sighting(Writer writer, ObservedReplica seen, MeteredReplica what) => new(
-        seen.Id, what, Serves: false, seen.LastAlive is { } alive ? writer.Clock.At(alive) : null, seen.Phase == ReplicaPhase.Ended);
+    private static ReplicaSighting Sighting(Writer writer, ObservedReplica seen, MeteredReplica what, BootStamp now) => new(
+        seen.Id, what, Serves: false, seen.LastAlive is { } alive ? writer.Clock.At(alive, now) : null, seen.Phase == ReplicaPhase.Ended);
 
     private static ReplicaSighting Gone(ReplicaId id, MeteredReplica what) => new(id, what, Serves: false, Alive: null, IsGone: true);
 

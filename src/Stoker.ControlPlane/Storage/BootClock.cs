@@ -19,9 +19,12 @@ internal sealed class BootClock(TimeProvider time, string? bootId = null)
     /// <summary>
     /// An earlier instant by its timestamp, to be written down. Its wall time is what the clock of now says of it.
     /// </summary>
-    public BootStamp At(long timestamp)
+    public BootStamp At(long timestamp) => At(timestamp, Read());
+
+    /// <summary>The same for whoever has many to write down at one time.</summary>
+    public BootStamp At(long timestamp, BootStamp now)
     {
-        var (now, ticks) = (Read(), TicksOf(timestamp));
+        var ticks = TicksOf(timestamp);
         return new(BootId, ticks, now.Wall - TimeSpan.FromTicks(now.Ticks - ticks));
     }
 
