@@ -35,7 +35,7 @@ internal sealed class FleetFolder : IDisposable
         await using var database = SqliteDatabase.Open(new DataDirectory(Path).Database, TimeProvider.System, TimeSpan.FromMinutes(1));
         var now = TimeProvider.System.GetUtcNow();
         await new SqliteScalingStore(database).SaveWindowsAsync(
-            [.. deployments.Select(name => new StoredWindow(name.ToString(), bytes, BootId: "", LastSecond: 0, now))], CancellationToken.None);
+            WindowsWrite.Of([.. deployments.Select(name => new StoredWindow(name.ToString(), bytes, BootId: "", LastSecond: 0, now))]), CancellationToken.None);
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

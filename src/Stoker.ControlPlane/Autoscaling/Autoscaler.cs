@@ -24,6 +24,17 @@ public static class Autoscaler
     /// </summary>
     public static int Count(ScalingInput input) => Choose(input).Count;
 
+    /// <summary>
+    /// Of a window that is at rest, and a question that was answered with the count that there is: the idle time up to
+    /// which the answer stays, as long as nothing at all is seen.
+    /// </summary>
+    internal static TimeSpan RestsBelow(ScalingInput? asked, LoadWindow window) => asked switch
+    {
+        _ when !window.IsAtRest => TimeSpan.Zero,
+        null or { Min: > 0 } or { Desired: 0 } => TimeSpan.MaxValue,
+        { Policy.ToZeroWindow: var toZero } => toZero,
+    };
+
     internal static ScalingChoice Choose(ScalingInput input)
     {
         if (input.Max == 0) return new(0, ScalingCause.Parked);

@@ -24,6 +24,7 @@ public sealed partial class LoadWindow
     private long _unbroken;
     private long _settled;
     private long _idle;
+    private int _empty; // newest kept seconds in a row in which nothing at all was seen
 
     public LoadWindow(TimeSpan length) => _ring = new Second[Seconds(length)];
 
@@ -42,6 +43,17 @@ public sealed partial class LoadWindow
     /// <summary>Seen seconds in a row, up to the last, without any load, since all began anew.</summary>
     public TimeSpan Idle => TimeSpan.FromSeconds(Math.Min(_idle, _settled));
 
+    /// <summary>
+    /// Grows with every change but one: a second in which nothing at all was seen, right after the last one. While it
+    /// stays, only such seconds were added.
+    /// </summary>
+    public long Edits { get; private set; }
+
+    /// <summary>
+    /// Nothing at all was seen for as long as is kept: another second of that changes no answer but <see cref="Idle"/>.
+    /// </summary>
+    public bool IsAtRest => _empty >= _ring.Length && _unbroken >= _ring.Length && _settled >= _ring.Length;
+
     /// <param name="second">The second on a clock that no step moves; it must be later than the last one.</param>
     public void Add(long second, in LoadBucket bucket)
     {
@@ -54,6 +66,7 @@ public sealed partial class LoadWindow
             else if (missing > 0) _unbroken = 0;
         }
 
+        if (second - 1 != _last || bucket != default) Edits++;
         Push(Second.Of(bucket));
         _last = second;
         _unbroken++;
@@ -61,11 +74,27 @@ public sealed partial class LoadWindow
         _idle = bucket.IsIdle ? _idle + 1 : 0;
     }
 
+    /// <summary>As if each second after the last one, up to this one, was added with nothing seen in it.</summary>
+    /// <returns>False when there is no last second, or more time than any server runs: then nothing was added.</returns>
+    public bool TryAddEmpty(long upTo)
+    {
+        var seconds = upTo - _last;
+        if (_last == long.MinValue || seconds is < 0 or > LongestCount) return false;
+        for (var left = Math.Min(seconds, _ring.Length); left > 0; left--) Push(default);
+        (_last, _unbroken, _settled, _idle) = (upTo, _unbroken + seconds, _settled + seconds, _idle + seconds);
+        return true;
+    }
+
     /// <summary>
     /// What was before no longer argues for another count: somebody has just said what it should be, or the replicas
     /// are new.
     /// </summary>
-    public void BeginAnew() => _settled = 0;
+    public void BeginAnew()
+    {
+        if (_settled == 0) return;
+        _settled = 0;
+        Edits++;
+    }
 
     /// <summary>For other windows than it was made for. The newest seconds stay.</summary>
     public void Resize(TimeSpan length)
@@ -75,7 +104,8 @@ public sealed partial class LoadWindow
         var kept = Math.Min(_count, size);
         var ring = new Second[size];
         for (var i = 0; i < kept; i++) ring[i] = At(kept - i);
-        (_ring, _count, _next) = (ring, kept, kept % size);
+        (_ring, _count, _next, _empty) = (ring, kept, kept % size, Math.Min(_empty, kept));
+        Edits++;
     }
 
     /// <summary>
@@ -125,6 +155,7 @@ public sealed partial class LoadWindow
         _ring[_next] = second;
         _next = (_next + 1) % _ring.Length;
         _count = Math.Min(_count + 1, _ring.Length);
+        _empty = second == default ? Math.Min(_empty + 1, _count) : 0;
     }
 
     private LoadMeasure HighestRates(int length, int smoothing)
@@ -168,7 +199,7 @@ public sealed partial class LoadWindow
         return ref _ring[index < 0 ? index + _ring.Length : index];
     }
 
-    private void Clear() => (_next, _count, _unbroken, _settled, _idle) = (0, 0, 0, 0, 0);
+    private void Clear() => (_next, _count, _unbroken, _settled, _idle, _empty) = (0, 0, 0, 0, 0, 0);
 
     /// <summary>20 bytes each: a thousand deployments with windows of ten minutes are 12 MB.</summary>
     private readonly record struct Second(float Mean, int Highest, int Requests, int PromptTokens, int GeneratedTokens)

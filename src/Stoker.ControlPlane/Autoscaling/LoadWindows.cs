@@ -9,7 +9,7 @@ namespace Stoker.ControlPlane.Autoscaling;
 /// The load windows of all deployments that this process controls. They are saved every few seconds, and whoever takes
 /// over the control goes on from there.
 /// </summary>
-public sealed class LoadWindows
+public sealed class LoadWindows : IDisposable
 {
     // Each deployment's next second repeats a hint that found no room.
     private const int MostHints = 4096;
@@ -21,6 +21,14 @@ public sealed class LoadWindows
     private readonly Channel<DeploymentName> _hints = Channel.CreateBounded<DeploymentName>(
         new BoundedChannelOptions(MostHints) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentDictionary<string, StoredWindow> _restored = [];
+
+    // Their rows must go before this run says anything more about its rows.
+    private readonly ConcurrentDictionary<DeploymentName, bool> _dropped = [];
+
+    // What is collected later is written later.
+    private readonly SemaphoreSlim _saving = new(1, 1);
+    private EmptyUntil? _emptyUntil;
+    private string _run = NewRun();
 
     public LoadWindows(LoadBoard board, IScalingStore store, TimeProvider time)
     {
@@ -36,14 +44,19 @@ public sealed class LoadWindows
     public void TakeOver()
     {
         Release();
-        foreach (var window in _store.ReadWindows()) _restored[window.Deployment] = window;
+        (var windows, _emptyUntil) = _store.ReadWindows();
+        foreach (var window in windows) _restored[window.Deployment] = window;
+        _run = NewRun();
     }
+
+    public void Dispose() => _saving.Dispose();
 
     /// <summary>This process no longer controls: nothing more is saved.</summary>
     public void Release()
     {
         _watched.Clear();
         _restored.Clear();
+        _dropped.Clear();
     }
 
     /// <summary>Decides about a deployment, which is watched from then on.</summary>
@@ -64,8 +77,8 @@ public sealed class LoadWindows
     /// <summary>For a deployment that is being deleted: no count is wanted of it.</summary>
     public void Unwatch(DeploymentName name)
     {
-        _watched.TryRemove(name, out _);
-        _restored.TryRemove(name.ToString(), out _);
+        var isKnown = _restored.TryRemove(name.ToString(), out _);
+        if (_watched.TryRemove(name, out _) || isKnown) _dropped[name] = true;
     }
 
     /// <summary>One look at all counters, for every second that is over since the last one.</summary>
@@ -83,30 +96,67 @@ public sealed class LoadWindows
     /// </summary>
     public IAsyncEnumerable<DeploymentName> HintsAsync(CancellationToken cancellation) => _hints.Reader.ReadAllAsync(cancellation);
 
+    /// <summary>How often a second was weighed; for tests.</summary>
+    internal long Weighings => _watched.Values.Sum(watched => watched.Weighings);
+
     internal bool TryTakeHint(out DeploymentName name) => _hints.Reader.TryRead(out name!);
 
-    /// <summary>Writes all windows down, in one commit.</summary>
+    /// <summary>
+    /// Writes down what is news of all windows, in one commit: those in which anything was seen, and one word for all
+    /// in which nothing was.
+    /// </summary>
     public async Task SaveAsync(CancellationToken cancellation)
     {
-        var windows = new List<StoredWindow>(_watched.Count);
-        foreach (var (name, watched) in _watched) Collect(name, watched, windows);
-        if (windows.Count > 0) await _store.SaveWindowsAsync(windows, cancellation);
+        await _saving.WaitAsync(cancellation);
+        try
+        {
+            var (run, dropped) = (_run, _dropped.Keys.ToList());
+            var (due, windows) = (new List<(WatchedLoad Watched, WindowSave Save)>(), new List<StoredWindow>());
+            long? last = null;
+            foreach (var (name, watched) in _watched)
+            {
+                if (watched.Save() is not { } save) continue;
+                if (save.IsSampled) last = Math.Min(last ?? save.LastSecond, save.LastSecond);
+                if (save.Window is null || !save.IsSampled) continue; // what is of an earlier run is stored
+                due.Add((watched, save));
+                windows.Add(Stored(name, save.Window, save, run));
+            }
+
+            if (last is null && dropped.Count == 0) return;
+            await _store.SaveWindowsAsync(
+                new([.. dropped.Select(name => name.ToString())], windows, last is { } second ? new(run, second, EndOf(second)) : null), cancellation);
+            foreach (var (watched, save) in due) watched.NoteSaved(save);
+            foreach (var name in dropped) _dropped.TryRemove(name, out _);
+        }
+        finally
+        {
+            _saving.Release();
+        }
     }
 
     /// <summary>Writes one window down, at a moment that a restart must not undo.</summary>
     public async Task SaveAsync(DeploymentName name, CancellationToken cancellation)
     {
-        var windows = new List<StoredWindow>(1);
-        if (_watched.TryGetValue(name, out var watched)) Collect(name, watched, windows);
-        if (windows.Count > 0) await _store.SaveWindowsAsync(windows, cancellation);
+        await _saving.WaitAsync(cancellation);
+        try
+        {
+            if (!_watched.TryGetValue(name, out var watched) || watched.Save() is not { Window: { } bytes } save) return;
+            await _store.SaveWindowsAsync(WindowsWrite.Of(Stored(name, bytes, save, _run)), cancellation);
+            if (save.IsSampled) watched.NoteSaved(save);
+        }
+        finally
+        {
+            _saving.Release();
+        }
     }
 
-    private void Collect(DeploymentName name, WatchedLoad watched, List<StoredWindow> windows)
-    {
-        if (watched.Save() is not (var bytes, var last)) return;
-        var endTime = _clock.Now - TimeSpan.FromSeconds(Math.Max(0, Second - 1 - last));
-        windows.Add(new(name.ToString(), bytes, _clock.BootId, last, endTime));
-    }
+    private StoredWindow Stored(DeploymentName name, byte[] bytes, WindowSave save, string run) =>
+        new(name.ToString(), bytes, _clock.BootId, save.LastSecond, EndOf(save.LastSecond), save.IsSampled ? run : "");
+
+    /// <summary>The wall time of a second's end.</summary>
+    private DateTimeOffset EndOf(long second) => _clock.Now - TimeSpan.FromSeconds(Math.Max(0, Second - 1 - second));
+
+    private static string NewRun() => Guid.NewGuid().ToString("N");
 
     private void Wake(DeploymentName name)
     {
@@ -125,13 +175,25 @@ public sealed class LoadWindows
     /// </summary>
     private LoadWindow? Restore(StoredWindow stored, ScalingPolicy policy)
     {
+        var (last, time) = _emptyUntil is { } empty && IsAbout(empty, stored) ? (empty.LastSecond, empty.Time) : (stored.LastSecond, stored.Time);
+        long end;
         if (stored.BootId == _clock.BootId && stored.BootId.Length > 0)
         {
-            return stored.LastSecond < Second ? LoadWindow.Read(stored.Window, policy.Memory, stored.LastSecond) : null;
+            if (last >= Second) return null;
+            end = last;
+        }
+        else
+        {
+            var ago = _clock.Now - time;
+            if (ago < TimeSpan.Zero) return null;
+            end = Second - 1 - (long)Math.Ceiling(ago.TotalSeconds);
         }
 
-        var ago = _clock.Now - stored.Time;
-        if (ago < TimeSpan.Zero) return null;
-        return LoadWindow.Read(stored.Window, policy.Memory, Second - 1 - (long)Math.Ceiling(ago.TotalSeconds));
+        var window = LoadWindow.Read(stored.Window, policy.Memory, end - (last - stored.LastSecond));
+        return window?.TryAddEmpty(end) == true ? window : null;
     }
+
+    /// <summary>A run has seen nothing after what it wrote, and knows nothing of what others wrote.</summary>
+    private static bool IsAbout(EmptyUntil empty, StoredWindow stored) =>
+        empty.Run == stored.Run && stored.Run.Length > 0 && empty.LastSecond > stored.LastSecond;
 }

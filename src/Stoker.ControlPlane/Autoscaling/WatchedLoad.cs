@@ -13,12 +13,21 @@ internal sealed class WatchedLoad
     private ScalingInput? _asked;
     private long? _sampled;
 
+    // The window's edits when it was written down as this run's; null before.
+    private long? _saved;
+
+    // Below this idle time another second without load asks nothing anew; zero while any second has to be weighed.
+    private TimeSpan _restsBelow;
+
     private volatile bool _sleeps;
 
     public WatchedLoad(LoadWindow window, Func<DeploymentLoad> load) => (_window, _load) = (window, load);
 
     /// <summary>At zero: only there does a held request hurry.</summary>
     public bool Sleeps => _sleeps;
+
+    /// <summary>How often a second was weighed against what was asked; for tests.</summary>
+    internal long Weighings { get; private set; }
 
     /// <summary>
     /// Decides, and remembers what about. The window begins anew where the decision says so, and as long as the
@@ -33,6 +42,7 @@ internal sealed class WatchedLoad
             var decision = Autoscaler.Decide(Fill_NeedsLock(input, second));
             if (decision.StartsAnew || !input.EverReady) _window.BeginAnew();
             _asked = input with { Desired = decision.Desired, ManualCount = null };
+            _restsBelow = TimeSpan.Zero;
             _sleeps = decision.Desired == 0;
             return decision;
         }
@@ -63,25 +73,44 @@ internal sealed class WatchedLoad
         lock (_gate)
         {
             if (_sampled >= second || _window.LastSecond >= second) return false;
-            var bucket = _load().Take();
+            var load = _load();
+            var bucket = load.Take();
             AddMissed_NeedsLock(second, bucket);
             _window.Add(second, bucket);
             _sampled = second;
-            return IsTimeToDecide_NeedsLock(second + 1);
+            if (_window.IsAtRest && _window.Idle < _restsBelow && load is { Queued: 0, Running: 0 }) return false;
+            var isTime = IsTimeToDecide_NeedsLock(second + 1);
+            _restsBelow = isTime ? TimeSpan.Zero : Autoscaler.RestsBelow(_asked, _window);
+            return isTime;
         }
     }
 
-    /// <summary>The window as bytes with its last second; null while it has none.</summary>
-    public (byte[] Window, long LastSecond)? Save()
+    /// <summary>The window for a save; null while it has no second.</summary>
+    public WindowSave? Save()
     {
         lock (_gate)
         {
-            return _window.LastSecond is { } last ? (_window.Write(), last) : null;
+            if (_window.LastSecond is not { } last) return null;
+            var isDue = _sampled is null || _saved != _window.Edits;
+            return new(isDue ? _window.Write() : null, last, _window.Edits, IsSampled: _sampled is not null);
         }
     }
 
-    private bool IsTimeToDecide_NeedsLock(long second) =>
-        _asked is not null && Autoscaler.Count(Fill_NeedsLock(_asked, second)) != _asked.Desired;
+    /// <summary>It is written down as this run's.</summary>
+    public void NoteSaved(WindowSave save)
+    {
+        lock (_gate)
+        {
+            _saved = save.Edits;
+        }
+    }
+
+    private bool IsTimeToDecide_NeedsLock(long second)
+    {
+        if (_asked is null) return false;
+        Weighings++;
+        return Autoscaler.Count(Fill_NeedsLock(_asked, second)) != _asked.Desired;
+    }
 
     /// <summary>
     /// A late sampler has missed no request: the counter went on, and its mean holds for all the seconds that it
@@ -106,3 +135,8 @@ internal sealed class WatchedLoad
         };
     }
 }
+
+/// <summary>One window at the moment of a save.</summary>
+/// <param name="Window">Null when since the last save nothing but empty seconds was added.</param>
+/// <param name="IsSampled">Whether this run has added any second to it; else all of it is an earlier run's.</param>
+internal readonly record struct WindowSave(byte[]? Window, long LastSecond, long Edits, bool IsSampled);

@@ -3,7 +3,25 @@ namespace Stoker.ControlPlane.Storage;
 /// <summary>A deployment's load window as bytes, with the second on which it ends.</summary>
 /// <param name="BootId">The boot whose seconds <paramref name="LastSecond"/> counts.</param>
 /// <param name="Time">The wall time of its end, for another boot.</param>
-public sealed record StoredWindow(string Deployment, byte[] Window, string BootId, long LastSecond, DateTimeOffset Time);
+/// <param name="Run">Whose word about the time after counts for it, see <see cref="EmptyUntil"/>; empty for nobody's.</param>
+public sealed record StoredWindow(string Deployment, byte[] Window, string BootId, long LastSecond, DateTimeOffset Time, string Run = "");
+
+/// <summary>
+/// What one run of a server says of all windows that are stored as its own: after their last second nothing at all was
+/// seen, up to and with this one. So what is idle need not be written again.
+/// </summary>
+public sealed record EmptyUntil(string Run, long LastSecond, DateTimeOffset Time);
+
+/// <summary>All windows as they were written, and the word of the run that saved last; null when none did.</summary>
+public sealed record StoredWindows(IReadOnlyList<StoredWindow> Windows, EmptyUntil? EmptyUntil);
+
+/// <summary>What is written together or not at all, in this order.</summary>
+/// <param name="Dropped">Deployments whose windows nobody looks at any more.</param>
+/// <param name="EmptyUntil">Null leaves the one that there is.</param>
+public sealed record WindowsWrite(IReadOnlyList<string> Dropped, IReadOnlyList<StoredWindow> Windows, EmptyUntil? EmptyUntil)
+{
+    public static WindowsWrite Of(params IReadOnlyList<StoredWindow> windows) => new([], windows, null);
+}
 
 /// <summary>A scaling decision as its slice writes it.</summary>
 public sealed record StoredDecision(DateTimeOffset Time, byte[] Decision);
@@ -13,11 +31,10 @@ public sealed record StoredDecision(DateTimeOffset Time, byte[] Decision);
 /// </summary>
 public interface IScalingStore
 {
-    /// <summary>The windows of all deployments, as they were saved last.</summary>
-    IReadOnlyList<StoredWindow> ReadWindows();
+    /// <summary>The windows of all deployments, as they were saved last; one consistent look.</summary>
+    StoredWindows ReadWindows();
 
-    /// <summary>All of them in one commit.</summary>
-    Task SaveWindowsAsync(IReadOnlyList<StoredWindow> windows, CancellationToken cancellation);
+    Task SaveWindowsAsync(WindowsWrite write, CancellationToken cancellation);
 
     /// <summary>The last decisions of a deployment, newest first.</summary>
     IReadOnlyList<StoredDecision> ReadDecisions(string deployment, int most);

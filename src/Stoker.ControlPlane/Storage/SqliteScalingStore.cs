@@ -5,20 +5,24 @@ namespace Stoker.ControlPlane.Storage;
 /// <summary>Load windows and scaling decisions in SQLite, in tables of their own.</summary>
 public sealed class SqliteScalingStore(SqliteDatabase database) : IScalingStore
 {
-    public IReadOnlyList<StoredWindow> ReadWindows() => database.Read(session => session.Query(
-        "SELECT deployment, window, boot_id, last_second, last_time FROM autoscaling_windows", ReadWindow));
+    public StoredWindows ReadWindows() => database.Read(session => session.Snapshot(snapshot => new StoredWindows(
+        snapshot.Query("SELECT deployment, window, boot_id, last_second, last_time, run FROM autoscaling_windows", ReadWindow),
+        snapshot.QueryOne("SELECT run, last_second, last_time FROM autoscaling_empty", ReadEmpty))));
 
-    public Task SaveWindowsAsync(IReadOnlyList<StoredWindow> windows, CancellationToken cancellation) => database.WriteAsync(
+    public Task SaveWindowsAsync(WindowsWrite write, CancellationToken cancellation) => database.WriteAsync(
         session =>
         {
-            foreach (var window in windows)
+            foreach (var deployment in write.Dropped) session.Execute("DELETE FROM autoscaling_windows WHERE deployment = $1", deployment);
+            foreach (var window in write.Windows)
             {
                 session.Execute(
-                    "INSERT OR REPLACE INTO autoscaling_windows VALUES ($1, $2, $3, $4, $5)",
-                    window.Deployment, window.Window, window.BootId, window.LastSecond, window.Time.UtcTicks);
+                    "INSERT OR REPLACE INTO autoscaling_windows VALUES ($1, $2, $3, $4, $5, $6)",
+                    window.Deployment, window.Window, window.BootId, window.LastSecond, window.Time.UtcTicks, window.Run);
             }
 
-            return windows.Count;
+            return write.EmptyUntil is { } empty
+                ? session.Execute("INSERT OR REPLACE INTO autoscaling_empty VALUES (0, $1, $2, $3)", empty.Run, empty.LastSecond, empty.Time.UtcTicks)
+                : 0;
         },
         cancellation);
 
@@ -46,7 +50,9 @@ public sealed class SqliteScalingStore(SqliteDatabase database) : IScalingStore
         cancellation);
 
     private static StoredWindow ReadWindow(SqliteDataReader row) => new(
-        row.GetString(0), row.GetFieldValue<byte[]>(1), row.GetString(2), row.GetInt64(3), new(row.GetInt64(4), TimeSpan.Zero));
+        row.GetString(0), row.GetFieldValue<byte[]>(1), row.GetString(2), row.GetInt64(3), new(row.GetInt64(4), TimeSpan.Zero), row.GetString(5));
+
+    private static EmptyUntil ReadEmpty(SqliteDataReader row) => new(row.GetString(0), row.GetInt64(1), new(row.GetInt64(2), TimeSpan.Zero));
 
     private static StoredDecision ReadDecision(SqliteDataReader row) =>
         new(new(row.GetInt64(0), TimeSpan.Zero), row.GetFieldValue<byte[]>(1));

@@ -77,6 +77,12 @@ internal static class SqliteSchema
         CREATE TABLE revision_figures (
             owner TEXT NOT NULL, revision INTEGER NOT NULL, figures BLOB NOT NULL, PRIMARY KEY (owner, revision)) WITHOUT ROWID;
         """,
+        """
+        -- Up to when nothing at all was seen of all windows that this run wrote, after what is written of them.
+        ALTER TABLE autoscaling_windows ADD COLUMN run TEXT NOT NULL DEFAULT '';
+        CREATE TABLE autoscaling_empty (
+            id INTEGER PRIMARY KEY CHECK (id = 0), run TEXT NOT NULL, last_second INTEGER NOT NULL, last_time INTEGER NOT NULL);
+        """,
     ];
 
     public static int Version => Steps.Length;

@@ -59,11 +59,11 @@ public sealed class DecisionLogTests : IAsyncDisposable
         await AppendAsync(Name, new ScaledFleet().Decide());
         await AppendAsync(Other, new ScaledFleet().Decide());
         await _store.SaveWindowsAsync(
-            [new(Name.ToString(), [1], "b", 1, ScaledFleet.Noon), new(Other.ToString(), [2], "b", 1, ScaledFleet.Noon)], TestContext.Current.CancellationToken);
+            WindowsWrite.Of(new(Name.ToString(), [1], "b", 1, ScaledFleet.Noon), new(Other.ToString(), [2], "b", 1, ScaledFleet.Noon)), TestContext.Current.CancellationToken);
         await _log.ForgetAsync(Name, TestContext.Current.CancellationToken);
         _log.Read(Name, 10).ShouldBeEmpty();
         _log.Read(Other, 10).Count.ShouldBe(1);
-        _store.ReadWindows().ShouldHaveSingleItem().Deployment.ShouldBe(Other.ToString());
+        _store.ReadWindows().Windows.ShouldHaveSingleItem().Deployment.ShouldBe(Other.ToString());
     }
 
     [Fact]

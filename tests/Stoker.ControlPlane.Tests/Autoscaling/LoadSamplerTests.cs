@@ -29,6 +29,30 @@ public class LoadSamplerTests
         store.Tries.ShouldBeGreaterThan(0);
     }
 
+    [Fact]
+    public async Task What_a_save_that_failed_had_is_in_the_next_and_then_no_more()
+    {
+        var (time, store) = (new ManualTime(ScaledFleet.Noon), new MemoryStore());
+        var windows = Watching(time, store);
+        await PassAsync();
+        store.Saved.Count.ShouldBe(1);
+        store.Fault = new StorageException(StorageFault.Full, "full");
+        windows.Decide(Name, new() { Policy = ScalingPolicy.Default, Min = 0, Max = 1, Targets = LoadTargets.Usual, Desired = 1, ManualCount = 1, Now = time.GetUtcNow() });
+        await Should.ThrowAsync<StorageException>(PassAsync());
+        store.Fault = null;
+        await PassAsync();
+        store.Saved.Count.ShouldBe(1);
+        await PassAsync();
+        store.Saved.ShouldBeEmpty(); // of the last write
+
+        Task PassAsync()
+        {
+            time.Advance(TimeSpan.FromSeconds(5));
+            windows.Sample();
+            return windows.SaveAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
     private static async Task RunAsync(LoadWindows windows, ManualTime time, TimeSpan length)
     {
         using var sampler = new LoadSampler(windows, time, NullLogger<LoadSampler>.Instance);
@@ -48,17 +72,17 @@ public class LoadSamplerTests
 
     private sealed class MemoryStore : IScalingStore
     {
-        public Exception? Fault { get; init; }
+        public Exception? Fault { get; set; }
         public int Tries { get; private set; }
         public List<StoredWindow> Saved { get; private set; } = [];
 
-        public IReadOnlyList<StoredWindow> ReadWindows() => Saved;
+        public StoredWindows ReadWindows() => new(Saved, null);
 
-        public Task SaveWindowsAsync(IReadOnlyList<StoredWindow> windows, CancellationToken cancellation)
+        public Task SaveWindowsAsync(WindowsWrite write, CancellationToken cancellation)
         {
             Tries++;
             if (Fault is not null) return Task.FromException(Fault);
-            Saved = [.. windows];
+            Saved = [.. write.Windows];
             return Task.CompletedTask;
         }
 

@@ -39,6 +39,67 @@ public class LoadWindowTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
+    public void Time_in_which_nothing_was_seen_is_the_same_added_at_once_or_second_by_second() =>
+        Prop.ForAll(Histories().Where(history => history.Length > 0).ToArbitrary(), Gen.Choose(0, 100).ToArbitrary(), (history, seconds) =>
+        {
+            var (once, each) = (Filled(history), Filled(history));
+            var (last, edits) = (each.LastSecond!.Value, each.Edits);
+            once.TryAddEmpty(last + seconds).ShouldBeTrue();
+            for (var second = last + 1; second <= last + seconds; second++) each.Add(second, LoadBucket.Steady(0));
+            once.Write().ShouldBe(each.Write());
+            (once.LastSecond, once.IsAtRest, each.Edits).ShouldBe((each.LastSecond, each.IsAtRest, edits));
+            return true;
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void While_its_edits_stay_a_window_is_what_it_was_and_empty_seconds() => Prop.ForAll(Histories().ToArbitrary(), history =>
+    {
+        var (window, kept) = (new LoadWindow(TimeSpan.FromSeconds(40)), new LoadWindow(TimeSpan.FromSeconds(40)));
+        var edits = -1L;
+        foreach (var (gap, bucket) in history)
+        {
+            window.Add((window.LastSecond ?? 0) + gap + 1, bucket);
+            if (window.Edits != edits) kept = LoadWindow.Read(window.Write(), window.Length, window.LastSecond!.Value)!;
+            else kept.TryAddEmpty(window.LastSecond!.Value).ShouldBeTrue();
+            edits = window.Edits;
+            kept.Write().ShouldBe(window.Write());
+            kept.IsAtRest.ShouldBe(window.IsAtRest);
+        }
+
+        return true;
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void A_window_that_begins_anew_or_gets_another_length_is_edited_and_not_at_rest()
+    {
+        var window = new LoadWindow(TimeSpan.FromSeconds(10));
+        for (var second = 1; second <= 10; second++) window.Add(second, LoadBucket.Steady(0));
+        window.IsAtRest.ShouldBeTrue();
+        var edits = window.Edits;
+        window.Resize(TimeSpan.FromSeconds(12));
+        window.IsAtRest.ShouldBeFalse();
+        window.Edits.ShouldBe(++edits);
+        window.TryAddEmpty(12).ShouldBeTrue();
+        window.IsAtRest.ShouldBeTrue();
+        window.BeginAnew();
+        window.IsAtRest.ShouldBeFalse();
+        window.Edits.ShouldBe(++edits);
+        window.BeginAnew(); // it is new already
+        window.Edits.ShouldBe(edits);
+    }
+
+    [Fact]
+    public void A_window_without_a_second_or_with_an_end_before_it_takes_no_empty_time()
+    {
+        new LoadWindow(TimeSpan.FromSeconds(10)).TryAddEmpty(5).ShouldBeFalse();
+        var window = new LoadWindow(TimeSpan.FromSeconds(10));
+        window.Add(5, LoadBucket.Steady(1));
+        window.TryAddEmpty(4).ShouldBeFalse();
+        window.TryAddEmpty(long.MaxValue - 1).ShouldBeFalse();
+        (window.LastSecond, window.Idle).ShouldBe((5, TimeSpan.Zero));
+    }
+
+    [Fact]
     public void Any_bytes_are_read_or_refused_and_never_break_it() => Prop.ForAll(Histories().ToArbitrary(), Gen.Choose(0, 10_000).ToArbitrary(), (history, at) =>
     {
         var bytes = Filled(history).Write();

@@ -1,3 +1,5 @@
+using FsCheck;
+using FsCheck.Fluent;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Storage;
@@ -28,6 +30,7 @@ public sealed class LoadWindowsTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _windows.Dispose();
         await _database.DisposeAsync();
         _file.Dispose();
     }
@@ -126,6 +129,134 @@ public sealed class LoadWindowsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_idle_is_written_once_and_a_restart_knows_all_of_its_idle_time()
+    {
+        Decide(1);
+        Pass(10);
+        await SaveAsync();
+        var written = _store.ReadWindows().Windows.ShouldHaveSingleItem();
+        for (var save = 0; save < 358; save++)
+        {
+            Pass(10);
+            await SaveAsync();
+        }
+
+        var stored = _store.ReadWindows();
+        stored.Windows.ShouldHaveSingleItem().LastSecond.ShouldBe(written.LastSecond); // not written again
+        stored.EmptyUntil.ShouldNotBeNull().LastSecond.ShouldBe(written.LastSecond + 3_580);
+        Restart(5);
+        Decide(1).Facts.Idle.ShouldBe(TimeSpan.FromSeconds(3_590)); // not the 5 in which nobody looked
+        var passed = 0;
+        while (Pass(1).Count == 0) passed++.ShouldBeLessThan(100);
+        passed.ShouldBeInRange(7, 12);
+    }
+
+    [Fact]
+    public async Task What_is_idle_is_the_same_after_a_restart_of_the_machine()
+    {
+        Decide(1);
+        Pass(10);
+        await SaveAsync();
+        Pass(3_580);
+        await SaveAsync();
+        var stored = _store.ReadWindows();
+        var ofAnotherBoot = stored.Windows[0] with { BootId = "another boot", LastSecond = 7 };
+        await _store.SaveWindowsAsync(
+            new([], [ofAnotherBoot], stored.EmptyUntil! with { LastSecond = 7 + 3_580 }), TestContext.Current.CancellationToken);
+        Restart(20);
+        Decide(1).Facts.Idle.ShouldBe(TimeSpan.FromSeconds(3_590));
+    }
+
+    [Fact]
+    public async Task A_window_in_which_anything_was_seen_is_written_again_and_only_that_one()
+    {
+        var other = DeploymentName.Parse("accounts/a/deployments/other");
+        Decide(1);
+        Decide(1, name: other);
+        Pass(10);
+        await SaveAsync();
+        _board.Of(other).Began();
+        _board.Of(other).Ended();
+        Pass(10);
+        await SaveAsync();
+        var written = _store.ReadWindows().Windows.ToDictionary(window => window.Deployment, window => window.LastSecond);
+        (written[other.ToString()] - written[Name.ToString()]).ShouldBe(10);
+    }
+
+    [Fact]
+    public async Task A_run_says_nothing_of_what_it_has_not_looked_at()
+    {
+        var other = DeploymentName.Parse("accounts/a/deployments/other");
+        Decide(1);
+        Decide(1, name: other);
+        Pass(100);
+        await SaveAsync();
+        Restart(5);
+        Decide(1, name: other); // the first one is not reached before this server ends too
+        Pass(40);
+        await SaveAsync();
+        Restart(5);
+        Decide(1).Facts.Idle.ShouldBe(TimeSpan.FromSeconds(100));
+        Decide(1, name: other).Facts.Idle.ShouldBe(TimeSpan.FromSeconds(140));
+    }
+
+    [Fact]
+    public async Task A_deployment_that_was_not_watched_for_a_while_was_not_idle_meanwhile()
+    {
+        Decide(1);
+        Decide(1, name: DeploymentName.Parse("accounts/a/deployments/other"));
+        Pass(100);
+        await SaveAsync();
+        _windows.Unwatch(Name); // deleted
+        Pass(100);
+        await SaveAsync();
+        _store.ReadWindows().Windows.ShouldHaveSingleItem().Deployment.ShouldBe("accounts/a/deployments/other");
+        Restart(1);
+        Decide(1).Facts.Idle.ShouldBe(TimeSpan.Zero); // and undeleted
+    }
+
+    [Fact]
+    public void A_second_of_a_deployment_at_rest_weighs_nothing()
+    {
+        Decide(1);
+        Pass((int)ScalingPolicy.Default.Memory.TotalSeconds + 1);
+        var weighings = _windows.Weighings;
+        Pass(600);
+        _windows.Weighings.ShouldBe(weighings);
+        _board.Of(Name).Began();
+        Pass(1);
+        _windows.Weighings.ShouldBe(weighings + 1);
+    }
+
+    [Fact]
+    public void A_second_that_weighs_nothing_would_not_have_changed_the_count() => Prop.ForAll(Days().ToArbitrary(), day =>
+    {
+        var (time, load) = (new ManualTime(ScaledFleet.Noon), new DeploymentLoad(new ManualTime(ScaledFleet.Noon)));
+        var watched = new WatchedLoad(new(TimeSpan.FromSeconds(5)), () => load);
+        var policy = new ScalingPolicy(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(20));
+        var (second, desired) = (1L, (int?)2);
+        Ask();
+        foreach (var (seconds, requests) in day)
+        {
+            for (var i = 0; i < requests; i++) load.Began();
+            for (var i = 0; i < seconds; i++)
+            {
+                var isTime = watched.Sample(second++);
+                isTime.ShouldBe(watched.IsTimeToDecide(second)); // the plain way: every second is weighed
+                if (isTime) Ask();
+            }
+
+            for (var i = 0; i < requests; i++) load.Ended();
+        }
+
+        return true;
+
+        void Ask() => desired = watched.Decide(
+            new() { Policy = policy, Min = day.Length % 2, Max = 4, Targets = LoadTargets.Usual, Desired = desired, Ready = 2, SequencesPerReplica = 2, Now = time.GetUtcNow() },
+            second).Desired;
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
     public async Task After_a_long_time_without_a_server_the_windows_begin_anew()
     {
         Decide(1);
@@ -146,9 +277,9 @@ public sealed class LoadWindowsTests : IAsyncDisposable
         Decide(1);
         Pass(3_590);
         await _windows.SaveAsync(TestContext.Current.CancellationToken);
-        var saved = _store.ReadWindows().ShouldHaveSingleItem();
-        var other = saved with { BootId = "another boot", LastSecond = 7, Time = _time.GetUtcNow().AddSeconds(savedAt) };
-        await _store.SaveWindowsAsync([other], TestContext.Current.CancellationToken);
+        var saved = _store.ReadWindows().Windows.ShouldHaveSingleItem();
+        var other = saved with { BootId = "another boot", LastSecond = 7, Time = _time.GetUtcNow().AddSeconds(savedAt), Run = "" };
+        await _store.SaveWindowsAsync(WindowsWrite.Of(other), TestContext.Current.CancellationToken);
         Restart(0);
         Decide(1);
         Pass(20).Contains(Name).ShouldBe(counts);
@@ -160,8 +291,8 @@ public sealed class LoadWindowsTests : IAsyncDisposable
         Decide(1);
         Pass(10);
         await _windows.SaveAsync(TestContext.Current.CancellationToken);
-        var saved = _store.ReadWindows().ShouldHaveSingleItem();
-        await _store.SaveWindowsAsync([saved with { Window = [1, 2, 3] }], TestContext.Current.CancellationToken);
+        var saved = _store.ReadWindows().Windows.ShouldHaveSingleItem();
+        await _store.SaveWindowsAsync(WindowsWrite.Of(saved with { Window = [1, 2, 3] }), TestContext.Current.CancellationToken);
         Restart(0);
         Decide(1).Desired.ShouldBe(1);
         Pass(40).ShouldBeEmpty();
@@ -188,7 +319,7 @@ public sealed class LoadWindowsTests : IAsyncDisposable
         Pass(3);
         _windows.Release();
         await _windows.SaveAsync(TestContext.Current.CancellationToken);
-        _store.ReadWindows().ShouldBeEmpty();
+        _store.ReadWindows().Windows.ShouldBeEmpty();
         _windows.Look(Name).ShouldBeNull();
     }
 
@@ -203,7 +334,14 @@ public sealed class LoadWindowsTests : IAsyncDisposable
         Pass(60).ShouldBeEmpty();
     }
 
-    private ScalingDecision Decide(int? desired, int? byHand = null, int max = 5) => _windows.Decide(Name, new()
+    private static Gen<(int Seconds, int Requests)[]> Days() => Gen.ArrayOf(
+        from seconds in Gen.Choose(1, 40)
+        from requests in Gen.Frequency((2, Gen.Constant(0)), (1, Gen.Choose(1, 8)))
+        select (seconds, requests)).Resize(12);
+
+    private Task SaveAsync() => _windows.SaveAsync(TestContext.Current.CancellationToken);
+
+    private ScalingDecision Decide(int? desired, int? byHand = null, int max = 5, DeploymentName? name = null) => _windows.Decide(name ?? Name, new()
     {
         Policy = ScalingPolicy.Default,
         Min = 0,
@@ -238,6 +376,7 @@ public sealed class LoadWindowsTests : IAsyncDisposable
     private void Restart(int seconds)
     {
         _time.Advance(TimeSpan.FromSeconds(seconds));
+        _windows.Dispose();
         _board = new(_time);
         _windows = new(_board, _store, _time);
         _windows.TakeOver();

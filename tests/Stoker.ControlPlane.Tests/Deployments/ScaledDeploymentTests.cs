@@ -209,11 +209,11 @@ public sealed class ScaledDeploymentTests : IAsyncDisposable
     {
         await ReadyAsync(max: 4);
         await _world.Windows.SaveAsync(TestContext.Current.CancellationToken);
-        _world.Scalings.ReadWindows().ShouldNotBeEmpty();
+        _world.Scalings.ReadWindows().Windows.ShouldNotBeEmpty();
         await _world.DeleteAsync("d", hard: true);
         await PassAsync(5);
         (await _world.FindAsync("d")).ShouldBeNull();
-        _world.Scalings.ReadWindows().ShouldBeEmpty();
+        _world.Scalings.ReadWindows().Windows.ShouldBeEmpty();
         _world.Decisions.Read(DeploymentWorld.Name("d"), 10).ShouldBeEmpty();
         _world.Board.All.ShouldBeEmpty();
     }
