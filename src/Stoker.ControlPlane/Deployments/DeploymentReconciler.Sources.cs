@@ -74,19 +74,30 @@ public sealed partial class DeploymentReconciler
     /// <summary>Everything, now and then, and whatever the runtime has that belongs to nobody.</summary>
     private async Task SweepAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
+        IReadOnlyList<StoredDeployment> items = []; // at first they are in the queue already
         while (true)
         {
-            foreach (var replica in runtime.List())
-            {
-                if (DeploymentName.TryParse(replica.Spec.Deployment, out var owner)) queue.Add(owner);
-                else await EndAsync(replica, cancellation);
-            }
-
+            await SweepAsync(items, queue, cancellation);
             await Task.Delay(_options.SweepInterval, time, cancellation);
             await KeepAsync(cancellation);
-            var (_, items) = await store.ListAsync(account: null, cancellation);
-            foreach (var item in items) queue.Add(item.Deployment.Name);
+            (_, items) = await store.ListAsync(account: null, cancellation);
         }
+    }
+
+    /// <summary>
+    /// Each name once, whatever names it: it leaves the queue when it is taken, and would be looked at again for each of its
+    /// replicas.
+    /// </summary>
+    internal async Task SweepAsync(IReadOnlyList<StoredDeployment> items, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        var names = items.Select(item => item.Deployment.Name).ToHashSet();
+        foreach (var replica in runtime.List())
+        {
+            if (DeploymentName.TryParse(replica.Spec.Deployment, out var owner)) names.Add(owner);
+            else await EndAsync(replica, cancellation);
+        }
+
+        foreach (var name in names) queue.Add(name);
     }
 
     /// <summary>A disk that is full holds up no sweep: what was not written is written by the next one.</summary>

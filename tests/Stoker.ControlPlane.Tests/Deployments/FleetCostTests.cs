@@ -1,5 +1,7 @@
+using Stoker.Api.Names;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Reconciling;
 
 namespace Stoker.ControlPlane.Tests.Deployments;
 
@@ -45,6 +47,36 @@ public sealed class FleetCostTests : IAsyncLifetime
         await _world.PassAsync(60);
         _world.Directory.Current.ShouldBeSameAs(published);
         _world.Rows.Calls.ShouldAllBe(call => call.StartsWith("find ", StringComparison.Ordinal) || call.StartsWith("revision ", StringComparison.Ordinal) || call == "changes deployments");
+    }
+
+    [Fact]
+    public async Task An_hour_of_idleness_writes_no_window_again()
+    {
+        await _world.Windows.SaveAsync(TestContext.Current.CancellationToken);
+        var written = _world.Scalings.ReadWindows().Windows;
+        written.Count.ShouldBe(Count);
+        await _world.PassAsync(TimeSpan.FromHours(1), TimeSpan.FromSeconds(10));
+        await _world.Windows.SaveAsync(TestContext.Current.CancellationToken);
+        var stored = _world.Scalings.ReadWindows();
+        stored.Windows.Select(window => window.LastSecond).ShouldBe(written.Select(window => window.LastSecond));
+        stored.EmptyUntil.ShouldNotBeNull().LastSecond.ShouldBeGreaterThanOrEqualTo(written[0].LastSecond + 3_590);
+    }
+
+    [Fact]
+    public async Task A_sweep_looks_at_each_deployment_once_however_fast_the_looks_are()
+    {
+        var (_, stored) = await _world.Store.ListAsync(account: null, TestContext.Current.CancellationToken);
+        var looks = new List<DeploymentName>();
+        using var queue = new WorkQueue<DeploymentName>(_world.Time);
+        _world.Runtime.WhileListed = TakeAll;
+        await _world.Reconciler.SweepAsync(stored, queue, TestContext.Current.CancellationToken);
+        TakeAll();
+        looks.ShouldBe(stored.Select(item => item.Deployment.Name), ignoreOrder: true);
+
+        void TakeAll()
+        {
+            while (queue.TryTake(out var name)) looks.Add(name);
+        }
     }
 
     [Fact]

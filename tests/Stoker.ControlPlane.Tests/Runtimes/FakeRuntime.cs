@@ -45,7 +45,14 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
 
     public Task AdoptAsync(CancellationToken cancellation) => Task.CompletedTask;
 
-    public IReadOnlyList<ObservedReplica> List() => [.. _replicas.Values.Select(Observe)];
+    /// <summary>What others do while somebody goes through the list of replicas, before each of them.</summary>
+    public Action? WhileListed { get; set; }
+
+    public IReadOnlyList<ObservedReplica> List()
+    {
+        IReadOnlyList<ObservedReplica> all = [.. _replicas.Values.Select(Observe)];
+        return WhileListed is { } meanwhile ? new InterruptedList<ObservedReplica>(all, meanwhile) : all;
+    }
 
     public Task StartAsync(ReplicaSpec spec, CancellationToken cancellation)
     {
