@@ -45,7 +45,7 @@ internal sealed class RunningReplica : IAsyncDisposable
         options = change?.Invoke(options) ?? options;
         var log = new ReplicaLog(Path.Combine(directory, "log.txt"), options.LogLevel, time);
         var host = await ReplicaHost.StartAsync(options, loader, time, log);
-        return new(host, log, directory, Connect(options.Listen[0].SocketPath!));
+        return new(host, log, directory, Connect(options.Listen.First(listen => listen.SocketPath is not null).SocketPath!));
     }
 
     public async Task<RunningReplica> LoadedAsync()

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
@@ -30,11 +32,13 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     private readonly Admission _admission = new();
     private readonly Lease _lease;
     private readonly KestrelServer _server;
+    private readonly WarmUp _warmUp = new();
     private readonly CancellationTokenSource _stopLoading = new();
     private readonly TaskCompletionSource _drain = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _abort = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task<IReplicaEngine> _loading = null!;
     private Task _probing = Task.CompletedTask;
+    private Task<string> _warming = Task.FromResult("");
     private int _disposed;
 
     private ReplicaHost(ReplicaOptions options, TimeProvider time, ILoggerFactory logs)
@@ -52,6 +56,9 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
 
     public Admission Admission => _admission;
 
+    /// <summary>What the replica has answered itself, see <see cref="Hosting.WarmUp"/>.</summary>
+    internal Task<string> Warming => _warming;
+
     /// <exception cref="IOException">An address is taken or cannot be used.</exception>
     public static async Task<ReplicaHost> StartAsync(ReplicaOptions options, IEngineLoader loader, TimeProvider time, ILoggerFactory logs)
     {
@@ -61,6 +68,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             // in parallel with the listener's start
             host._loading = host._slot.LoadAsync(loader, host._stopLoading.Token);
             await host.ListenAsync();
+            host._warming = host._warmUp.RunAsync(host._loading, host.OwnAddress(), time, host._stopLoading.Token);
             return host;
         }
         catch
@@ -96,6 +104,8 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         await _stopLoading.CancelAsync();
         await _probing; // it reads the engine
+        await _warming;
+        await _warmUp.DisposeAsync();
         _server.Dispose();
         _lease.Dispose();
         await _slot.DisposeAsync();
@@ -166,7 +176,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             Started = _time.GetUtcNow(),
             Drain = () => Drain(),
         });
-        await _server.StartAsync(new Application(app), CancellationToken.None);
+        await _server.StartAsync(new Application(app, _warmUp), CancellationToken.None);
         if (!OperatingSystem.IsWindows())
         {
             foreach (var path in _options.Listen.Select(address => address.SocketPath).OfType<string>())
@@ -178,6 +188,16 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
 
         var addresses = string.Join(", ", Addresses);
         LogListening(addresses);
+    }
+
+    /// <summary>Where this process reaches itself.</summary>
+    private EndPoint OwnAddress()
+    {
+        var listen = _options.Listen[0];
+        if (listen.SocketPath is { } path) return new UnixDomainSocketEndPoint(path);
+        var port = BindingAddress.Parse(Addresses.First()).Port; // the one that was picked
+        var address = listen.EndPoint!.Address;
+        return new IPEndPoint(address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address, port);
     }
 
     private static KestrelServerOptions KestrelOptions(ReplicaOptions options)
@@ -196,11 +216,11 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         return kestrel;
     }
 
-    private sealed class Application(ReplicaApp app) : IHttpApplication<HttpContext>
+    private sealed class Application(ReplicaApp app, WarmUp warmUp) : IHttpApplication<HttpContext>
     {
         public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
-        public Task ProcessRequestAsync(HttpContext context) => app.HandleAsync(context);
+        public Task ProcessRequestAsync(HttpContext context) => (warmUp.Of(context) ?? app).HandleAsync(context);
 
         public void DisposeContext(HttpContext context, Exception? exception)
         {
