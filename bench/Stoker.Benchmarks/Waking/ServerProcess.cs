@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Stoker.Benchmarks.Waking;
 
@@ -16,6 +19,7 @@ internal sealed partial class ServerProcess : IDisposable
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
     private readonly Process _process;
+    private readonly ConcurrentDictionary<string, double> _took = [];
 
     private ServerProcess(Process process, Uri url, string key)
     {
@@ -23,6 +27,9 @@ internal sealed partial class ServerProcess : IDisposable
         Http = new(new SocketsHttpHandler { MaxConnectionsPerServer = int.MaxValue }) { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
         Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
+
+    /// <summary>Of the server's log, so that it tells how long replicas took.</summary>
+    public static string[] ToldOfReplicas { get; } = ["--log-level", "Debug"];
 
     public Uri Url { get; }
 
@@ -33,7 +40,7 @@ internal sealed partial class ServerProcess : IDisposable
     {
         ["Stoker__Runtime__Engine"] = "simulated",
         ["Stoker__Capacity__Pinned"] = "false",
-        ["Stoker__Capacity__Slots"] = slots.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        ["Stoker__Capacity__Slots"] = slots.ToString(CultureInfo.InvariantCulture),
         // Local replicas have no figures in the configuration: a shell adds them and becomes the replica.
         ["Stoker__Runtime__Command__0"] = "/bin/sh",
         ["Stoker__Runtime__Command__1"] = "-c",
@@ -58,7 +65,7 @@ internal sealed partial class ServerProcess : IDisposable
             if (!line.StartsWith(Listens, StringComparison.Ordinal)) continue;
             var key = await File.ReadAllTextAsync(Path.Combine(folder.Data, "admin.key"));
             var server = new ServerProcess(process, new(line[Listens.Length..]), key.Trim());
-            server.Drain();
+            _ = server.ReadLogAsync();
             return server;
         }
 
@@ -113,8 +120,25 @@ internal sealed partial class ServerProcess : IDisposable
         _process.Dispose();
     }
 
-    /// <summary>Its log goes nowhere, but must not block it.</summary>
-    private void Drain() => _ = _process.StandardOutput.ReadToEndAsync();
+    /// <summary>How long the replica had a request before its answer began, in ms, as the server's own log has it.</summary>
+    /// <exception cref="BenchFailedException">It was not started with <see cref="ToldOfReplicas"/>.</exception>
+    public async Task<double> ReplicaTookAsync(string request)
+    {
+        await UntilAsync($"how long the replica took for request {request}, in the server's log", () => Task.FromResult(_took.ContainsKey(request)));
+        return _took[request];
+    }
+
+    /// <summary>Reads its log, which else would block it.</summary>
+    private async Task ReadLogAsync()
+    {
+        while (await _process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (ReplicaTook().Match(line) is { Success: true } told) _took[told.Groups[1].Value] = double.Parse(told.Groups[2].ValueSpan, CultureInfo.InvariantCulture);
+        }
+    }
+
+    [GeneratedRegex(@"Request ([0-9a-f]+): replica \S+ began its answer ([0-9.]+) ms after")]
+    private static partial Regex ReplicaTook();
 
     private async Task SendAsync(HttpMethod method, string path, object body)
     {

@@ -7,8 +7,15 @@ namespace Stoker.Benchmarks.Waking;
 /// <summary>One wake, in ms; see <see cref="WakingBench"/> for what the phases mean.</summary>
 /// <param name="Ready">The replica's own stamp.</param>
 /// <param name="Seen">From there to the ledger's stamp, which is taken right before requests can reach the replica.</param>
-/// <param name="Passed">From there to the first event, without the replica's own time.</param>
-internal sealed record WakeSample(long Ready, double Comment, double Started, double Booted, double Seen, double Passed, double ReplicaFirst, double Total);
+/// <param name="Answered">From ready to the first event at the client: all of it.</param>
+/// <param name="Replica">Of that, while the replica had the request, by the gateway's clock.</param>
+/// <param name="Computed">Of that, what the replica says it computed.</param>
+internal sealed record WakeSample(
+    long Ready, double Comment, double Started, double Booted, double Seen, double Answered, double Replica, double Computed, double Total)
+{
+    /// <summary>The gateway's own: to notice the replica, to send the request, and to pass the answer's beginning on.</summary>
+    public double Gateway => Answered - Replica;
+}
 
 /// <summary>Deployments that are brought to zero and woken by one request each, all at the same moment.</summary>
 internal sealed class Waking(ServerProcess server, ServerFolder folder, IReadOnlyList<string> deployments)
@@ -50,7 +57,8 @@ internal sealed class Waking(ServerProcess server, ServerFolder folder, IReadOnl
             Milliseconds(request.Sent, replica.StartedAt),
             Milliseconds(replica.StartedAt, ready),
             Milliseconds(ready, seen),
-            Milliseconds(seen, request.First) - request.ReplicaFirst,
+            Milliseconds(ready, request.First),
+            await server.ReplicaTookAsync(request.Id),
             request.ReplicaFirst,
             Milliseconds(request.Sent, request.First));
     }

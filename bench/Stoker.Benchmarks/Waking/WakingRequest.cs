@@ -10,10 +10,11 @@ namespace Stoker.Benchmarks.Waking;
 /// One streamed request to a deployment at zero, as its client saw it. Instants are timestamps of <see
 /// cref="Stopwatch"/>, which on one boot of Linux all processes share (CLOCK_MONOTONIC).
 /// </summary>
+/// <param name="Id">The gateway's own.</param>
 /// <param name="Comment">When the first comment was there.</param>
 /// <param name="First">When the first event was there.</param>
 /// <param name="ReplicaFirst">The replica's own time to first token, in ms, as it says in the stream's last event.</param>
-internal sealed record WakingRequest(long Sent, long Comment, long First, double ReplicaFirst)
+internal sealed record WakingRequest(string Id, long Sent, long Comment, long First, double ReplicaFirst)
 {
     private const string Data = "data: ";
 
@@ -41,7 +42,7 @@ internal sealed record WakingRequest(long Sent, long Comment, long First, double
             if (line.StartsWith(": stoker ", StringComparison.Ordinal) && comment == 0) comment = now;
             if (!line.StartsWith(Data, StringComparison.Ordinal)) continue;
             if (first == 0) first = now;
-            if (line == "data: [DONE]") return new(sent, comment, first, OwnFirst(deployment, last));
+            if (line == "data: [DONE]") return new(answer.Headers.GetValues("x-fireworks-request-id").Single(), sent, comment, first, OwnFirst(deployment, last));
             last = line[Data.Length..];
         }
 

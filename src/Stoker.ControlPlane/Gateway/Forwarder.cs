@@ -16,6 +16,9 @@ internal sealed record Exchange(
 
     public SeenUsage Usage { get; } = new();
 
+    /// <summary>From the request's last byte on its way to the newest replica to the head of its answer.</summary>
+    public TimeSpan? ReplicaTook { get; set; }
+
     /// <summary>The stream ended with the replica's own error, which the client has.</summary>
     public bool ReplicaFailed { get; set; }
 }
@@ -94,7 +97,7 @@ internal sealed partial class Forwarder(
         Exchange exchange, ReplicaTarget replica, byte[] served, PhaseTimeout phase)
     {
         var progress = exchange.Progress;
-        using var content = new SplicedContent(exchange.Body.Bytes, exchange.Request, served, progress.Field());
+        using var content = new SplicedContent(exchange.Body.Bytes, exchange.Request, served, time, progress.Field());
         var headers = exchange.Headers with { Resume = progress.Ask(exchange.Route, replica, exchange.Request) };
         phase.Begin(options.Value.FirstByteTimeout);
         var sent = time.GetTimestamp();
@@ -102,9 +105,10 @@ internal sealed partial class Forwarder(
         {
             var path = exchange.Surface == Surface.Chat ? "/v1/chat/completions" : "/v1/completions";
             var answer = await replicas.SendAsync(replica, path, content, headers, phase.Token);
+            exchange.ReplicaTook = content.WrittenAt is { } written ? time.GetElapsedTime(written) : null; // it may answer before it has all
             if (progress.HasBegun) return (answer, null); // what it waited for was no first token
             progress.Follow(replica, answer.Headers);
-            metrics.FirstByte(time.GetElapsedTime(exchange.Arrived));
+            metrics.FirstByte(time.GetElapsedTime(exchange.Arrived), exchange.ReplicaTook);
             if (exchange.Request.Stream && answer.StatusCode == HttpStatusCode.OK) replica.Answers.FirstToken(time.GetElapsedTime(sent));
             return (answer, null);
         }
@@ -138,6 +142,7 @@ internal sealed partial class Forwarder(
         var failed = exchange.ReplicaFailed || error == RouteErrors.BrokeOff || error == RouteErrors.TooSlow || answer.StatusCode >= HttpStatusCode.InternalServerError;
         if (failed) lease.Replica.Answers.Failed();
         else lease.Replica.Answers.Answered();
+        if (exchange.ReplicaTook is { } took) LogReplicaTook(exchange.RequestId, lease.Replica.ReplicaId, took.TotalMilliseconds);
         if (error == RouteErrors.BrokeOff) LogBrokeOff(exchange.RequestId, lease.Replica.ReplicaId, (int)answer.StatusCode);
         if (error == RouteErrors.BrokeOff || (error == RouteErrors.TooSlow && exchange.Progress.HasBegun)) return new(error, BrokenBy: lease.Replica);
         if (error is null || !context.Response.HasStarted) return new(error);
@@ -215,6 +220,9 @@ internal sealed partial class Forwarder(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: replica {ReplicaId} failed with {Cause}; body sent: {Sent}")]
     private partial void LogFailed(string requestId, string replicaId, HttpRequestError cause, bool sent);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Request {RequestId}: replica {ReplicaId} began its answer {Milliseconds:F2} ms after it had the request")]
+    private partial void LogReplicaTook(string requestId, string replicaId, double milliseconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: replica {ReplicaId} did not answer in time")]
     private partial void LogTooSlow(string requestId, string replicaId);

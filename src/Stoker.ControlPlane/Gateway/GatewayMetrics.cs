@@ -11,6 +11,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> _ended;
     private readonly Counter<long> _broken;
     private readonly Histogram<double> _timeToFirstByte;
+    private readonly Histogram<double> _replicaFirstByte;
     private readonly Counter<long> _failovers;
     private readonly UpDownCounter<long> _held;
     private readonly Counter<long> _holds;
@@ -26,6 +27,8 @@ internal sealed class GatewayMetrics : IDisposable
         _failovers = Meter.CreateCounter<long>("stoker.gateway.failovers", "{request}", "Requests whose replica failed, by what became of them");
         _timeToFirstByte = Meter.CreateHistogram<double>(
             "stoker.gateway.time_to_first_byte", "s", "From a request's last byte to the head of the replica's answer");
+        _replicaFirstByte = Meter.CreateHistogram<double>(
+            "stoker.gateway.replica.time_to_first_byte", "s", "Of that, the part in which the replica had the whole request");
         _held = Meter.CreateUpDownCounter<long>("stoker.gateway.requests.held", "{request}", "Requests that wait for a replica");
         _holds = Meter.CreateCounter<long>("stoker.gateway.holds", "{request}", "Requests without a ready replica, by what became of their wait");
         _holdDuration = Meter.CreateHistogram<double>("stoker.gateway.hold.duration", "s", "How long requests were held, by what became of their wait");
@@ -50,7 +53,12 @@ internal sealed class GatewayMetrics : IDisposable
     /// <c>whole</c> where only the mark of the end was missing, or why none of these: a word of <see cref="BreakErrors"/>.</param>
     public void FailedOver(string outcome) => _failovers.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
-    public void FirstByte(TimeSpan after) => _timeToFirstByte.Record(after.TotalSeconds);
+    /// <param name="replica">How much of it the replica had the request for.</param>
+    public void FirstByte(TimeSpan after, TimeSpan? replica)
+    {
+        _timeToFirstByte.Record(after.TotalSeconds);
+        if (replica is { } part) _replicaFirstByte.Record(part.TotalSeconds);
+    }
 
     public void Held() => _held.Add(1);
 

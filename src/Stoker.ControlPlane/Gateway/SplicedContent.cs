@@ -14,11 +14,13 @@ internal sealed class SplicedContent : HttpContent
     private readonly ReadOnlyMemory<byte> _before;
     private readonly ReadOnlyMemory<byte> _name;
     private readonly ReadOnlyMemory<byte> _after;
+    private readonly TimeProvider _time;
 
     /// <param name="quotedName">The name as JSON, with its quotes.</param>
     /// <param name="field">A field of our own to put first, with a comma behind it; mostly empty.</param>
-    public SplicedContent(ReadOnlyMemory<byte> body, ScannedRequest request, ReadOnlyMemory<byte> quotedName, ReadOnlyMemory<byte> field = default)
+    public SplicedContent(ReadOnlyMemory<byte> body, ScannedRequest request, ReadOnlyMemory<byte> quotedName, TimeProvider time, ReadOnlyMemory<byte> field = default)
     {
+        _time = time;
         var first = field.IsEmpty ? 0 : body.Span.IndexOf((byte)'{') + 1;
         (_open, _field) = (body[..first], field);
         (_before, _name, _after) = (body[first..request.ModelStart], quotedName, body[request.ModelEnd..]);
@@ -27,6 +29,9 @@ internal sealed class SplicedContent : HttpContent
 
     /// <summary>Whether a byte of it may have left: from then on a retry could run the request twice.</summary>
     public bool Started { get; private set; }
+
+    /// <summary>A timestamp: when the last byte was handed to the connection; null while it is not.</summary>
+    public long? WrittenAt { get; private set; }
 
     protected override bool TryComputeLength(out long length)
     {
@@ -49,5 +54,6 @@ internal sealed class SplicedContent : HttpContent
         await stream.WriteAsync(_before, cancellationToken);
         await stream.WriteAsync(_name, cancellationToken);
         await stream.WriteAsync(_after, cancellationToken);
+        WrittenAt = _time.GetTimestamp();
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Routing;
+using Stoker.Testing;
 using static Stoker.ControlPlane.Tests.Gateway.HoldWorld;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
@@ -28,6 +29,19 @@ public sealed class HoldingTests : IAsyncLifetime
         await call.Ended;
         (call.StatusCode, call.Text).ShouldBe((200, WholeAnswer.Replace(Inference.Model, Inference.Deployment, StringComparison.Ordinal)));
         call.Headers["fireworks-deployment"].ToString().ShouldBe(Inference.Deployment);
+    }
+
+    [Fact]
+    public async Task What_the_replica_took_is_told_apart_from_the_hold()
+    {
+        var call = _world.Ask();
+        _world.Advance(60);
+
+        _world.Publish(_world.Replicas.Add(new SlowReplica(_world.Time, TimeSpan.FromSeconds(3)), maxSequences: 8));
+
+        await call.Ended;
+        call.StatusCode.ShouldBe(200);
+        _world.Host.Log.Lines.ShouldContain(line => line.Contains("replica r began its answer 3000.00 ms after it had the request", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -424,4 +438,15 @@ public sealed class HoldingTests : IAsyncLifetime
     private ReplicaTarget Answering(string id = "r") => _world.Replicas.Add(new AnsweringReplica(), maxSequences: 8, id);
 
     private static JsonNode ErrorOf(DirectCall call) => JsonNode.Parse(call.Text)!["error"]!;
+
+    /// <summary>Reads the request, and answers after a while of the world's clock.</summary>
+    private sealed class SlowReplica(ManualTime time, TimeSpan takes) : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            await request.Content!.CopyToAsync(Stream.Null, cancellationToken);
+            time.Advance(takes);
+            return new(HttpStatusCode.OK) { Content = new StringContent(WholeAnswer, System.Text.Encoding.UTF8, "application/json") };
+        }
+    }
 }

@@ -27,7 +27,7 @@ public class SplicedContentTests
                 throw new InvalidOperationException(error.Message);
             }
 
-            var spliced = Serialize(new SplicedContent(bytes, request!, ModelNames.Quote("accounts/x/models/served")));
+            var spliced = Serialize(new SplicedContent(bytes, request!, ModelNames.Quote("accounts/x/models/served"), TimeProvider.System));
             return Encoding.UTF8.GetString(spliced) == body.Before + "\"accounts/x/models/served\"" + body.After
                 && request!.Model == JsonSerializer.Deserialize<string>(body.Model);
         }).QuickCheckThrowOnFailure();
@@ -39,7 +39,7 @@ public class SplicedContentTests
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         RequestScan.Run(bytes, Surface.Text, Options, out var request).ShouldBeNull();
-        using var content = new SplicedContent(bytes, request!, ModelNames.Quote("m"), "\"f\":[1],"u8.ToArray());
+        using var content = new SplicedContent(bytes, request!, ModelNames.Quote("m"), TimeProvider.System, "\"f\":[1],"u8.ToArray());
 
         content.Headers.ContentLength.ShouldBe(Encoding.UTF8.GetByteCount(expected));
         Encoding.UTF8.GetString(Serialize(content)).ShouldBe(expected);
@@ -50,10 +50,10 @@ public class SplicedContentTests
     {
         byte[] body = [.. """{"model":"a/b","prompt":"x"}"""u8];
         RequestScan.Run(body, Surface.Text, Options, out var request).ShouldBeNull();
-        using var content = new SplicedContent(body, request!, ModelNames.Quote("much/longer"));
+        using var content = new SplicedContent(body, request!, ModelNames.Quote("much/longer"), TimeProvider.System);
 
         content.Headers.ContentLength.ShouldBe(Serialize(content).Length);
-        content.Started.ShouldBeTrue();
+        (content.Started, content.WrittenAt.HasValue).ShouldBe((true, true));
     }
 
     private static byte[] Serialize(SplicedContent content)
