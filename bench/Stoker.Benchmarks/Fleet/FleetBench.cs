@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Stoker.Api.Names;
 using Stoker.Benchmarks.Measuring;
+using Stoker.ControlPlane.Deployments;
 
 namespace Stoker.Benchmarks.Fleet;
 
@@ -20,6 +21,9 @@ internal sealed class FleetBench
     private static readonly TimeSpan ChangeEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Boot = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(8);
+
+    /// <summary>So long after it is ready each start is written down as a success, which is no idleness.</summary>
+    private static readonly TimeSpan Proving = new DeploymentsOptions().StableAfter;
 
     private readonly SimulatedReplicas _replicas = new(Boot, TimeProvider.System);
     private readonly Table _table;
@@ -124,6 +128,7 @@ internal sealed class FleetBench
     private async Task IdleAsync(FleetServer server, int seconds)
     {
         await SetQuotaAsync(server, null);
+        await Task.Delay(Proving, TimeProvider.System);
         await QuietAsync();
         GC.Collect();
         var (looks, before) = (server.Looks, ProcessCost.Now());
