@@ -28,3 +28,6 @@ internal sealed record GatedPanels
 
     public Activation Activation { get; }
 }
+
+/// <summary>What addons add in one MLP; null where none does.</summary>
+internal readonly record struct GatedChanges(LowRankProduct? GateUp, LowRankProduct? Down);

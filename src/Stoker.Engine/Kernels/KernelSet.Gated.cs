@@ -27,10 +27,11 @@ internal abstract unsafe partial class KernelSet
     /// <param name="scratch">On a cache line, of this thread alone; at least <see cref="GatedScratch"/>.</param>
     /// <param name="next">The matrix that is multiplied with the result.</param>
     /// <param name="target">Begun for next and the same tokens.</param>
+    /// <param name="changes">What addons add to gate and up, and where inputs of what they add to the next product are kept.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void MultiplyGated(
         GatedPanels w, int firstPanel, int endPanel, ActivationBuffer x, int tokens, Span<float> scratch, PanelMatrix next,
-        ActivationBuffer target)
+        ActivationBuffer target, GatedChanges changes = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(scratch.Length, GatedScratch(tokens), nameof(scratch));
         ArgumentOutOfRangeException.ThrowIfNegative(firstPanel);
@@ -46,12 +47,12 @@ internal abstract unsafe partial class KernelSet
                 var end = Math.Min(panel + GatedPanelsAtOnce, endPanel);
                 if (tokens <= TileTokens)
                 {
-                    MultiplyGroup(w, panel, end, x, tokens, values);
+                    MultiplyGroup(w, panel, end, x, tokens, values, changes);
                     PackGated(values, GatedColumns, PanelLayout.Rows, panel, tokens, next, target);
                 }
                 else
                 {
-                    MultiplyPlanes(w, panel, end, x, tokens, values);
+                    MultiplyPlanes(w, panel, end, x, tokens, values, changes);
                     PackGated(values, PanelLayout.Rows, tokens * PanelLayout.Rows, panel, tokens, next, target);
                 }
             }
@@ -64,17 +65,18 @@ internal abstract unsafe partial class KernelSet
     }
 
     /// <summary>One tile: [tokens][128], all panels at once, as emitted kernels for one token hide their latency behind four.</summary>
-    private void MultiplyGroup(GatedPanels w, int panel, int end, ActivationBuffer x, int tokens, float* gate)
+    private void MultiplyGroup(GatedPanels w, int panel, int end, ActivationBuffer x, int tokens, float* gate, GatedChanges changes)
     {
         var up = gate + (tokens * GatedColumns);
         var row = panel * PanelLayout.Rows;
         MultiplyPanels(w.Gate, panel, end, x, tokens, gate - row, GatedColumns);
         MultiplyPanels(w.Up, panel, end, x, tokens, up - row, GatedColumns);
-        Join(w, row, Math.Min(end * PanelLayout.Rows, w.Gate.Rows) - row, gate, up, tokens, GatedColumns);
+        Join(w, row, Math.Min(end * PanelLayout.Rows, w.Gate.Rows) - row, gate, up, tokens, GatedColumns, changes);
     }
 
     /// <summary>Many tiles: [panels][tokens][32], where the kernels leave their sums anyway.</summary>
-    private void MultiplyPlanes(GatedPanels w, int firstPanel, int end, ActivationBuffer x, int tokens, float* gate)
+    private void MultiplyPlanes(
+        GatedPanels w, int firstPanel, int end, ActivationBuffer x, int tokens, float* gate, GatedChanges changes)
     {
         var up = gate + (tokens * GatedColumns);
         for (var panel = firstPanel; panel < end; panel++, gate += tokens * PanelLayout.Rows)
@@ -82,17 +84,23 @@ internal abstract unsafe partial class KernelSet
             var row = panel * PanelLayout.Rows;
             MultiplyPanels(w.Gate, panel, panel + 1, x, tokens, gate - row, PanelLayout.Rows);
             MultiplyPanels(w.Up, panel, panel + 1, x, tokens, up - row, PanelLayout.Rows);
-            Join(w, row, Math.Min(PanelLayout.Rows, w.Gate.Rows - row), gate, up, tokens, PanelLayout.Rows);
+            Join(w, row, Math.Min(PanelLayout.Rows, w.Gate.Rows - row), gate, up, tokens, PanelLayout.Rows, changes);
         }
     }
 
     /// <summary>gate = act(gate + bias) · (up + bias). What lies beyond the matrix's rows is computed along and never packed.</summary>
-    private void Join(GatedPanels w, int row, int count, float* gate, float* up, int tokens, int width)
+    private void Join(
+        GatedPanels w, int row, int count, float* gate, float* up, int tokens, int width, GatedChanges changes)
     {
         var gates = new Span<float>(gate, tokens * width);
         var ups = new Span<float>(up, tokens * width);
         AddBias(gates, width, w.GateBias, row, count);
         AddBias(ups, width, w.UpBias, row, count);
+        for (var first = 0; changes.GateUp is not null && first < count; first += PanelLayout.Rows)
+        {
+            changes.GateUp.ExpandGated((row + first) / PanelLayout.Rows, gate + first, up + first, width);
+        }
+
         if (w.Activation == Models.Activation.Silu)
         {
             SiluMultiply(gates, ups);
@@ -101,6 +109,8 @@ internal abstract unsafe partial class KernelSet
         {
             GeluMultiply(gates, ups);
         }
+
+        changes.Down?.Capture(row, count, gate, width);
     }
 
     private void AddBias(Span<float> values, int width, float[]? bias, int firstRow, int count)

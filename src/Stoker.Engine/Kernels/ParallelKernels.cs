@@ -54,6 +54,8 @@ internal sealed unsafe class ParallelKernels : IDisposable
     private int _stride;
     private float _softCap;
     private long _work; // multiply-adds
+    private LowRankProduct? _change; // what addons add to the outputs
+    private GatedChanges _changes; // the same of a gated product
 
     /// <param name="maxColumns">Of the widest matrix, the second ones of gated pairs aside.</param>
     /// <param name="maxGated">Columns of the widest second matrix of a gated pair.</param>
@@ -132,8 +134,12 @@ internal sealed unsafe class ParallelKernels : IDisposable
     /// <summary>y[r, o] = sum over k of w[o, k] · source(r)[k].</summary>
     /// <param name="y">[rows, stride]; only the first w.Rows of each row are written.</param>
     /// <param name="softCap">Above 0: caps every output, as <see cref="KernelSet.SoftCap"/>.</param>
-    public void Project(PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, float softCap = 0)
+    /// <param name="change">What addons add, begun for this product; null where none does.</param>
+    public void Project(
+        PanelMatrix w, RowSource source, int rows, Span<float> y, int stride, float softCap = 0, LowRankProduct? change = null)
     {
+        change?.Shrink(this, source);
+        _change = change;
         // Pinned until the team is done: the parts see the same buffers through plain pointers.
         fixed (float* output = y)
         {
@@ -146,6 +152,7 @@ internal sealed unsafe class ParallelKernels : IDisposable
     public void Project(PanelMatrix w, ReadOnlySpan<float> x, int rows, Span<float> y, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(x.Length, (long)rows * w.Columns, nameof(x));
+        _change = null;
         fixed (float* input = x, output = y)
         {
             Begin(w, rows, output, y.Length, stride);
@@ -155,15 +162,20 @@ internal sealed unsafe class ParallelKernels : IDisposable
 
     /// <summary>y[r, o] = sum over k of down[o, k] · act(gate[k] · source(r)) · (up[k] · source(r)), with the biases of gate and up.</summary>
     /// <param name="down">Its columns are the rows of gate and up.</param>
-    public void ProjectGated(GatedPanels gateUp, PanelMatrix down, RowSource source, int rows, Span<float> y, int stride)
+    /// <param name="changes">What addons add, begun for these products.</param>
+    public void ProjectGated(
+        GatedPanels gateUp, PanelMatrix down, RowSource source, int rows, Span<float> y, int stride, GatedChanges changes = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(down.Columns, _maxGated, nameof(down));
         Reserve(rows);
         _joined.Begin(Kernels.FormOf(down.Format), down, rows);
-        (_gated, _next) = (gateUp, down);
+        changes.GateUp?.Shrink(this, source);
+        (_gated, _next, _changes) = (gateUp, down, changes);
         BeginProduct(gateUp.Gate, rows, 2L * gateUp.Gate.Rows);
         MultiplyRows(source, null);
-        _gated = null;
+        (_gated, _changes) = (null, default);
+        changes.Down?.Shrink(this);
+        _change = changes.Down;
         fixed (float* output = y)
         {
             Begin(down, rows, output, y.Length, stride);
@@ -319,12 +331,13 @@ internal sealed unsafe class ParallelKernels : IDisposable
         if (_gated is not null)
         {
             var sums = _gatedSums[part].Slice<float>(0, KernelSet.GatedScratch(_rows));
-            Kernels.MultiplyGated(_gated, firstPanel, endPanel, input, _rows, sums, _next!, _joined);
+            Kernels.MultiplyGated(_gated, firstPanel, endPanel, input, _rows, sums, _next!, _joined, _changes);
             return;
         }
 
         var length = checked(((_rows - 1) * _stride) + _w!.Rows);
         Kernels.Multiply(_w, firstPanel, endPanel, input, _rows, new Span<float>(_y, length), _stride);
+        _change?.Expand(firstPanel, endPanel, _w.Rows, _y, _stride);
         if (_softCap > 0)
         {
             var first = firstPanel * PanelLayout.Rows; // a multiple of every vector: cuts do not show

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Stoker.Engine.Addons;
 
 namespace Stoker.Engine.Models;
 
@@ -9,13 +10,15 @@ internal sealed partial class DecoderModel
 {
     private void AddAttention(LayerWeights layer)
     {
-        ProjectStream(layer.Qkv.Weight, layer.AttentionNorm, Workspace.Qkv.First(_rows), _widths.Qkv);
+        ProjectStream(
+            layer.Qkv.Weight, layer.AttentionNorm, Workspace.Qkv.First(_rows), _widths.Qkv, change: Change(AddonPlace.Qkv, _spec.HiddenSize));
         _parallel.Run(_prepareHeads, (long)_rows * _widths.Qkv * ValueWork);
         // All keys of the step are in the store before any row looks: rows of one chunk see each other there.
         WriteKeysAndValues();
         if (_layer == _weights.Layers.Length - 1)
         {
             (_rows, _gather) = (Batch.LogitRowCount, true);
+            if (_changedRows is not null) _changedRows = _addonRowsWithLogits;
         }
 
         if (_rows > 0)
@@ -24,9 +27,10 @@ internal sealed partial class DecoderModel
                 Batch, Kv, _layer, _spec.Layers[_layer].Window, _attentionScale, Workspace.Qkv.First(Batch.RowCount), _widths.Qkv,
                 Workspace.Attended.First(Batch.RowCount));
             var branch = Workspace.Branch.First(_rows);
-            if (_gather)
+            var change = Change(AddonPlace.Output, _widths.Queries);
+            if (_gather || change is not null)
             {
-                _parallel.Project(layer.Output.Weight, _attendedRow, _rows, branch, _spec.HiddenSize);
+                _parallel.Project(layer.Output.Weight, _attendedRow, _rows, branch, _spec.HiddenSize, change: change);
             }
             else
             {

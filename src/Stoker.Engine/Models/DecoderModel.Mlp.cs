@@ -9,7 +9,8 @@ internal sealed partial class DecoderModel
         {
             var mlp = layer.Mlps[0];
             _norm = layer.MlpNorm;
-            _parallel.ProjectGated(mlp.GateUp, mlp.Down.Weight, _normedRow, _rows, Workspace.Branch.First(_rows), _spec.HiddenSize);
+            _parallel.ProjectGated(
+                mlp.GateUp, mlp.Down.Weight, _normedRow, _rows, Workspace.Branch.First(_rows), _spec.HiddenSize, MlpChanges());
             FinishStream();
             _branch = new PendingBranch(true, mlp.Down.Bias, layer.MlpOutputNorm);
         }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Stoker.Engine.Addons;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Weights;
@@ -52,9 +53,12 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     /// <param name="packed">Owned from here on.</param>
     /// <param name="contextLength">Positions served; dynamic and longrope choose their frequencies by it.</param>
+    /// <param name="addons">Null: rows are computed with the base model alone.</param>
     /// <exception cref="ModelLoadException">The weights do not hold the graph of the spec.</exception>
-    public DecoderModel(DecoderSpec spec, PackedWeights packed, KernelSet kernels, ThreadTeam team, int contextLength)
+    public DecoderModel(
+        DecoderSpec spec, PackedWeights packed, KernelSet kernels, ThreadTeam team, int contextLength, AddonSlots? addons = null)
     {
+        _addons = addons;
         (_spec, _packed, _team, _widths) = (spec, packed, team, DecoderWidths.Of(spec));
         _weights = DecoderWeights.From(spec, packed);
         _parallel = new ParallelKernels(kernels, team, _widths.LargestInput, spec.IntermediateSize);
@@ -66,13 +70,16 @@ internal sealed partial class DecoderModel : ILanguageModel
         Shape = new ModelShape(
             spec.Layers.Count, spec.HiddenSize, spec.Heads, spec.KvHeads, spec.HeadDim, spec.VocabularySize, contextLength)
         {
-            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + _parallel.BytesPerRow,
+            WorkspaceBytesPerRow = DecoderWorkspace.BytesPerRow(spec) + _parallel.BytesPerRow + AddonBytesPerRow,
             WorkspaceBytes = _parallel.OwnBytes + _ropes.Sum(rope => rope.SizeBytes)
                 + PagedAttention.BytesFor(team.Count, spec.Heads, spec.HeadDim, contextLength),
         };
     }
 
     public ModelShape Shape { get; }
+
+    /// <summary>What addons are held against.</summary>
+    public DecoderSpec Spec => _spec;
 
     /// <summary>Format of the projections, such as <c>bf16</c>.</summary>
     public string Precision => _packed.Precision;
@@ -85,7 +92,7 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     /// <summary>Memory of rows, threads and tables so far, beside attention's: no more than <see cref="Shape"/> says.</summary>
     public long WorkspaceBytes =>
-        (_workspace?.SizeBytes ?? 0) + _parallel.SizeBytes + _ropes.Sum(rope => rope.SizeBytes);
+        (_workspace?.SizeBytes ?? 0) + _parallel.SizeBytes + AddonRowBytes + _ropes.Sum(rope => rope.SizeBytes);
 
     private KernelSet Kernels => _parallel.Kernels;
 
@@ -105,6 +112,7 @@ internal sealed partial class DecoderModel : ILanguageModel
         Check(batch, kv, logits);
         Reserve(batch.MaxRows); // the first step, or a caller with a larger batch
         (_batch, _kv, _rows, _gather, _branch) = (batch, kv, batch.RowCount, false, default);
+        NoteAddons();
         EmbedRows();
         FillAngles();
         for (_layer = 0; _layer < _weights.Layers.Length && _rows > 0; _layer++)
@@ -125,6 +133,7 @@ internal sealed partial class DecoderModel : ILanguageModel
     {
         _workspace?.Dispose();
         _attention?.Dispose();
+        DisposeAddons();
         _parallel.Dispose();
         Array.ForEach(_ropes, rope => rope.Dispose());
         _packed.Dispose();
@@ -142,6 +151,7 @@ internal sealed partial class DecoderModel : ILanguageModel
             _attention?.Dispose();
             _attention = new PagedAttention(Kernels, _team, _spec.Heads, _spec.KvHeads, _spec.HeadDim, Shape.ContextLength, rows);
             _kvWriter = new KvWriter(_team, rows);
+            ReserveAddons(rows);
         }
     }
 
@@ -198,10 +208,11 @@ internal sealed partial class DecoderModel : ILanguageModel
     }
 
     /// <summary>w · norm(x), with the pending branch added to x on the way.</summary>
-    private void ProjectStream(PanelMatrix w, float[] norm, Span<float> y, int stride, float softCap = 0)
+    private void ProjectStream(
+        PanelMatrix w, float[] norm, Span<float> y, int stride, float softCap = 0, LowRankProduct? change = null)
     {
         _norm = norm;
-        _parallel.Project(w, _normedRow, _rows, y, stride, softCap: softCap);
+        _parallel.Project(w, _normedRow, _rows, y, stride, softCap, change);
         FinishStream();
     }
 

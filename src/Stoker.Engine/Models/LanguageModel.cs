@@ -1,3 +1,4 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.Weights;
 
@@ -19,6 +20,9 @@ internal sealed record LoadOptions
 
     /// <summary>Memory that there is for packed weights, in bytes; null: nobody counts.</summary>
     public long? MemoryBytes { get; init; }
+
+    /// <summary>Where rows of a step find their addons; null: the base model alone.</summary>
+    public AddonSlots? Addons { get; init; }
 
     /// <summary>Keeps the weights in memory.</summary>
     public bool LockMemory { get; init; }
@@ -51,7 +55,7 @@ internal static class LanguageModel
         try
         {
             if (options.LockMemory && WeightLock.Lock(weights) is { } refused) options.Notes?.Add(refused);
-            return new DecoderModel(spec, weights, kernels, team, options.ContextLength ?? spec.ContextLength);
+            return new DecoderModel(spec, weights, kernels, team, options.ContextLength ?? spec.ContextLength, options.Addons);
         }
         catch
         {

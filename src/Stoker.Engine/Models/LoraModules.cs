@@ -13,9 +13,9 @@ internal sealed record LoraModule(string Path, int Rank, long Inputs, long Outpu
 /// <summary>Reads pairs of LoRA tensors from their names; whatever is not half of a pair is refused.</summary>
 internal static class LoraModules
 {
-    private const string Prefix = "base_model.model.";
-    private const string SuffixA = ".lora_A.weight";
-    private const string SuffixB = ".lora_B.weight";
+    public const string Prefix = "base_model.model.";
+    public const string SuffixA = ".lora_A.weight";
+    public const string SuffixB = ".lora_B.weight";
 
     /// <summary>The projections that an adapter may change: linear layers whose inputs the engine can tap.</summary>
     private static readonly string[] Kinds =

@@ -27,20 +27,24 @@ internal sealed class PeftAddon
     public static PeftAddon Open(string folder)
     {
         var config = PeftConfig.Read(folder);
+        RefusePickle(folder);
+        using var checkpoint = Checkpoint.OpenFile(folder, WeightsFile, WeightPlacement.None);
+        var modules = LoraModules.Pair(checkpoint);
+        foreach (var module in modules)
+        {
+            CheckModule(config, module, MinRank, MaxRank);
+        }
+
+        return new PeftAddon(config, Describe(config, checkpoint, modules), modules);
+    }
+
+    internal static void RefusePickle(string folder)
+    {
         if (!File.Exists(Path.Combine(folder, WeightsFile)) && File.Exists(Path.Combine(folder, "adapter_model.bin")))
         {
             throw new ModelLoadException(
                 WeightsFile, null, "is missing; adapter_model.bin is a pickle file, which can run code when read: convert it to safetensors");
         }
-
-        using var checkpoint = Checkpoint.OpenFile(folder, WeightsFile, WeightPlacement.None);
-        var modules = LoraModules.Pair(checkpoint);
-        foreach (var module in modules)
-        {
-            CheckModule(config, module);
-        }
-
-        return new PeftAddon(config, Describe(config, checkpoint, modules), modules);
     }
 
     public ModelDescription Describe() => _description;
@@ -87,7 +91,8 @@ internal sealed class PeftAddon
         }
     }
 
-    private static void CheckModule(PeftConfig config, LoraModule module)
+    /// <summary>The settings target it, with its rank.</summary>
+    internal static void CheckModule(PeftConfig config, LoraModule module, int minRank, int maxRank)
     {
         if (!config.Targets(module.Path))
         {
@@ -100,9 +105,9 @@ internal sealed class PeftAddon
             throw new ModelLoadException(WeightsFile, module.Path, $"has rank {module.Rank}, {ConfigFile} says {rank}");
         }
 
-        if (rank is < MinRank or > MaxRank)
+        if (rank < minRank || rank > maxRank)
         {
-            throw new ModelLoadException(WeightsFile, module.Path, $"has rank {rank}, {MinRank} to {MaxRank} is supported");
+            throw new ModelLoadException(WeightsFile, module.Path, $"has rank {rank}, {minRank} to {maxRank} is supported");
         }
     }
 

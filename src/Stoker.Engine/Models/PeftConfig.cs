@@ -24,7 +24,10 @@ internal sealed class PeftConfig
     private readonly ConfigObject _config;
     private readonly Regex _targets;
     private readonly Regex? _excluded;
-    private readonly IReadOnlyList<(Regex Path, int Rank)> _ranks;
+    private readonly IReadOnlyList<(Regex Path, int Value)> _ranks;
+    private readonly IReadOnlyList<(Regex Path, double Value)> _alphas;
+    private readonly double _alpha;
+    private readonly bool _rankStabilised;
     private readonly IReadOnlyList<int> _layers; // empty: all
 
     private PeftConfig(ConfigObject config)
@@ -32,13 +35,14 @@ internal sealed class PeftConfig
         _config = config;
         CheckKeys();
         Rank = config.OptionalInteger("r", 1, 1 << 16) ?? 8;
-        config.OptionalNumber("lora_alpha", 0, 1e6);
+        _alpha = config.OptionalNumber("lora_alpha", 0, 1e6) ?? 8;
+        _rankStabilised = config.Flag("use_rslora", absent: false);
         _targets = ModulePattern("target_modules")
             ?? throw config.Fail("target_modules", "is missing: a list of names, or an expression");
         _excluded = ModulePattern("exclude_modules");
         _layers = config.Integers("layers_to_transform", 0, DecoderLimits.MaxLayers);
         _ranks = Patterns("rank_pattern", (entry, key) => entry.Integer(key, 1, 1 << 16));
-        Patterns("alpha_pattern", (entry, key) => (int)entry.Number(key, 0, 1e6));
+        _alphas = Patterns("alpha_pattern", (entry, key) => entry.Number(key, 0, 1e6));
     }
 
     public string? BaseModelName => _config.Text("base_model_name_or_path");
@@ -53,17 +57,26 @@ internal sealed class PeftConfig
         _targets.IsMatch(path) && _excluded?.IsMatch(path) != true && (_layers.Count == 0 || _layers.Contains(LayerOf(path)));
 
     /// <summary>The first entry of rank_pattern that matches wins.</summary>
-    public int RankOf(string path)
+    public int RankOf(string path) => Matching(_ranks, path, Rank);
+
+    /// <summary>What B A is multiplied by: alpha, by the first entry of alpha_pattern that matches, over the rank or its root.</summary>
+    public float ScaleOf(string path)
     {
-        foreach (var (pattern, rank) in _ranks)
+        var (alpha, rank) = (Matching(_alphas, path, _alpha), RankOf(path));
+        return (float)(alpha / (_rankStabilised ? Math.Sqrt(rank) : rank));
+    }
+
+    private static T Matching<T>(IReadOnlyList<(Regex Path, T Value)> patterns, string path, T otherwise)
+    {
+        foreach (var (pattern, value) in patterns)
         {
             if (pattern.IsMatch(path))
             {
-                return rank;
+                return value;
             }
         }
 
-        return Rank;
+        return otherwise;
     }
 
     private static int LayerOf(string path) =>
@@ -107,7 +120,7 @@ internal sealed class PeftConfig
             : null;
     }
 
-    private List<(Regex Path, int Value)> Patterns(string key, Func<ConfigObject, string, int> read)
+    private List<(Regex Path, T Value)> Patterns<T>(string key, Func<ConfigObject, string, T> read)
     {
         if (_config.Object(key) is not { } patterns)
         {

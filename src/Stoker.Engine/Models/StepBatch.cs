@@ -25,6 +25,8 @@ internal enum LogitRows
 /// </remarks>
 internal sealed class StepBatch
 {
+    public const int NoAddon = -1;
+
     /// <summary>Bytes that one row takes, for planning memory.</summary>
     public const int BytesPerRow = 4 * sizeof(int);
 
@@ -34,6 +36,7 @@ internal sealed class StepBatch
     private readonly int[] _logitRows;
     private readonly int[][] _blockTables;
     private readonly int[] _firstRows; // of each sequence
+    private readonly int[] _addons; // of each sequence
 
     public StepBatch(int maxRows, int maxSequences)
     {
@@ -41,7 +44,7 @@ internal sealed class StepBatch
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxSequences);
         (_tokens, _positions) = (new int[maxRows], new int[maxRows]);
         (_sequenceOfRow, _logitRows) = (new int[maxRows], new int[maxRows]);
-        (_blockTables, _firstRows) = (new int[maxSequences][], new int[maxSequences]);
+        (_blockTables, _firstRows, _addons) = (new int[maxSequences][], new int[maxSequences], new int[maxSequences]);
     }
 
     public int MaxRows => _tokens.Length;
@@ -62,19 +65,23 @@ internal sealed class StepBatch
     /// <summary>The rows that have logits, ascending: entry i is the row behind logits row i.</summary>
     public ReadOnlySpan<int> RowsWithLogits => _logitRows.AsSpan(0, LogitRowCount);
 
+    /// <summary>Whether a row is computed with an addon.</summary>
+    public bool HasAddons { get; private set; }
+
     public void Clear()
     {
         Array.Clear(_blockTables, 0, SequenceCount); // holds on to no finished sequence's table
-        (RowCount, SequenceCount, LogitRowCount) = (0, 0, 0);
+        (RowCount, SequenceCount, LogitRowCount, HasAddons) = (0, 0, 0, false);
     }
 
     /// <summary>Adds the next rows of one sequence.</summary>
     /// <param name="blockTable">Entry i is the block that holds positions 32i..32i+31. Read during the step: leave it
     /// alone until then.</param>
+    /// <param name="addon">Slot of the addon that they are computed with; <see cref="NoAddon"/>: the base model.</param>
     /// <returns>
     /// Index of the first of its rows in the logits; meaningless when <paramref name="logits"/> is None.
     /// </returns>
-    public int Add(ReadOnlySpan<int> tokens, int firstPosition, int[] blockTable, LogitRows logits)
+    public int Add(ReadOnlySpan<int> tokens, int firstPosition, int[] blockTable, LogitRows logits, int addon = NoAddon)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstPosition);
         ArgumentOutOfRangeException.ThrowIfZero(tokens.Length);
@@ -94,6 +101,7 @@ internal sealed class StepBatch
             }
         }
 
+        (_addons[SequenceCount], HasAddons) = (addon, HasAddons || addon != NoAddon);
         _blockTables[SequenceCount++] = blockTable;
         return firstLogitRow;
     }
@@ -105,6 +113,9 @@ internal sealed class StepBatch
         var end = sequence + 1 < SequenceCount ? _firstRows[sequence + 1] : RowCount;
         return (_firstRows[sequence], end - _firstRows[sequence]);
     }
+
+    /// <summary>Slot of the addon that a row is computed with, or <see cref="NoAddon"/>.</summary>
+    public int AddonOf(int row) => _addons[_sequenceOfRow[row]];
 
     /// <summary>The block table of the sequence that a row belongs to.</summary>
     public int[] BlockTable(int row) => _blockTables[_sequenceOfRow[row]];

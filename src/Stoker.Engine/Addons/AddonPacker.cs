@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Stoker.Engine.Kernels;
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Addons;
+
+/// <summary>Lays an addon's weights out for the kernels, in bf16: see <see cref="LowRankLayout"/>.</summary>
+internal static unsafe class AddonPacker
+{
+    private const int Alignment = 64;
+
+    /// <summary>Bytes that an addon takes in the pool.</summary>
+    public static long SizeOf(IReadOnlyList<AddonModule> modules) => modules.Sum(SizeOf);
+
+    /// <param name="layers">Of the base model.</param>
+    /// <param name="target">On a cache line, <see cref="SizeOf(IReadOnlyList{AddonModule})"/> bytes.</param>
+    public static ResidentAddon Pack(IReadOnlyList<AddonModule> modules, int layers, byte* target)
+    {
+        var parts = new LowRank?[layers * ResidentAddon.Places];
+        foreach (var group in modules.GroupBy(module => (module.Layer * ResidentAddon.Places) + (int)module.Place))
+        {
+            var (shrinks, expands, offset) = (new List<ShrinkPart>(), new List<ExpandPart>(), 0);
+            foreach (var module in group)
+            {
+                shrinks.Add(new((nint)target, module.Rank, offset, module.Scale));
+                PackA(module.A, (ushort*)target);
+                target += SizeOfA(module);
+                foreach (var range in module.Targets)
+                {
+                    expands.Add(new((nint)target, module.Rank, offset, range.FirstPanel, range.PanelCount, range.Second));
+                    PackB(module.B, range, (ushort*)target);
+                    target += SizeOfB(module, range);
+                }
+
+                offset += module.Rank;
+            }
+
+            parts[group.Key] = new([.. shrinks], [.. expands]);
+        }
+
+        return new(parts);
+    }
+
+    private static long SizeOf(AddonModule module) => SizeOfA(module) + module.Targets.Sum(range => SizeOfB(module, range));
+
+    private static long SizeOfA(AddonModule module) => Aligned((long)module.Rank * LowRankLayout.Padded(module.A.Columns) * sizeof(ushort));
+
+    private static long SizeOfB(AddonModule module, AddonTarget range) =>
+        Aligned((long)range.PanelCount * PanelLayout.Rows * module.Rank * sizeof(ushort));
+
+    private static long Aligned(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackA(WeightMatrix a, ushort* target)
+    {
+        var padded = LowRankLayout.Padded(a.Columns);
+        var row = new ushort[padded]; // zeros behind the columns
+        for (var r = 0; r < a.Rows; r++, target += padded)
+        {
+            Round(a, r, row.AsSpan(0, a.Columns));
+            for (var chunk = 0; chunk < padded; chunk += LowRankLayout.Chunk)
+            {
+                Interleave(row.AsSpan(chunk, LowRankLayout.Chunk), target + chunk);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackB(WeightMatrix b, AddonTarget range, ushort* target)
+    {
+        var rank = b.Columns;
+        new Span<ushort>(target, checked(range.PanelCount * PanelLayout.Rows * rank)).Clear();
+        var row = new ushort[rank];
+        for (var i = 0; i < range.Rows; i++)
+        {
+            Round(b, range.FirstRow + i, row);
+            var output = range.FirstOutput + i - (range.FirstPanel * PanelLayout.Rows);
+            var place = target + ((long)(output / PanelLayout.Rows) * rank * PanelLayout.Rows) + LowRankLayout.Place(output % PanelLayout.Rows);
+            for (var r = 0; r < rank; r++, place += PanelLayout.Rows)
+            {
+                *place = row[r];
+            }
+        }
+    }
+
+    /// <summary>One row in bf16: its own bits, or rounded to the nearest.</summary>
+    private static void Round(WeightMatrix matrix, int row, Span<ushort> target)
+    {
+        var bytes = matrix.Data + ((long)row * matrix.Columns * matrix.BytesPerElement);
+        switch (matrix.Type)
+        {
+            case TensorType.BF16:
+                new ReadOnlySpan<byte>(bytes, target.Length * sizeof(ushort)).CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(target));
+                break;
+            case TensorType.F16:
+                for (var k = 0; k < target.Length; k++) target[k] = BFloat16.FromSingle((float)Unsafe.ReadUnaligned<Half>(bytes + (2L * k)));
+                break;
+            default:
+                for (var k = 0; k < target.Length; k++) target[k] = BFloat16.FromSingle(Unsafe.ReadUnaligned<float>(bytes + (4L * k)));
+                break;
+        }
+    }
+
+    /// <summary>Pair i: the values i and i + 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Interleave(ReadOnlySpan<ushort> chunk, ushort* target)
+    {
+        var (low, high) = (Vector256.Create(chunk), Vector256.Create(chunk[16..]));
+        (Vector256.WidenLower(low) | (Vector256.WidenLower(high) << 16)).Store((uint*)target);
+        (Vector256.WidenUpper(low) | (Vector256.WidenUpper(high) << 16)).Store((uint*)target + 8);
+    }
+}
