@@ -40,7 +40,17 @@ internal static class EngineOptionRules
             $"one of {string.Join(", ", Enum.GetNames<Precision>())}");
         Require(Enum.IsDefined(options.Packed), nameof(options.Packed), options.Packed, "auto, never or require");
         CheckSpeculation(options.Speculation);
+        if (options.Addons is { } addons) Check(addons);
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
+    }
+
+    private static void Check(AddonOptions addons)
+    {
+        const string Prefix = nameof(EngineOptions.Addons) + ".";
+        Require(addons.MaxLoaded is >= 1 and <= 1024, Prefix + nameof(addons.MaxLoaded), addons.MaxLoaded, "from 1 to 1024");
+        Require(addons.MaxRank is >= 1 and <= 512, Prefix + nameof(addons.MaxRank), addons.MaxRank, "from 1 to 512");
+        Require(addons.PoolBytes is null or > 0, Prefix + nameof(addons.PoolBytes), addons.PoolBytes, "above 0");
+        Require(addons.MaxRegistered >= 1, Prefix + nameof(addons.MaxRegistered), addons.MaxRegistered, "at least 1");
     }
 
     /// <summary>Deployment over model over API.</summary>

@@ -88,6 +88,9 @@ public sealed record EngineOptions
     /// </summary>
     public bool LockMemory { get; init; }
 
+    /// <summary>LoRA addons that requests may name; null: none, and no memory for them.</summary>
+    public AddonOptions? Addons { get; init; }
+
     /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
     public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
 

@@ -1,3 +1,4 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.Models;
 using Stoker.Engine.Native;
@@ -38,6 +39,9 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     /// <summary>Null for a model that a test brought.</summary>
     public ModelWork? Work { get; init; }
 
+    /// <summary>Null where there are none.</summary>
+    public AddonStore? Addons { get; init; }
+
     /// <summary>The model's threads; they go after it.</summary>
     public ThreadTeam? Team { get; init; }
 
@@ -54,11 +58,12 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         if (TooMany(plan, allowance) is { } slow) notes.Add(slow);
         var packed = PackedModel.Open(modelFolder, options.Precision, options.Packed, notes);
         var team = new ThreadTeam(plan.Threads, plan.Cores);
+        var slots = options.Addons is { } addons ? new AddonSlots(addons.MaxLoaded, addons.MaxRank) : null;
         DecoderModel? model = null;
         try
         {
             var small = team.Count > 1 ? Task.Run(() => SmallFiles.Load(modelFolder, packed)) : Task.FromResult(SmallFiles.Load(modelFolder, packed));
-            model = LoadWeights(modelFolder, options, packed, kernels, team, notes, small);
+            model = LoadWeights(modelFolder, options, packed, kernels, team, slots, notes, small);
             var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
             return new(model, new TokenizerText(tokenizer), defaults)
             {
@@ -76,6 +81,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                 Plan = plan,
                 Work = model.Work,
                 Team = team,
+                Addons = slots is null ? null : new(model.Spec, slots, options.Addons!, options.Time),
             };
         }
         catch
@@ -95,12 +101,13 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     public void Dispose()
     {
         Model.Dispose();
+        Addons?.Dispose();
         Team?.Dispose();
     }
 
     private static DecoderModel LoadWeights(
-        string modelFolder, EngineOptions options, PackedModel? packed, KernelSet kernels, ThreadTeam team, List<string> notes,
-        Task<SmallFiles> small)
+        string modelFolder, EngineOptions options, PackedModel? packed, KernelSet kernels, ThreadTeam team,
+        AddonSlots? slots, List<string> notes, Task<SmallFiles> small)
     {
         try
         {
@@ -113,6 +120,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                     Packed = packed?.Weights,
                     MemoryBytes = Math.Min(options.MemoryBudgetBytes ?? long.MaxValue, MachineMemory.LimitBytes()),
                     LockMemory = options.LockMemory,
+                    Addons = slots,
                     Notes = notes,
                 });
         }

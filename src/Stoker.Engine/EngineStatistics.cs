@@ -91,6 +91,8 @@ public sealed record EngineStatistics
     /// <summary>Tokens in a block of the KV cache.</summary>
     public int KvBlockSize { get; init; } = 1;
 
+    public AddonStatistics Addons { get; init; } = new();
+
     public required int Threads { get; init; }
 
     /// <summary>Whether each of them is bound to a core of its own.</summary>

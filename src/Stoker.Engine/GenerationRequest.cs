@@ -68,6 +68,9 @@ public sealed record GenerationRequest
     /// </summary>
     public bool IsProbe { get; init; }
 
+    /// <summary>The addon to answer with, by the digest that <see cref="InferenceEngine.LoadAddonAsync"/> gave; null: the base model.</summary>
+    public string? Addon { get; init; }
+
     /// <summary>The load of the addon that the request runs with; part of its blocks' identity. 0: none.</summary>
     internal ulong AdapterVersion { get; init; }
 

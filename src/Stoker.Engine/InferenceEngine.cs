@@ -10,7 +10,7 @@ using Stoker.Engine.Tokenization;
 namespace Stoker.Engine;
 
 /// <summary>One loaded model and the loop that serves all requests to it together. The library's entry point.</summary>
-public sealed class InferenceEngine : IAsyncDisposable
+public sealed partial class InferenceEngine : IAsyncDisposable
 {
     private readonly EngineParts _parts;
     private readonly EngineOptions _options;
@@ -37,7 +37,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             DraftRows = DraftRowsOf(options),
             Samplers = SamplingPhase.ThreadCount(options.MaxSequences, parts.Model.Shape.VocabularySize, parts.Team?.Count ?? 1),
         };
-        Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes());
+        Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes(), parts.Addons?.Statistics.PoolBytes ?? 0);
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
@@ -45,7 +45,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
-            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team, drafter: DrafterOf(options)), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
+            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team, drafter: DrafterOf(options), addons: parts.Addons), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (OutOfMemoryException error)
         {
@@ -53,6 +53,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             throw Refused(Memory, error);
         }
 
+        if (parts.Addons is not null) parts.Addons.Changed = _thread.Wake;
         _thread.Start();
     }
 
@@ -111,6 +112,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             ThreadsPinned = _parts.Team?.IsPinned ?? false,
             KvPrecision = KvFormats.NameOf(KvFormats.Of(_options.KvPrecision)),
             KvBlockSize = KvStore.BlockSize,
+            Addons = _parts.Addons?.Statistics ?? new(),
         };
 
     internal MemoryPlan Memory { get; }
@@ -151,7 +153,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
         catch (RequestRefusedException)
         {
-            foreach (var state in states) state?.LeaveQueue();
+            foreach (var state in states) LetGo(state);
             throw;
         }
         return Array.ConvertAll(states, GenerationOf);
@@ -176,15 +178,17 @@ public sealed class InferenceEngine : IAsyncDisposable
     {
         var state = Enqueue(request, admitted);
         if (_thread.TryPost(state)) return GenerationOf(state);
-        state.LeaveQueue();
+        LetGo(state);
         throw Closing();
     }
 
     private RequestState Enqueue(GenerationRequest request, AdmittedRequest admitted)
     {
+        var addon = UseAddon(request);
         if (Interlocked.Increment(ref _waiting) > _options.MaxQueuedRequests)
         {
             Interlocked.Decrement(ref _waiting);
+            addon?.Release();
             throw new RequestRefusedException(RefusalKind.QueueFull, null,
                 $"{_options.MaxQueuedRequests} requests already wait, which is the limit. Send the request again later.");
         }
@@ -195,7 +199,8 @@ public sealed class InferenceEngine : IAsyncDisposable
             submittedAt: _options.Time.GetTimestamp(),
             _endTokens,
             _options.MaxUnreadEvents,
-            leaveQueue: () => Interlocked.Decrement(ref _waiting));
+            leaveQueue: () => Interlocked.Decrement(ref _waiting),
+            addon);
     }
 
     private Generation GenerationOf(RequestState state) => new(state.Source.Id ?? Guid.NewGuid().ToString("N"), state, _thread.PostCancel);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Stoker.Engine.Kernels;
+using Stoker.Engine.Models;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Addons;
@@ -12,6 +13,14 @@ internal static unsafe class AddonPacker
 
     /// <summary>Bytes that an addon takes in the pool.</summary>
     public static long SizeOf(IReadOnlyList<AddonModule> modules) => modules.Sum(SizeOf);
+
+    /// <summary>Bytes of an addon that changes every projection with one rank.</summary>
+    public static long LargestOf(DecoderSpec spec, int rank)
+    {
+        var places = new AddonPlaces(spec);
+        return places.Paths().Select(path => places.Find(path)!).Sum(
+            site => SizeOfA(rank, site.Inputs) + site.Targets.Sum(range => SizeOfB(rank, range)));
+    }
 
     /// <param name="layers">Of the base model.</param>
     /// <param name="target">On a cache line, <see cref="SizeOf(IReadOnlyList{AddonModule})"/> bytes.</param>
@@ -25,12 +34,12 @@ internal static unsafe class AddonPacker
             {
                 shrinks.Add(new((nint)target, module.Rank, offset, module.Scale));
                 PackA(module.A, (ushort*)target);
-                target += SizeOfA(module);
+                target += SizeOfA(module.Rank, module.A.Columns);
                 foreach (var range in module.Targets)
                 {
                     expands.Add(new((nint)target, module.Rank, offset, range.FirstPanel, range.PanelCount, range.Second));
                     PackB(module.B, range, (ushort*)target);
-                    target += SizeOfB(module, range);
+                    target += SizeOfB(module.Rank, range);
                 }
 
                 offset += module.Rank;
@@ -42,12 +51,12 @@ internal static unsafe class AddonPacker
         return new(parts);
     }
 
-    private static long SizeOf(AddonModule module) => SizeOfA(module) + module.Targets.Sum(range => SizeOfB(module, range));
+    private static long SizeOf(AddonModule module) =>
+        SizeOfA(module.Rank, module.A.Columns) + module.Targets.Sum(range => SizeOfB(module.Rank, range));
 
-    private static long SizeOfA(AddonModule module) => Aligned((long)module.Rank * LowRankLayout.Padded(module.A.Columns) * sizeof(ushort));
+    private static long SizeOfA(int rank, int columns) => Aligned((long)rank * LowRankLayout.Padded(columns) * sizeof(ushort));
 
-    private static long SizeOfB(AddonModule module, AddonTarget range) =>
-        Aligned((long)range.PanelCount * PanelLayout.Rows * module.Rank * sizeof(ushort));
+    private static long SizeOfB(int rank, AddonTarget range) => Aligned((long)range.PanelCount * PanelLayout.Rows * rank * sizeof(ushort));
 
     private static long Aligned(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 

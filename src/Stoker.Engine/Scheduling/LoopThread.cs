@@ -64,6 +64,15 @@ internal sealed class LoopThread : IAsyncDisposable
         }
     }
 
+    /// <summary>What a request waited for may be there.</summary>
+    public void Wake()
+    {
+        lock (_lock)
+        {
+            if (!_closing) NoteWork_NeedsLock();
+        }
+    }
+
     /// <summary>Ends all requests and the thread. Called once.</summary>
     public async ValueTask DisposeAsync()
     {

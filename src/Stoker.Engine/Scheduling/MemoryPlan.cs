@@ -8,13 +8,15 @@ namespace Stoker.Engine.Scheduling;
 /// <param name="StepBytes">The forward pass's intermediate values, rows of logits, the memory of sampling, and what names the
 /// rows and the blocks of running sequences.</param>
 /// <param name="KvBytes">Keys and values, and what is known of each block.</param>
-internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes)
+/// <param name="AddonBytes">The pool that addons are loaded into.</param>
+internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes, long AddonBytes = 0)
 {
     /// <param name="contextLength">Positions of one sequence at most.</param>
     /// <param name="availableBytes">Memory that the machine or the cgroup grants.</param>
     /// <exception cref="ArgumentException">The budget does not even hold one block, or more than there is.</exception>
     public static MemoryPlan For(
-        EngineOptions options, StepLimits limits, ModelShape shape, int contextLength, long weightBytes, long availableBytes)
+        EngineOptions options, StepLimits limits, ModelShape shape, int contextLength, long weightBytes, long availableBytes,
+        long addonBytes = 0)
     {
         if ((long)limits.LogitRows * shape.VocabularySize > Array.MaxLength)
         {
@@ -27,15 +29,15 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
             + (options.PrefixCache ? PrefixCache.BytesPerBlock(limits.BlockSize) : 0);
         var useful = (long)limits.MaxSequences * limits.BlocksFor(contextLength); // more could never be held at once
         var kvBytes = options.MemoryBudgetBytes is { } budget
-            ? budget - weightBytes - stepBytes
-            : (availableBytes - weightBytes - stepBytes) / 2;
+            ? budget - weightBytes - stepBytes - addonBytes
+            : (availableBytes - weightBytes - stepBytes - addonBytes) / 2;
         var blocks = Math.Min(kvBytes / blockBytes, useful);
-        if (blocks < 1) throw TooSmall(options.MemoryBudgetBytes, availableBytes, weightBytes, stepBytes, blockBytes);
-        var plan = new MemoryPlan(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes);
+        if (blocks < 1) throw TooSmall(options.MemoryBudgetBytes, availableBytes, weightBytes, stepBytes, addonBytes, blockBytes);
+        var plan = new MemoryPlan(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes, addonBytes);
         return plan.TotalBytes <= availableBytes ? plan : throw TooLarge(plan, options.MemoryBudgetBytes, availableBytes);
     }
 
-    private long TotalBytes => WeightBytes + StepBytes + KvBytes;
+    private long TotalBytes => WeightBytes + StepBytes + AddonBytes + KvBytes;
 
     private static long StepBytesOf(StepLimits limits, ModelShape shape, int contextLength)
     {
@@ -47,16 +49,19 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
     // Memory is granted when it is touched: without this the system would end the process in the middle of its work.
     private static ArgumentException TooLarge(MemoryPlan plan, long? budget, long availableBytes) => new(
         $"{nameof(EngineOptions.MemoryBudgetBytes)} is {budget}: the engine would take {plan.TotalBytes} bytes of it (weights {plan.WeightBytes}, a step's buffers "
-        + $"{plan.StepBytes}, KV cache {plan.KvBytes}), but the machine or cgroup has {availableBytes}. State less, or fewer sequences or a shorter context.");
+        + $"{plan.StepBytes}{Pool(plan.AddonBytes)}, KV cache {plan.KvBytes}), but the machine or cgroup has {availableBytes}. State less, or fewer sequences or a shorter context.");
 
-    private static ArgumentException TooSmall(long? budget, long availableBytes, long weightBytes, long stepBytes, long blockBytes)
+    private static string Pool(long addonBytes) => addonBytes == 0 ? "" : $", the pool of addons {addonBytes}";
+
+    private static ArgumentException TooSmall(
+        long? budget, long availableBytes, long weightBytes, long stepBytes, long addonBytes, long blockBytes)
     {
         const string Name = nameof(EngineOptions.MemoryBudgetBytes);
         var given = budget is { } stated
             ? $"{Name} is {stated}"
             : $"{Name} is not stated and half of what weights and buffers leave of {availableBytes} bytes is too little";
         return new(
-            $"{given}: weights take {weightBytes} bytes, a step's buffers {stepBytes} and one KV block {blockBytes}: "
-            + $"state at least {weightBytes + stepBytes + blockBytes}.");
+            $"{given}: weights take {weightBytes} bytes, a step's buffers {stepBytes}{Pool(addonBytes)} and one KV block {blockBytes}: "
+            + $"state at least {weightBytes + stepBytes + addonBytes + blockBytes}.");
     }
 }

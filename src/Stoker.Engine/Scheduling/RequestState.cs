@@ -1,3 +1,4 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Sampling;
 using Stoker.Engine.Speculation;
@@ -19,13 +20,14 @@ internal sealed class RequestState
     /// <param name="submittedAt">A timestamp of the engine's clock.</param>
     /// <param name="leaveQueue">Called once, when the request waits no longer for its first step.</param>
     public RequestState(
-        GenerationRequest source, AdmittedRequest admitted, int group, long submittedAt, int[] modelEnds, int maxUnreadEvents, Action? leaveQueue = null)
+        GenerationRequest source, AdmittedRequest admitted, int group, long submittedAt, int[] modelEnds, int maxUnreadEvents, Action? leaveQueue = null,
+        AddonUse? addon = null)
     {
-        _leaveQueue = leaveQueue;
+        (_leaveQueue, Addon) = (leaveQueue, addon);
         (Source, Settings, Group, SubmittedAt) = (source, admitted.Settings, group, submittedAt);
         (Prompt, Answered, Stops, MaxTokens) = (admitted.Prompt, admitted.Answered, new(admitted.Stops), admitted.MaxTokens);
         First = Answered.Length == 0 ? Prompt : [.. Prompt, .. Answered];
-        Space = new(source.CacheSalt, source.AdapterVersion);
+        Space = new(source.CacheSalt, addon?.Version ?? source.AdapterVersion);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
         (Events, Unfinished, Held, Live) = (new(maxUnreadEvents, source.Choices), source.Choices, source.Choices, source.Choices);
     }
@@ -59,6 +61,9 @@ internal sealed class RequestState
 
     /// <summary>Whose prefixes it may use.</summary>
     public PrefixSpace Space { get; }
+
+    /// <summary>What it is computed with beside the base model; null: nothing. Let go of by the loop, with its last choice.</summary>
+    public AddonUse? Addon { get; }
 
     /// <summary>Tokens that end a choice: the model's, unless they are ignored, and the request's own.</summary>
     public int[] EndTokens { get; }

@@ -36,6 +36,8 @@ internal sealed class Sequence : SequenceState
     /// <summary>The delivery's.</summary>
     public ChoiceOutput Output { get; }
 
+    public override bool IsReady => Request.Addon?.TryPin() ?? true;
+
     public int Generated => TokenCount - PromptLength;
 
     /// <summary>The delivery was told to send the echo, if there is one.</summary>

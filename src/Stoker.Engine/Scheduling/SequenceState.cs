@@ -31,6 +31,9 @@ internal abstract class SequenceState(long arrival, int group, int promptLength,
     /// <summary>Whose blocks it may use, and who may use its own.</summary>
     public PrefixSpace Space { get; init; } = PrefixSpace.Common;
 
+    /// <summary>False while something that only it needs is not there, such as its addon: it is passed over and holds nobody up.</summary>
+    public virtual bool IsReady => true;
+
     /// <summary>Tokens there are: prompt and output.</summary>
     public int TokenCount { get; set; } = promptLength;
 

@@ -12,7 +12,7 @@ internal sealed partial class StepLoop
             if (!choice.IsGone) Leave(choice, failed: reason == FinishReason.Error);
         }
         request.Live = 0; // also where it never came to have choices
-        request.LeaveQueue();
+        LetGo(request);
         Post(new(DeliveryKind.End, request) { Finish = reason, Error = error });
     }
 
@@ -20,8 +20,23 @@ internal sealed partial class StepLoop
     {
         _scheduler.Remove(sequence, failed);
         sequence.Leave();
-        if (--sequence.Request.Live == 0) sequence.Request.LeaveQueue();
+        if (--sequence.Request.Live == 0) LetGo(sequence.Request);
         NoteState(); // before a reader can ask
+    }
+
+    private static void LetGo(RequestState request)
+    {
+        request.LeaveQueue();
+        request.Addon?.Release();
+    }
+
+    /// <summary>Those that wait for an addon which cannot be had; others with it may run.</summary>
+    private void EndWithoutAddon()
+    {
+        foreach (var request in Requests())
+        {
+            if (request.Addon is { IsPinned: false, Failure: { } failure }) End(request, FinishReason.Error, failure);
+        }
     }
 
     private void NoteStart(PlannedAdmission admission)

@@ -1,3 +1,4 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
@@ -34,6 +35,7 @@ internal sealed partial class StepLoop
     private readonly SamplingPhase _sampling;
     private readonly Speculator? _speculator;
     private readonly int[] _verified = new int[1 + SequenceDrafts.Most];
+    private readonly AddonStore? _addons;
     private long _nextArrival;
     private long _now; // of the step's tokens
 
@@ -42,8 +44,9 @@ internal sealed partial class StepLoop
     /// <param name="hash">Of the prefix cache; null, but for a test of collisions.</param>
     public StepLoop(
         ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options,
-        ThreadTeam? team = null, BlockHash? hash = null, IDrafter? drafter = null)
+        ThreadTeam? team = null, BlockHash? hash = null, IDrafter? drafter = null, AddonStore? addons = null)
     {
+        _addons = addons;
         (_model, _kv, _decoder, _counters, _time) = (model, kv, decoder, counters, options.Time);
         var prefixes = options.PrefixCache ? new PrefixCache(kv.BlockCount, limits.BlockSize, hash) : null;
         _scheduler = new(new(kv.BlockCount, prefixes), limits, _cost);
@@ -107,9 +110,11 @@ internal sealed partial class StepLoop
     public bool Step()
     {
         if (_scheduler.IsEmpty) return false;
+        if (_addons is not null && _addons.TakeFailures()) EndWithoutAddon();
         var start = _time.GetTimestamp();
         _speculator?.Propose();
         var plan = _scheduler.Begin();
+        if (plan is { RowCount: 0, PassedOver: true, Preempt.Count: 0 }) return false; // until what is waited for is there
         _counters.Step(plan.Preempt.Count);
         foreach (var admission in plan.Admit) NoteStart(admission);
         var progress = plan.RowCount > 0;
@@ -140,7 +145,8 @@ internal sealed partial class StepLoop
         foreach (var rows in plan.Rows)
         {
             var logits = rows.Logits switch { WantedLogits.All => LogitRows.All, WantedLogits.Last => LogitRows.Last, _ => LogitRows.None };
-            _firstLogitRows.Add(_batch.Add(TokensOf(rows), rows.FirstPosition, rows.Sequence.Table.Array, logits));
+            var addon = ((Sequence)rows.Sequence).Request.Addon?.Slot ?? StepBatch.NoAddon;
+            _firstLogitRows.Add(_batch.Add(TokensOf(rows), rows.FirstPosition, rows.Sequence.Table.Array, logits, addon));
         }
         try
         {

@@ -43,8 +43,12 @@ internal sealed class StepPlan
     /// <summary>Rows of drafts that the step did not accept: known when it is over.</summary>
     public int RejectedRows { get; set; }
 
+    /// <summary>A sequence waits for something that only it needs.</summary>
+    public bool PassedOver { get; set; }
+
     public void Clear()
     {
+        PassedOver = false;
         Preempt.Clear();
         Admit.Clear();
         Found.Clear();

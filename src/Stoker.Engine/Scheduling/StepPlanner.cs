@@ -117,6 +117,12 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         {
             if (_rowsLeft == 0 || running.Count + plan.Admit.Count == limits.MaxSequences) return;
             if (sequence.Group == passedOver) continue;
+            if (!sequence.IsReady)
+            {
+                (passedOver, plan.PassedOver) = (sequence.Group, true);
+                continue;
+            }
+
             var sibling = FindSibling(running, plan, sequence, out var promptDone);
             if (sibling is not null && !promptDone)
             {

@@ -1,0 +1,50 @@
+using Stoker.Engine.Native;
+
+namespace Stoker.Engine.Addons;
+
+/// <summary>The memory that addons lie in: taken once, handed out in pieces of any size, the first gap that is large enough.</summary>
+/// <remarks>The store's lock guards it; the bytes themselves are written outside of it by whoever holds the piece.</remarks>
+internal sealed unsafe class AddonPool(long bytes) : IDisposable
+{
+    private readonly HugeMemory _memory = new(bytes);
+    private readonly List<(long Start, long Bytes)> _used = []; // by start
+
+    public long Bytes => bytes;
+
+    public long UsedBytes => _used.Sum(piece => piece.Bytes);
+
+    public byte* At(long start) => _memory.Start + start;
+
+    /// <returns>Where the piece starts; null: no gap is large enough.</returns>
+    public long? TryTake(long wanted)
+    {
+        if (FirstGap(wanted, _used, out var index) is not { } start) return null;
+        _used.Insert(index, (start, wanted));
+        return start;
+    }
+
+    public void Free(long start)
+    {
+        var index = _used.FindIndex(piece => piece.Start == start);
+        if (index < 0) throw new InvalidOperationException($"nothing of the addon pool begins at {start}");
+        _used.RemoveAt(index);
+    }
+
+    /// <summary>Whether a piece would fit if only these were left.</summary>
+    public bool WouldFit(long wanted, IReadOnlySet<long> left) =>
+        FirstGap(wanted, [.. _used.Where(piece => left.Contains(piece.Start))], out _) is not null;
+
+    public void Dispose() => _memory.Dispose();
+
+    private long? FirstGap(long wanted, List<(long Start, long Bytes)> used, out int index)
+    {
+        var start = 0L;
+        for (index = 0; index < used.Count; index++)
+        {
+            if (used[index].Start - start >= wanted) return start;
+            start = used[index].Start + used[index].Bytes;
+        }
+
+        return bytes - start >= wanted ? start : null;
+    }
+}

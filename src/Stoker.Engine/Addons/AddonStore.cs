@@ -1,0 +1,194 @@
+using Stoker.Engine.Models;
+
+namespace Stoker.Engine.Addons;
+
+/// <summary>
+/// The addons of one engine: registered by digest, in memory as far as the pool holds them, those in use pinned.
+/// </summary>
+/// <remarks>
+/// | state      | event                                | next                                             |
+/// | ---------- | ------------------------------------ | ------------------------------------------------ |
+/// | registered | a request's turn comes               | wanted                                           |
+/// | wanted     | a slot and a gap are there           | loading, on a thread of its own                  |
+/// | loading    | packed, and still what was registered | loaded                                           |
+/// | loading    | its files cannot be used any more    | registered; the requests that wait for it fail   |
+/// | loaded     | another is wanted, nobody uses it    | registered (least recently used first)           |
+/// Requests that wait for an addon are passed over and hold nobody up. Thread-safe; nothing slow happens under the lock.
+/// </remarks>
+internal sealed partial class AddonStore : IDisposable
+{
+    /// <summary>How long an addon may wait for others' requests to end before one of them takes no new requests any more.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private readonly DecoderSpec _spec;
+    private readonly AddonSlots _slots;
+    private readonly AddonOptions _options;
+    private readonly TimeProvider _time;
+    private readonly AddonPool _pool;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, AddonEntry> _entries = new(StringComparer.Ordinal); // under the lock
+    private readonly AddonEntry?[] _loaded; // by slot, under the lock
+    private readonly bool[] _taken; // slots that are loaded or being loaded, under the lock
+    private readonly Queue<AddonEntry> _wanted = []; // under the lock
+    private readonly Lock _filling = new(); // while memory of the pool is written
+    private bool _isLoading; // under the lock
+    private bool _isDisposed; // under the filling lock
+    private int _hasFailures;
+    private ulong _lastVersion; // under the lock
+    private long _clock, _loads, _evictions, _failures; // under the lock
+
+    /// <exception cref="OutOfMemoryException">The system refuses the pool.</exception>
+    public AddonStore(DecoderSpec spec, AddonSlots slots, AddonOptions options, TimeProvider time)
+    {
+        (_spec, _slots, _options, _time) = (spec, slots, options, time);
+        _pool = new(PoolBytes(spec, options));
+        (_loaded, _taken) = (new AddonEntry?[slots.Count], new bool[slots.Count]);
+    }
+
+    /// <summary>
+    /// Called from any thread when an addon came into memory, or could not. Sometimes under the lock: it must not come back here.
+    /// </summary>
+    public Action? Changed { get; set; }
+
+    public AddonStatistics Statistics
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new()
+                {
+                    Registered = _entries.Count,
+                    Loaded = _loaded.Count(entry => entry is not null),
+                    MaxLoaded = _loaded.Length,
+                    PoolBytes = _pool.Bytes,
+                    UsedBytes = _pool.UsedBytes,
+                    Loads = _loads,
+                    Evictions = _evictions,
+                    Failures = _failures,
+                };
+            }
+        }
+    }
+
+    /// <summary>What the options ask for, for planning memory.</summary>
+    public static long PoolBytes(DecoderSpec spec, AddonOptions options) => options.PoolBytes
+        ?? Math.Max(options.MaxLoaded * AddonPacker.LargestOf(spec, Math.Min(16, options.MaxRank)), AddonPacker.LargestOf(spec, options.MaxRank));
+
+    /// <summary>Reads an addon's files, holds them against the base, registers it and brings it into memory if there is room.</summary>
+    /// <exception cref="ModelLoadException">The files cannot be used with this model.</exception>
+    /// <exception cref="InvalidOperationException">Too many are registered, or the pool is too small for it.</exception>
+    public LoadedAddon Register(string folder)
+    {
+        using var file = AddonFile.Open(folder, _spec, _options.MaxRank);
+        var addon = new LoadedAddon(
+            file.Digest(), file.Rank, [.. file.Modules.Select(module => module.Path[(module.Path.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal)],
+            AddonPacker.SizeOf(file.Modules));
+        if (addon.Bytes > _pool.Bytes)
+        {
+            throw new InvalidOperationException(
+                $"The addon takes {addon.Bytes} bytes and the pool for addons has {_pool.Bytes}; state a larger {nameof(AddonOptions)}.{nameof(AddonOptions.PoolBytes)}.");
+        }
+
+        AddonEntry entry;
+        int? slot;
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(addon.Digest, out var known)) return known.Addon;
+            if (_entries.Count >= _options.MaxRegistered)
+            {
+                throw new InvalidOperationException(
+                    $"{_entries.Count} addons are registered, which is the limit ({nameof(AddonOptions)}.{nameof(AddonOptions.MaxRegistered)}); unload one first.");
+            }
+
+            entry = new(addon, Path.GetFullPath(folder), ++_lastVersion);
+            _entries.Add(addon.Digest, entry);
+            slot = _isLoading ? null : TryReserve_NeedsLock(entry);
+            _isLoading |= slot is not null;
+        }
+
+        if (slot is not null) FillNew(entry, slot.Value, file);
+        return addon;
+    }
+
+    /// <summary>No request may name it any more; those that do go on. False: it was not registered.</summary>
+    public bool Unregister(string digest)
+    {
+        lock (_lock)
+        {
+            if (!_entries.Remove(digest, out var entry)) return false;
+            entry.IsRemoved = true;
+            DropIfUnused_NeedsLock(entry);
+            StartLoading_NeedsLock();
+            return true;
+        }
+    }
+
+    public IReadOnlyList<AddonState> List()
+    {
+        lock (_lock) return [.. _entries.Values.Select(entry => new AddonState(entry.Addon, entry.Slot != AddonEntry.NoSlot, entry.Requests))];
+    }
+
+    /// <summary>A request's hold on an addon; null: none of this digest is registered.</summary>
+    public AddonUse? TryUse(string digest)
+    {
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(digest, out var entry)) return null;
+            entry.Requests++;
+            entry.Failure = null; // it may work now
+            return new(this, entry);
+        }
+    }
+
+    /// <summary>True once after an addon could not be brought into memory: requests may wait for it in vain.</summary>
+    public bool TakeFailures() => Interlocked.Exchange(ref _hasFailures, 0) != 0;
+
+    public EngineFaultException? FailureOf(AddonEntry entry)
+    {
+        lock (_lock) return entry.Failure;
+    }
+
+    public bool TryPin(AddonUse use)
+    {
+        lock (_lock)
+        {
+            var entry = use.Entry;
+            if (entry.Slot != AddonEntry.NoSlot && !entry.IsDraining)
+            {
+                entry.Pins++;
+                return use.IsPinned = true;
+            }
+
+            if (entry.Failure is null) Want_NeedsLock(entry);
+            return false;
+        }
+    }
+
+    public void Release(AddonUse use)
+    {
+        lock (_lock)
+        {
+            var entry = use.Entry;
+            entry.Requests--;
+            if (use.IsPinned)
+            {
+                entry.Pins--;
+                entry.LastUse = ++_clock;
+            }
+
+            DropIfUnused_NeedsLock(entry);
+            StartLoading_NeedsLock();
+        }
+    }
+
+    /// <summary>Nobody computes any more; waits for a load in progress.</summary>
+    public void Dispose()
+    {
+        lock (_filling)
+        {
+            _isDisposed = true;
+            _pool.Dispose();
+        }
+    }
+}
