@@ -50,9 +50,10 @@ public sealed partial class LoadWindow
     public long Edits { get; private set; }
 
     /// <summary>
-    /// Nothing at all was seen for as long as is kept: another second of that changes no answer but <see cref="Idle"/>.
+    /// Nothing at all was seen for as long as is kept: another second of that asks for no other count, but by <see
+    /// cref="Idle"/>. A gap makes no difference: what was sustained once it is over is nothing.
     /// </summary>
-    public bool IsAtRest => _empty >= _ring.Length && _unbroken >= _ring.Length && _settled >= _ring.Length;
+    public bool IsAtRest => _empty >= _ring.Length && _settled >= _ring.Length;
 
     /// <param name="second">The second on a clock that no step moves; it must be later than the last one.</param>
     public void Add(long second, in LoadBucket bucket)

@@ -216,11 +216,18 @@ public sealed class LoadWindowsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_second_of_a_deployment_at_rest_weighs_nothing()
+    public async Task A_second_of_a_deployment_at_rest_weighs_nothing_also_after_a_restart()
     {
         Decide(1);
         Pass((int)ScalingPolicy.Default.Memory.TotalSeconds + 1);
         var weighings = _windows.Weighings;
+        Pass(600);
+        _windows.Weighings.ShouldBe(weighings);
+        await SaveAsync();
+        Restart(30);
+        Decide(1);
+        Pass(1);
+        weighings = _windows.Weighings;
         Pass(600);
         _windows.Weighings.ShouldBe(weighings);
         _board.Of(Name).Began();
@@ -232,8 +239,10 @@ public sealed class LoadWindowsTests : IAsyncDisposable
     public void A_second_that_weighs_nothing_would_not_have_changed_the_count() => Prop.ForAll(Days().ToArbitrary(), day =>
     {
         var (time, load) = (new ManualTime(ScaledFleet.Noon), new DeploymentLoad(new ManualTime(ScaledFleet.Noon)));
-        var watched = new WatchedLoad(new(TimeSpan.FromSeconds(5)), () => load);
         var policy = new ScalingPolicy(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(20));
+        var window = new LoadWindow(policy.Memory);
+        for (var known = -day.Length; known <= -5; known++) window.Add(known, LoadBucket.Steady(0)); // and then a gap
+        var watched = new WatchedLoad(window, () => load);
         var (second, desired) = (1L, (int?)2);
         Ask();
         foreach (var (seconds, requests) in day)
