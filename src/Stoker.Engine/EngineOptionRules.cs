@@ -41,6 +41,8 @@ internal static class EngineOptionRules
         Require(Enum.IsDefined(options.Packed), nameof(options.Packed), options.Packed, "auto, never or require");
         CheckSpeculation(options.Speculation);
         if (options.Addons is { } addons) Check(addons);
+        Require(options.MergeAddon is null || options.Packed != PackedUse.Require, nameof(options.Packed), options.Packed,
+            $"auto or never with {nameof(options.MergeAddon)}: merged weights are packed at load");
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
     }
 

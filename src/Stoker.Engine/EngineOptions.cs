@@ -91,6 +91,12 @@ public sealed record EngineOptions
     /// <summary>LoRA addons that requests may name; null: none, and no memory for them.</summary>
     public AddonOptions? Addons { get; init; }
 
+    /// <summary>
+    /// Folder of one LoRA addon that becomes part of the weights at load: base speed, and the one answer there is. The weights are
+    /// packed in memory then, whatever <see cref="Packed"/> finds.
+    /// </summary>
+    public string? MergeAddon { get; init; }
+
     /// <summary>The deployment's sampling defaults: they win over the model's and lose to the request's.</summary>
     public SamplingOptions DefaultSampling { get; init; } = SamplingOptions.Unset;
 

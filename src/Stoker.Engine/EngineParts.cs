@@ -56,7 +56,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         var kernels = KernelSets.Choose(options.KernelSet);
         var notes = new List<string>();
         if (TooMany(plan, allowance) is { } slow) notes.Add(slow);
-        var packed = PackedModel.Open(modelFolder, options.Precision, options.Packed, notes);
+        var packed = PackedModel.Open(modelFolder, options.Precision, options.MergeAddon is null ? options.Packed : PackedUse.Never, notes);
         var team = new ThreadTeam(plan.Threads, plan.Cores);
         var slots = options.Addons is { } addons ? new AddonSlots(addons.MaxLoaded, addons.MaxRank) : null;
         DecoderModel? model = null;
@@ -121,6 +121,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                     MemoryBytes = Math.Min(options.MemoryBudgetBytes ?? long.MaxValue, MachineMemory.LimitBytes()),
                     LockMemory = options.LockMemory,
                     Addons = slots,
+                    MergeAddon = options.MergeAddon,
                     Notes = notes,
                 });
         }

@@ -24,6 +24,9 @@ internal sealed record LoadOptions
     /// <summary>Where rows of a step find their addons; null: the base model alone.</summary>
     public AddonSlots? Addons { get; init; }
 
+    /// <summary>Folder of an addon that becomes part of the weights; null: none.</summary>
+    public string? MergeAddon { get; init; }
+
     /// <summary>Keeps the weights in memory.</summary>
     public bool LockMemory { get; init; }
 
@@ -68,7 +71,9 @@ internal static class LanguageModel
     private static PackedWeights LoadWeights(string folder, DecoderSpec spec, ThreadTeam team, LoadOptions options)
     {
         using var checkpoint = Checkpoint.Open(folder, options.Placement);
+        using var addon = options.MergeAddon is { } merged ? AddonFile.Open(merged, spec, int.MaxValue) : null;
         var plan = PackPlan.Create(spec, checkpoint, options.Precision);
+        if (addon is not null) plan = AddonMerge.Into(plan, addon);
         // Pages are granted when they are written: asked for more than there is, the system ends the process half-way.
         return plan.SizeBytes <= (options.MemoryBytes ?? long.MaxValue)
             ? WeightPacker.Pack(plan.Precision, plan.Items, team)

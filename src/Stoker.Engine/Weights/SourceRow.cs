@@ -14,26 +14,37 @@ internal readonly unsafe struct SourceRow
     private readonly float* _scales; // of codes: one for each block of columns
     private readonly int _blockColumns;
     private readonly int _scaleCount;
+    private readonly float* _changeA; // null: nothing is added
+    private readonly float* _changeB;
+    private readonly int _changeRank;
+    private readonly int _columns;
 
     private SourceRow(WeightMatrix source, int row)
     {
         _data = source.Data + ((long)row * source.Columns * source.BytesPerElement);
         _type = source.Type;
+        if (source.Change is { } change)
+        {
+            (_changeRank, _columns) = (change.Rank, change.Columns);
+            _changeA = change.A;
+            _changeB = source.ChangeOf(row);
+        }
+
         if (source.Scales is not { } scales) return;
         _scales = source.ScalesOf(row);
         (_blockColumns, _scaleCount) = (scales.BlockColumns, scales.PerRow);
     }
 
     /// <summary>E4M3 codes under one scale: what a row of <see cref="WeightFormat.Fp8"/> is, bit for bit.</summary>
-    public bool IsFp8 => _type == TensorType.F8E4M3 && _data is not null && _scaleCount == 1;
+    public bool IsFp8 => _type == TensorType.F8E4M3 && _data is not null && _scaleCount == 1 && _changeA is null;
 
-    /// <summary>The largest scale of a row of codes; 0 of a row of numbers.</summary>
+    /// <summary>The largest scale of a row of codes; 0 of a row of numbers, and of one that is changed.</summary>
     public float LargestScale
     {
         get
         {
             var largest = 0f;
-            for (var block = 0; block < _scaleCount; block++) largest = Math.Max(largest, _scales[block]);
+            for (var block = 0; block < _scaleCount && _changeA is null; block++) largest = Math.Max(largest, _scales[block]);
             return largest;
         }
     }
@@ -57,7 +68,10 @@ internal readonly unsafe struct SourceRow
         return default;
     }
 
-    /// <summary>Columns first..first+valid-1 and zeros up to <paramref name="count"/>, in float32: exact, codes times their scale rounded once.</summary>
+    /// <summary>
+    /// Columns first..first+valid-1 and zeros up to <paramref name="count"/>, in float32: exact, codes times their scale rounded once;
+    /// what is added is added to that.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Widen(int first, int valid, int count, float* target)
     {
@@ -95,6 +109,7 @@ internal readonly unsafe struct SourceRow
                 throw new InvalidOperationException($"weights of type {_type.HeaderName()} are not computed with");
         }
 
+        if (_changeA is not null) WeightChange.AddTo(target, k, _changeA, _changeB, _changeRank, _columns, first);
         new Span<float>(target + k, count - k).Clear();
     }
 
@@ -109,7 +124,7 @@ internal readonly unsafe struct SourceRow
             return true;
         }
 
-        if ((format, _type) is not ((WeightFormat.F16, TensorType.F16) or (WeightFormat.Bf16, TensorType.BF16)) || _data is null)
+        if ((format, _type) is not ((WeightFormat.F16, TensorType.F16) or (WeightFormat.Bf16, TensorType.BF16)) || _data is null || _changeA is not null)
         {
             return false;
         }

@@ -32,6 +32,9 @@ internal sealed unsafe class WeightMatrix
 
     public WeightScales? Scales { get; }
 
+    /// <summary>Added to the rows as they are packed; null: nothing.</summary>
+    public WeightChange? Change { get; private init; }
+
     public int Rows { get; }
 
     public int Columns { get; }
@@ -43,13 +46,19 @@ internal sealed unsafe class WeightMatrix
     /// <summary>Scales of one row's codes.</summary>
     public float* ScalesOf(int row) => Scales!.Row(_firstRow + row);
 
+    /// <summary>What is added to one row: rows of a slice are those of the whole.</summary>
+    public float* ChangeOf(int row) => Change!.B(_firstRow + row);
+
+    /// <summary>The same weight with a change that is of all of it, also where this is a slice.</summary>
+    public WeightMatrix With(WeightChange change) => new(_file, Type, Data, Rows, Columns, Scales, _firstRow) { Change = change };
+
     /// <summary>Consecutive rows as a matrix of their own: one part of a fused weight, one expert of a stack.</summary>
     public WeightMatrix Slice(int firstRow, int rows)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, Rows - firstRow);
         var offset = (long)firstRow * Columns * BytesPerElement;
-        return new WeightMatrix(_file, Type, Data is null ? null : Data + offset, rows, Columns, Scales, _firstRow + firstRow);
+        return new WeightMatrix(_file, Type, Data is null ? null : Data + offset, rows, Columns, Scales, _firstRow + firstRow) { Change = Change };
     }
 
     /// <summary>One row widened to float32 (exact): a token's embedding, a norm's weight. target: [columns].</summary>

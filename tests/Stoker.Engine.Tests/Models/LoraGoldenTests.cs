@@ -31,6 +31,26 @@ public class LoraGoldenTests
         runner.LogProbabilities(golden.LogProbabilities.InputIds).Sum().ShouldBe(golden.LogProbabilities.Sum, 2e-3);
     }
 
+    /// <summary>In memory, while the weights are packed, as with a checkpoint that was merged before: in every format.</summary>
+    [Theory]
+    [InlineData("story-3m-lora-zog", Precision.F32)]
+    [InlineData("story-3m-lora-zog", Precision.Int8)]
+    [InlineData("story-3m-lora-bolt", Precision.Bf16)]
+    [InlineData("story-3m-lora-bolt", Precision.Fp8)]
+    [InlineData("story-3m-lora-bolt", Precision.Fp4)]
+    public void Merging_at_load_equals_a_merged_checkpoint_bit_for_bit(string addon, Precision precision)
+    {
+        var baseFolder = TestData.Model("story-3m");
+        using var folder = Merge(baseFolder, TestData.Model(addon));
+        using var before = new ModelRunner(folder.Path, "portable", precision: precision);
+        using var atLoad = new ModelRunner(baseFolder, "portable", threads: 2, precision: precision, mergeAddon: TestData.Model(addon));
+        using var plain = new ModelRunner(baseFolder, "portable", precision: precision);
+        var prompt = GoldenFile.Read(TestData.Golden(addon)).Prompts[0].InputIds;
+        var expected = before.Run(prompt, LogitRows.All);
+        atLoad.Run(prompt, LogitRows.All).ShouldBe(expected);
+        plain.Run(prompt, LogitRows.All).ShouldNotBe(expected);
+    }
+
     private static TemporaryFolder Merge(string baseFolder, string addonFolder)
     {
         using var weights = Checkpoint.Open(baseFolder);

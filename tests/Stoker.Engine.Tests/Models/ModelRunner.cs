@@ -23,7 +23,8 @@ internal sealed class ModelRunner : IDisposable
     public ModelRunner(
         string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto,
         KvFormat kvFormat = KvFormat.F32, Precision precision = Precision.Auto, PackedUse packed = PackedUse.Never,
-        ICollection<string>? notes = null, IReadOnlyList<string>? addons = null)
+        ICollection<string>? notes = null, IReadOnlyList<string>? addons = null,
+        string? mergeAddon = null)
     {
         var slots = addons is null ? null : new AddonSlots(addons.Count, 64);
         _team = new ThreadTeam(threads) { MinimumWork = 0 }; // else small models would never be divided
@@ -36,6 +37,7 @@ internal sealed class ModelRunner : IDisposable
                 Precision = precision,
                 Packed = PackedModel.Open(folder, precision, packed, notes ?? [])?.Weights,
                 Addons = slots,
+                MergeAddon = mergeAddon,
             });
         for (var slot = 0; slot < addons?.Count; slot++) slots!.Set(slot, LoadAddon(addons[slot]));
         _blocksPerSequence = (Shape.ContextLength + KvStore.BlockSize - 1) / KvStore.BlockSize;
