@@ -67,6 +67,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
         {
             // in parallel with the listener's start
             host._loading = host._slot.LoadAsync(loader, host._stopLoading.Token);
+            host._probing = new StartupProbe(host._loading, time, host._log).RunAsync(host._stopLoading.Token);
             await host.ListenAsync();
             host._warming = host._warmUp.RunAsync(host._loading, host.OwnAddress(), time, host._stopLoading.Token);
             return host;
@@ -135,8 +136,12 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             var engine = await _loading;
             var (elapsed, now) = (_time.GetElapsedTime(begun).TotalMilliseconds, engine.Statistics);
             foreach (var note in engine.LoadNotes) LogLoadNote(note);
-            LogReady(_options.ServedModelName, elapsed, now.KernelSet, now.Precision, now.Threads, now.ThreadsPinned ? " on cores of their own" : "");
-            _probing = new StartupProbe(engine, _time, _log).RunAsync(_stopLoading.Token);
+            var ready = string.Concat(
+            [
+                _options.ServedModelName, " is ready after ", elapsed.ToString("F0", CultureInfo.InvariantCulture), " ms, kernel set ", now.KernelSet, ", ",
+                now.Precision, ", ", now.Threads.ToString(CultureInfo.InvariantCulture), now.ThreadsPinned ? " threads on cores of their own" : " threads",
+            ]);
+            LogReady(ready);
             await _abort.Task; // the load succeeded: this is no way to end any more
             return new(ReplicaEnd.Drained, "Stopped without waiting for the streams.");
         }
@@ -240,8 +245,9 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "Listens at {Addresses}")]
     private partial void LogListening(string addresses);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Model} is ready after {Milliseconds:F0} ms, kernel set {KernelSet}, {Precision}, {Threads} threads{Cores}")]
-    private partial void LogReady(string model, double milliseconds, string kernelSet, string precision, int threads, string cores);
+    // One value, as in the lines before: others would have to be compiled beside the first request.
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Ready}")]
+    private partial void LogReady(string ready);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Reason}")]
     private partial void LogLoadFailed(string reason, Exception error);

@@ -11,7 +11,7 @@ namespace Stoker.Replica.Hosting;
 /// It takes some 10 ms of the engine's cores, so it waits for a moment without requests: right after a cold start the
 /// one that woke the replica is on its way.
 /// </remarks>
-internal sealed partial class StartupProbe(IReplicaEngine engine, TimeProvider time, ILogger log)
+internal sealed partial class StartupProbe(Task<IReplicaEngine> loading, TimeProvider time, ILogger log)
 {
     /// <summary>From ready to the first look, and from one look to the next.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -19,11 +19,12 @@ internal sealed partial class StartupProbe(IReplicaEngine engine, TimeProvider t
     /// <summary>A replica that is busy for a minute has shown by then how fast it is.</summary>
     internal const int Looks = 12;
 
-    /// <summary>Ends quietly when it is cancelled; a failure to measure is no failure of the replica.</summary>
+    /// <summary>Begun while the model loads, so that nothing of it has to be compiled when the first request comes. Ends quietly when it is cancelled; a failure to measure is no failure of the replica.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         try
         {
+            var engine = await loading;
             for (var look = 0; look < Looks; look++)
             {
                 await Task.Delay(Interval, time, cancellation);
@@ -35,6 +36,10 @@ internal sealed partial class StartupProbe(IReplicaEngine engine, TimeProvider t
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
+        }
+        catch (Exception) when (!loading.IsCompletedSuccessfully)
+        {
+            // There is nothing to measure; why, others tell.
         }
         catch (Exception error)
         {

@@ -20,7 +20,7 @@ public sealed class StartupProbeTests
     public async Task Measures_once_some_time_after_ready()
     {
         await using var engine = new Measured { Answer = () => 41.26e9 };
-        var probe = new StartupProbe(engine, _time, _log).RunAsync(Stop);
+        var probe = new StartupProbe(Task.FromResult<IReplicaEngine>(engine), _time, _log).RunAsync(Stop);
         await _time.PassAsync(StartupProbe.Interval - TimeSpan.FromSeconds(1));
         engine.Measurements.ShouldBe(0); // the first request has the cores
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -33,7 +33,7 @@ public sealed class StartupProbeTests
     public async Task Waits_while_requests_run_and_gives_up_on_a_busy_replica()
     {
         await using var engine = new Measured { Running = 1 };
-        var probe = new StartupProbe(engine, _time, _log).RunAsync(Stop);
+        var probe = new StartupProbe(Task.FromResult<IReplicaEngine>(engine), _time, _log).RunAsync(Stop);
         for (var look = 1; look < StartupProbe.Looks; look++) await _time.PassAsync(StartupProbe.Interval);
         probe.IsCompleted.ShouldBeFalse();
         await _time.PassAsync(StartupProbe.Interval);
@@ -45,17 +45,24 @@ public sealed class StartupProbeTests
     public async Task A_failure_is_a_line_in_the_log()
     {
         await using var engine = new Measured { Answer = () => throw new InvalidOperationException("no memory") };
-        var probe = new StartupProbe(engine, _time, _log).RunAsync(Stop);
+        var probe = new StartupProbe(Task.FromResult<IReplicaEngine>(engine), _time, _log).RunAsync(Stop);
         await _time.PassAsync(StartupProbe.Interval);
         await probe;
         _log.Text.ShouldBe(["Warning: The read bandwidth could not be measured: no memory"]);
     }
 
     [Fact]
+    public async Task A_load_that_failed_is_no_line_of_its_own()
+    {
+        await new StartupProbe(Task.FromException<IReplicaEngine>(new InvalidOperationException("no model")), _time, _log).RunAsync(Stop);
+        _log.Text.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Nothing_to_measure_is_nothing_to_say()
     {
         await using var engine = new Measured { Answer = () => null };
-        var probe = new StartupProbe(engine, _time, _log).RunAsync(Stop);
+        var probe = new StartupProbe(Task.FromResult<IReplicaEngine>(engine), _time, _log).RunAsync(Stop);
         await _time.PassAsync(StartupProbe.Interval);
         await probe;
         (engine.Measurements, _log.Text.Count).ShouldBe((1, 0));
@@ -66,7 +73,7 @@ public sealed class StartupProbeTests
     {
         await using var engine = new Measured();
         using var end = new CancellationTokenSource();
-        var probe = new StartupProbe(engine, _time, _log).RunAsync(end.Token);
+        var probe = new StartupProbe(Task.FromResult<IReplicaEngine>(engine), _time, _log).RunAsync(end.Token);
         await end.CancelAsync();
         await probe;
         (engine.Measurements, _log.Text.Count).ShouldBe((0, 0));
