@@ -12,7 +12,7 @@ public static partial class EngineRefusal
             ? error.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal)
             : error.Message;
         // Only these speak of options; the others quote files, whose words are their own.
-        if (error is not (ArgumentException or OutOfMemoryException)) return message;
+        if (error is not (ArgumentException or OutOfMemoryException or InvalidOperationException)) return message;
         return Name().Replace(message, match => flags.GetValueOrDefault(match.Value, match.Value));
     }
 

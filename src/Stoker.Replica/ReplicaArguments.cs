@@ -34,6 +34,12 @@ internal sealed class ReplicaArguments
           --prefix-cache on|off      begin prompts with what is left of earlier ones; default: on
           --packed USE               auto (default) maps a packed model that fits, see docs/packed-model.md; never; require
           --lock-memory              keeps the weights in memory; the system's limit may forbid it, which is logged
+          --enable-addons            takes LoRA addons beside the model, at the start and while it runs; see docs/addons.md
+          --addon NAME=FOLDER        an addon from the start, for requests with that model name; may be repeated
+          --max-addons N             addons in memory at once; default: the engine's
+          --max-addon-rank N         highest rank of an addon; default: the engine's
+          --addon-memory-bytes N     bytes of the pool for addons; default: by the two above
+          --merge-addon FOLDER       makes one addon part of the weights
           --simulate KEY=VALUE,...   the simulated engine's figures, see docs/replica.md
         Set by a server that owns the replica:
           --id ID                    its identity, repeated at /health
@@ -52,17 +58,27 @@ internal sealed class ReplicaArguments
     private const string PinThreadsFlag = "--pin-threads";
     private const string PackedFlag = "--packed";
     private const string LockMemoryFlag = "--lock-memory";
+    private const string EnableAddonsFlag = "--enable-addons";
+    private const string AddonFlag = "--addon";
+    private const string MaxAddonsFlag = "--max-addons";
+    private const string MaxAddonRankFlag = "--max-addon-rank";
+    private const string AddonBytesFlag = "--addon-memory-bytes";
+    private const string MergeAddonFlag = "--merge-addon";
 
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
         "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
         PrecisionFlag, KernelSetFlag, PinThreadsFlag, PackedFlag,
+        AddonFlag, MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag, MergeAddonFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
     private static readonly string[] EngineFlags =
-        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag];
+        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag, EnableAddonsFlag, MergeAddonFlag];
+
+    // Without the switch they would do nothing.
+    private static readonly string[] AddonFlags = [MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag];
 
     /// <summary>What the engine's options are called here.</summary>
     public static IReadOnlyDictionary<string, string> OfEngine { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -80,10 +96,16 @@ internal sealed class ReplicaArguments
         [nameof(EngineOptions.Precision)] = PrecisionFlag,
         [nameof(EngineOptions.Packed)] = PackedFlag,
         [nameof(EngineOptions.LockMemory)] = LockMemoryFlag,
+        [nameof(EngineOptions.Addons)] = EnableAddonsFlag,
+        [nameof(EngineOptions.MergeAddon)] = MergeAddonFlag,
+        [nameof(AddonOptions.MaxLoaded)] = MaxAddonsFlag,
+        [nameof(AddonOptions.MaxRank)] = MaxAddonRankFlag,
+        [nameof(AddonOptions.PoolBytes)] = AddonBytesFlag,
     };
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<string> _listen = [];
+    private readonly List<(string Name, string Folder)> _addons = [];
     private readonly HashSet<string> _switches = new(StringComparer.Ordinal);
 
     private ReplicaArguments()
@@ -113,7 +135,7 @@ internal sealed class ReplicaArguments
         for (var index = 0; index < args.Count; index++)
         {
             var (flag, value) = Split(args[index]);
-            if (flag is DetachFlag or LockMemoryFlag && value is null)
+            if (flag is DetachFlag or LockMemoryFlag or EnableAddonsFlag && value is null)
             {
                 _switches.Add(flag);
                 continue;
@@ -126,6 +148,7 @@ internal sealed class ReplicaArguments
 
             value ??= ++index < args.Count ? args[index] : throw new FormatException($"{flag} needs a value.");
             if (flag == ListenFlag) _listen.Add(value);
+            else if (flag == AddonFlag) _addons.Add(Addon(value));
             else if (!_values.TryAdd(flag, value)) throw new FormatException($"{flag} is given twice; give it once.");
         }
     }
@@ -153,6 +176,11 @@ internal sealed class ReplicaArguments
         foreach (var flag in EngineFlags)
         {
             if (engine != EngineKind.Stoker && (_values.ContainsKey(flag) || _switches.Contains(flag))) throw new FormatException($"{flag} needs --engine stoker.");
+        }
+
+        if (!_switches.Contains(EnableAddonsFlag) && (_addons.Count > 0 ? AddonFlag : AddonFlags.FirstOrDefault(_values.ContainsKey)) is { } lacking)
+        {
+            throw new FormatException($"{lacking} needs {EnableAddonsFlag}.");
         }
 
         var directory = _values.GetValueOrDefault("--directory");
@@ -187,10 +215,23 @@ internal sealed class ReplicaArguments
             Detach = detach,
             Packed = Packed(),
             LockMemory = _switches.Contains(LockMemoryFlag),
+            EnableAddons = _switches.Contains(EnableAddonsFlag),
+            Addons = _addons,
+            MaxAddons = (int?)Integer(MaxAddonsFlag, 1, 1024),
+            MaxAddonRank = (int?)Integer(MaxAddonRankFlag, 1, 512),
+            AddonBytes = Integer(AddonBytesFlag, 1, long.MaxValue),
+            MergeAddon = _values.GetValueOrDefault(MergeAddonFlag),
             LogLevel = Level(),
             Simulated = Simulated(),
         };
     }
+
+    private (string Name, string Folder) Addon(string text) =>
+        text.IndexOf('=', StringComparison.Ordinal) is > 0 and var at && at < text.Length - 1
+            ? _addons.Exists(addon => addon.Name == text[..at])
+                ? throw new FormatException($"{AddonFlag} gives the name '{text[..at]}' twice; give it once.")
+                : (text[..at], text[(at + 1)..])
+            : throw new FormatException($"{AddonFlag} must be NAME=FOLDER, was '{text}'.");
 
     private static string? FolderName(string? model) =>
         model is null ? null : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));

@@ -80,7 +80,7 @@ public static class ReplicaCommand
     private static IEngineLoader Loader(ReplicaOptions options, TimeProvider time, ExitFile exitFile) => options.Engine switch
     {
         EngineKind.Simulated => new SimulatedEngineLoader(options.ToSimulatedOptions(), time, () => Crash(exitFile)),
-        _ => new StokerEngineLoader(options.Model!, options.ToEngineOptions(time)),
+        _ => new StokerEngineLoader(options.Model!, options.ToEngineOptions(time), options.ServedModelName, options.Addons),
     };
 
     /// <summary>The simulated crash is a real one: the process goes at once, its streams break.</summary>

@@ -71,6 +71,23 @@ internal sealed record ReplicaOptions
 
     public bool LockMemory { get; init; }
 
+    /// <summary>Takes addons beside the base model.</summary>
+    public bool EnableAddons { get; init; }
+
+    /// <summary>Names and folders of those that it has from the start: it is not ready without them.</summary>
+    public IReadOnlyList<(string Name, string Folder)> Addons { get; init; } = [];
+
+    /// <summary>Addons in memory at once; null: the engine's default.</summary>
+    public int? MaxAddons { get; init; }
+
+    public int? MaxAddonRank { get; init; }
+
+    /// <summary>Of the pool; null: by the two above.</summary>
+    public long? AddonBytes { get; init; }
+
+    /// <summary>Folder of an addon that becomes part of the weights.</summary>
+    public string? MergeAddon { get; init; }
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     public ReplicaModelOptions Simulated { get; init; } = new();
@@ -93,8 +110,17 @@ internal sealed record ReplicaOptions
             PrefixCache = PrefixCache,
             Packed = Packed,
             LockMemory = LockMemory,
+            Addons = AddonOptions(),
+            MergeAddon = MergeAddon,
             Time = time,
         };
+    }
+
+    private AddonOptions? AddonOptions()
+    {
+        if (!EnableAddons) return null;
+        var defaults = new AddonOptions();
+        return defaults with { MaxLoaded = MaxAddons ?? defaults.MaxLoaded, MaxRank = MaxAddonRank ?? defaults.MaxRank, PoolBytes = AddonBytes };
     }
 
     /// <summary>The simulated engine's figures, with the flags that every engine knows over them.</summary>

@@ -54,6 +54,32 @@ public sealed class ReplicaArgumentsTests
     }
 
     [Fact]
+    public void Addons_reach_the_engine_and_their_names_the_replica()
+    {
+        Parse("--model m").ToEngineOptions(TimeProvider.System).Addons.ShouldBeNull();
+        Parse("--model m --enable-addons").ToEngineOptions(TimeProvider.System).Addons.ShouldBe(new());
+        var options = Parse("--model m --enable-addons --addon a/b=/x=y --addon=c=/z --max-addons 3 --max-addon-rank 32 --addon-memory-bytes 1000");
+        options.Addons.ShouldBe([("a/b", "/x=y"), ("c", "/z")]);
+        options.ToEngineOptions(TimeProvider.System).Addons.ShouldBe(new() { MaxLoaded = 3, MaxRank = 32, PoolBytes = 1000 });
+        Parse("--model m --merge-addon /z").ToEngineOptions(TimeProvider.System).MergeAddon.ShouldBe("/z");
+    }
+
+    [Theory]
+    [InlineData("--model m --addon a=/x", "--addon needs --enable-addons")]
+    [InlineData("--model m --max-addons 2", "--max-addons needs --enable-addons")]
+    [InlineData("--model m --enable-addons --addon /x", "--addon must be NAME=FOLDER")]
+    [InlineData("--model m --enable-addons --addon a=", "--addon must be NAME=FOLDER")]
+    [InlineData("--model m --enable-addons --addon a=/x --addon a=/y", "gives the name 'a' twice")]
+    [InlineData("--model m --enable-addons --max-addons 0", "--max-addons must be an integer from 1 to 1024")]
+    [InlineData("--engine simulated --enable-addons", "--enable-addons needs --engine stoker")]
+    [InlineData("--engine simulated --merge-addon /x", "--merge-addon needs --engine stoker")]
+    public void What_is_wrong_with_addons_is_said_before_the_start(string line, string message)
+    {
+        ReplicaArguments.TryParse(line.Split(' '), out _, out var error).ShouldBeFalse();
+        error.ShouldContain(message);
+    }
+
+    [Fact]
     public void The_prefix_cache_is_on_and_can_be_switched_off_in_either_engine()
     {
         Parse("--model m").ToEngineOptions(TimeProvider.System).PrefixCache.ShouldBeTrue();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Stoker.Engine;
+using Stoker.Engine.Addons;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
@@ -20,6 +21,8 @@ internal sealed class ForwardModel : IDisposable
     private readonly int[][] _tables;
     private readonly int[] _lengths;
     private readonly float[] _logits;
+    private readonly AddonStore? _addons;
+    private readonly int[] _slots = []; // by addon
 
     /// <summary>
     /// The calling thread is the team's first and may be bound to a core: it does all steps, and starts no others.
@@ -27,14 +30,24 @@ internal sealed class ForwardModel : IDisposable
     /// <param name="precision">As the engine spells it; <c>auto</c> takes what the checkpoint has.</param>
     /// <param name="maxRows">Rows of the largest step.</param>
     /// <param name="context">Positions that each sequence may reach.</param>
-    public ForwardModel(string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context)
+    /// <param name="addons">Folders of addons that rows may have; null: the base alone.</param>
+    public ForwardModel(
+        string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context, IReadOnlyList<string>? addons = null)
     {
         var kernels = KernelSets.Choose(kernelSet);
         var plan = TeamPlan.For(threads, ThreadPinning.Auto, ProcessorAllowance.Read(), ProcessorAffinity.Refusal());
         (Threads, KernelSet) = (plan.Threads, kernels.Name);
         _team = new ThreadTeam(plan.Threads, plan.Cores);
         _team.PinCaller();
-        _model = LanguageModel.Load(folder, kernels, _team, new() { Precision = EngineSetup.Parse(precision) });
+        var options = new AddonOptions { MaxLoaded = addons?.Count ?? 1 };
+        var slots = addons is null ? null : new AddonSlots(options.MaxLoaded, options.MaxRank);
+        _model = LanguageModel.Load(folder, kernels, _team, new() { Precision = EngineSetup.Parse(precision), Addons = slots });
+        if (addons is not null)
+        {
+            _addons = new(_model.Spec, slots!, options, TimeProvider.System);
+            _slots = [.. addons.Select(LoadAddon)];
+        }
+
         var blocks = (context + KvStore.BlockSize - 1) / KvStore.BlockSize;
         _kv = new(_model.Shape, sequences * blocks, KvFormats.Of(KvPrecision.Auto));
         _batch = new(maxRows, sequences);
@@ -57,25 +70,27 @@ internal sealed class ForwardModel : IDisposable
     public void Clear() => Array.Clear(_lengths);
 
     /// <summary>One step with a prompt (or a chunk) for each of the first sequences.</summary>
+    /// <param name="addons">Of each sequence: index into the addons, or -1; null: the base for all.</param>
     /// <returns>Logits of each one's last token, row after row; valid until the next step.</returns>
-    public ReadOnlySpan<float> Step(int[][] prompts)
+    public ReadOnlySpan<float> Step(int[][] prompts, int[]? addons = null)
     {
         _batch.Clear();
         for (var sequence = 0; sequence < prompts.Length; sequence++)
         {
-            _batch.Add(prompts[sequence], _lengths[sequence], _tables[sequence], LogitRows.Last);
+            _batch.Add(prompts[sequence], _lengths[sequence], _tables[sequence], LogitRows.Last, SlotOf(addons, sequence));
             _lengths[sequence] += prompts[sequence].Length;
         }
         return Forward();
     }
 
     /// <summary>One step with one token for each of the first sequences.</summary>
-    public ReadOnlySpan<float> Step(ReadOnlySpan<int> tokens)
+    public ReadOnlySpan<float> Step(ReadOnlySpan<int> tokens, int[]? addons = null)
     {
         _batch.Clear();
         for (var sequence = 0; sequence < tokens.Length; sequence++)
         {
-            _batch.Add(tokens.Slice(sequence, 1), _lengths[sequence]++, _tables[sequence], LogitRows.Last);
+            _batch.Add(
+                tokens.Slice(sequence, 1), _lengths[sequence]++, _tables[sequence], LogitRows.Last, SlotOf(addons, sequence));
         }
         return Forward();
     }
@@ -85,7 +100,16 @@ internal sealed class ForwardModel : IDisposable
         _model.Dispose();
         _kv.Dispose();
         _team.Dispose();
+        _addons?.Dispose();
     }
+
+    private int LoadAddon(string folder)
+    {
+        var use = _addons!.TryUse(_addons.Register(folder).Digest)!;
+        return use.TryPin() ? use.Slot : throw new InvalidOperationException($"{folder} found no room beside the other addons");
+    }
+
+    private int SlotOf(int[]? addons, int sequence) => addons is null || addons[sequence] < 0 ? StepBatch.NoAddon : _slots[addons[sequence]];
 
     private Span<float> Forward()
     {

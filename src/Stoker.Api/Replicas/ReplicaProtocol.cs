@@ -35,6 +35,15 @@ public static class ReplicaProtocol
     /// <summary>POST: take no new request, end with the last stream. Also what SIGTERM does.</summary>
     public const string DrainPath = "/stoker/v1/drain";
 
+    /// <summary>POST: loads an addon under a name, from a folder that the replica sees. Path and fields are vLLM's.</summary>
+    public const string LoadAddonPath = "/v1/load_lora_adapter";
+
+    /// <summary>POST: the name is gone; requests that run with the addon go on.</summary>
+    public const string UnloadAddonPath = "/v1/unload_lora_adapter";
+
+    /// <summary>GET: the addons by name, with digest, rank and state.</summary>
+    public const string AddonsPath = "/stoker/v1/addons";
+
     /// <summary>Every internal header starts so; a gateway strips such headers from what clients send.</summary>
     public const string HeaderPrefix = "x-stoker-";
 

@@ -8,7 +8,8 @@ internal sealed class AddonEntry(LoadedAddon addon, string folder, ulong version
 
     public LoadedAddon Addon { get; } = addon;
 
-    public string Folder { get; } = folder;
+    /// <summary>Where it is read again.</summary>
+    public string Folder { get; set; } = folder;
 
     public ulong Version { get; } = version;
 
@@ -24,13 +25,22 @@ internal sealed class AddonEntry(LoadedAddon addon, string folder, ulong version
     /// <summary>Of those, ones that keep it in memory.</summary>
     public int Pins { get; set; }
 
+    /// <summary>Loaded and not pinned since.</summary>
+    public bool IsFresh { get; set; }
+
+    /// <summary>
+    /// Whether another addon may take its place: nobody uses it, and whom it was loaded for has had it. Else two that wait for the
+    /// one place there is would drive each other out before either is used.
+    /// </summary>
+    public bool MayGo => Pins == 0 && (!IsFresh || Requests == 0);
+
     /// <summary>The store's clock when it was last let go of or loaded.</summary>
     public long LastUse { get; set; }
 
     /// <summary>No new request gets a pin: another addon has waited too long.</summary>
     public bool IsDraining { get; set; }
 
-    /// <summary>A timestamp since when it is waited for; null while it is not.</summary>
+    /// <summary>A timestamp since when it is waited for, or loaded; null while neither.</summary>
     public long? WantedSince { get; set; }
 
     /// <summary>Taken out of the register; it goes with its last request.</summary>

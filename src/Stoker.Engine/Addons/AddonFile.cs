@@ -45,7 +45,7 @@ internal sealed class AddonFile : IDisposable
     }
 
     /// <summary>SHA-256 of everything that decides the addon's numbers: an addon is its contents, whatever it is called.</summary>
-    public unsafe string Digest()
+    public string Digest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var module in Modules)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Stoker.Engine.Models;
 using Stoker.Engine.Weights;
 
@@ -35,7 +36,7 @@ internal sealed class AddonPlaces(DecoderSpec spec)
     public AddonSite? Find(string path)
     {
         if (path.Split('.') is not ["model", "layers", var number, var block, var name]
-            || !int.TryParse(number, System.Globalization.NumberStyles.None, null, out var layer) || layer >= spec.Layers.Count)
+            || !int.TryParse(number, NumberStyles.None, null, out var layer) || layer >= spec.Layers.Count)
         {
             return null;
         }

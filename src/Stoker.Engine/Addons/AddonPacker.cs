@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Stoker.Engine.Kernels;
 using Stoker.Engine.Models;
@@ -100,7 +101,7 @@ internal static unsafe class AddonPacker
         switch (matrix.Type)
         {
             case TensorType.BF16:
-                new ReadOnlySpan<byte>(bytes, target.Length * sizeof(ushort)).CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(target));
+                new ReadOnlySpan<byte>(bytes, target.Length * sizeof(ushort)).CopyTo(MemoryMarshal.AsBytes(target));
                 break;
             case TensorType.F16:
                 for (var k = 0; k < target.Length; k++) target[k] = BFloat16.FromSingle((float)Unsafe.ReadUnaligned<Half>(bytes + (2L * k)));

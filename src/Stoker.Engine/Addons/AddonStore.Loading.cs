@@ -14,7 +14,7 @@ internal sealed partial class AddonStore
             _wanted.Enqueue(entry);
             StartLoading_NeedsLock();
         }
-        else if (!_isLoading && _wanted.Peek() == entry && _time.GetElapsedTime(entry.WantedSince.Value) > Patience)
+        else if (!_isLoading && _wanted.TryPeek(out var first) && first == entry && _time.GetElapsedTime(entry.WantedSince.Value) > Patience)
         {
             DrainOne_NeedsLock();
         }
@@ -44,8 +44,7 @@ internal sealed partial class AddonStore
             {
                 if (TryReserve_NeedsLock(first) is not { } free) return false;
                 (entry, slot) = (first, free);
-                _wanted.Dequeue();
-                first.WantedSince = null;
+                _wanted.Dequeue(); // and still wanted, until it is there
                 return true;
             }
 
@@ -61,8 +60,8 @@ internal sealed partial class AddonStore
     /// <summary>A slot and memory, for which others that nobody uses may have to go; null: those in use leave no room.</summary>
     private int? TryReserve_NeedsLock(AddonEntry entry)
     {
-        var unused = _loaded.Where(other => other is { Pins: 0 }).Select(other => other!).OrderBy(other => (!other.IsDraining, other.LastUse)).ToList();
-        var left = _loaded.Where(other => other is { Pins: > 0 }).Select(other => other!.Start).ToHashSet();
+        var unused = _loaded.Where(other => other is { MayGo: true }).Select(other => other!).OrderBy(other => other.LastUse).ToList();
+        var left = _loaded.Where(other => other is { MayGo: false }).Select(other => other!.Start).ToHashSet();
         if (_taken.Count(taken => taken) - unused.Count >= _taken.Length || !_pool.WouldFit(entry.Addon.Bytes, left)) return null;
         while (true)
         {
@@ -140,6 +139,7 @@ internal sealed partial class AddonStore
         {
             _slots.Set(slot, resident);
             (_loaded[slot], entry.Slot, entry.LastUse, _isLoading) = (entry, slot, ++_clock, false);
+            (entry.WantedSince, entry.IsFresh) = (null, true);
             _loads++;
             DropIfUnused_NeedsLock(entry); // it was taken out meanwhile
             StartLoading_NeedsLock();
@@ -153,7 +153,7 @@ internal sealed partial class AddonStore
         lock (_lock)
         {
             _pool.Free(entry.Start);
-            (_taken[slot], _isLoading) = (false, false);
+            (_taken[slot], _isLoading, entry.WantedSince) = (false, false, null);
             _failures++;
             entry.Failure = new EngineFaultException($"The addon could not be brought into memory: {error.Message}", error);
             Interlocked.Exchange(ref _hasFailures, 1);

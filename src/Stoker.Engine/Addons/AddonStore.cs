@@ -87,24 +87,29 @@ internal sealed partial class AddonStore : IDisposable
         if (addon.Bytes > _pool.Bytes)
         {
             throw new InvalidOperationException(
-                $"The addon takes {addon.Bytes} bytes and the pool for addons has {_pool.Bytes}; state a larger {nameof(AddonOptions)}.{nameof(AddonOptions.PoolBytes)}.");
+                $"The addon takes {addon.Bytes} bytes and the pool for addons has {_pool.Bytes}; state a larger {nameof(AddonOptions.PoolBytes)}.");
         }
 
         AddonEntry entry;
         int? slot;
         lock (_lock)
         {
-            if (_entries.TryGetValue(addon.Digest, out var known)) return known.Addon;
+            if (_entries.TryGetValue(addon.Digest, out var known))
+            {
+                known.Folder = Path.GetFullPath(folder); // where it was read before may be gone
+                return known.Addon;
+            }
+
             if (_entries.Count >= _options.MaxRegistered)
             {
                 throw new InvalidOperationException(
-                    $"{_entries.Count} addons are registered, which is the limit ({nameof(AddonOptions)}.{nameof(AddonOptions.MaxRegistered)}); unload one first.");
+                    $"{_entries.Count} addons are registered, which is the limit ({nameof(AddonOptions.MaxRegistered)}); unload one first.");
             }
 
             entry = new(addon, Path.GetFullPath(folder), ++_lastVersion);
             _entries.Add(addon.Digest, entry);
             slot = _isLoading ? null : TryReserve_NeedsLock(entry);
-            _isLoading |= slot is not null;
+            if (slot is not null) (_isLoading, entry.WantedSince) = (true, _time.GetTimestamp());
         }
 
         if (slot is not null) FillNew(entry, slot.Value, file);
@@ -126,7 +131,7 @@ internal sealed partial class AddonStore : IDisposable
 
     public IReadOnlyList<AddonState> List()
     {
-        lock (_lock) return [.. _entries.Values.Select(entry => new AddonState(entry.Addon, entry.Slot != AddonEntry.NoSlot, entry.Requests))];
+        lock (_lock) return [.. _entries.Values.Select(entry => new AddonState(entry.Addon, entry.Slot != AddonEntry.NoSlot, entry.Requests, entry.Pins))];
     }
 
     /// <summary>A request's hold on an addon; null: none of this digest is registered.</summary>
@@ -157,6 +162,7 @@ internal sealed partial class AddonStore : IDisposable
             if (entry.Slot != AddonEntry.NoSlot && !entry.IsDraining)
             {
                 entry.Pins++;
+                entry.IsFresh = false;
                 return use.IsPinned = true;
             }
 

@@ -11,6 +11,12 @@ namespace Stoker.Engine.Kernels;
 /// </remarks>
 internal sealed unsafe class LowRankProduct : IDisposable
 {
+    /// <summary>Some 15 us of work where an input has 2,048 columns: enough turns to be dealt out evenly.</summary>
+    private const int RanksPerTurn = 8;
+
+    /// <summary>A norm's multiply-adds and their like for each value.</summary>
+    private const int FillWork = 24;
+
     private readonly KernelSet _kernels;
     private readonly int _maxColumns;
     private readonly int _maxWidth;
@@ -137,8 +143,6 @@ internal sealed unsafe class LowRankProduct : IDisposable
         _h.Dispose();
     }
 
-    private const int FillWork = 24; // a norm's multiply-adds and their like for each value
-
     private float* Input(int index) => (float*)_inputs.Start + ((long)index * _maxColumns);
 
     private float* H(int index) => (float*)_h.Start + ((long)index * _maxWidth);
@@ -193,7 +197,4 @@ internal sealed unsafe class LowRankProduct : IDisposable
             }
         }
     }
-
-    /// <summary>Some 15 us of work where an input has 2,048 columns: enough turns to be dealt out evenly.</summary>
-    private const int RanksPerTurn = 8;
 }

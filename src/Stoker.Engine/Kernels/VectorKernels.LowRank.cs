@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Stoker.Engine.Kernels;
 
 /// <remarks>
-/// Addons: four rows of A or four rows of the batch at once, so that each load of weights is used by all. A row that is missing is
-/// stood in for by another, whose result is dropped: fewer forms of the loops, and the weights are the cost, not the sums.
+/// Addons: four rows of A at once, and up to four of the batch, so that each load is used by all. A row that is missing is stood
+/// in for by another, whose result is dropped: fewer forms of the loops, and the weights are the cost, not the sums.
 /// </remarks>
 internal unsafe partial class VectorKernels<TLanes, TVector>
 {
@@ -25,10 +25,7 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
             }
             else
             {
-                for (var i = 0; i < count; i++)
-                {
-                    ShrinkOneByFour(a + ((long)i * columns), columns, x, strideX, rows, sums + (i * LowRankRows));
-                }
+                ShrinkFourByFour(a, columns, count, x, strideX, rows, sums);
             }
 
             for (var i = 0; i < count; i++)
@@ -85,33 +82,51 @@ internal unsafe partial class VectorKernels<TLanes, TVector>
         sums[3 * LowRankRows] = TLanes.Sum(c3);
     }
 
-    /// <summary>One row of A, up to four of x.</summary>
+    /// <summary>Four rows of A, up to four of x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ShrinkOneByFour(ushort* a, int columns, float* x, long strideX, int rows, float* sums)
+    private static void ShrinkFourByFour(ushort* a, int columns, int count, float* x, long strideX, int rows, float* sums)
     {
+        ushort* a1 = a + (count > 1 ? columns : 0), a2 = a + (count > 2 ? 2L * columns : 0), a3 = a + (count > 3 ? 3L * columns : 0);
         float* x1 = x + (rows > 1 ? strideX : 0), x2 = x + (rows > 2 ? 2 * strideX : 0), x3 = x + (rows > 3 ? 3 * strideX : 0);
-        TVector c0 = TLanes.Broadcast(0), c1 = c0, c2 = c0, c3 = c0;
+        TVector c00 = TLanes.Broadcast(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00; // [row of A][row of x]
+        TVector c20 = c00, c21 = c00, c22 = c00, c23 = c00, c30 = c00, c31 = c00, c32 = c00, c33 = c00;
         for (var chunk = 0; chunk < columns; chunk += LowRankLayout.Chunk)
         {
             for (var pair = 0; pair < Pairs; pair += TLanes.Count)
             {
-                var (k, second) = (chunk + pair, chunk + Pairs + pair);
-                TLanes.LoadBFloat16Pairs((uint*)(a + chunk + (2 * pair)), out var low, out var high);
-                c0 = TLanes.FusedMultiplyAdd(high, TLanes.Load(x + second), TLanes.FusedMultiplyAdd(low, TLanes.Load(x + k), c0));
-                c1 = TLanes.FusedMultiplyAdd(high, TLanes.Load(x1 + second), TLanes.FusedMultiplyAdd(low, TLanes.Load(x1 + k), c1));
-                c2 = TLanes.FusedMultiplyAdd(high, TLanes.Load(x2 + second), TLanes.FusedMultiplyAdd(low, TLanes.Load(x2 + k), c2));
-                c3 = TLanes.FusedMultiplyAdd(high, TLanes.Load(x3 + second), TLanes.FusedMultiplyAdd(low, TLanes.Load(x3 + k), c3));
+                var (k, second, place) = (chunk + pair, chunk + Pairs + pair, chunk + (2 * pair));
+                var (l0, h0, l1, h1) = (TLanes.Load(x + k), TLanes.Load(x + second), TLanes.Load(x1 + k), TLanes.Load(x1 + second));
+                var (l2, h2, l3, h3) = (TLanes.Load(x2 + k), TLanes.Load(x2 + second), TLanes.Load(x3 + k), TLanes.Load(x3 + second));
+                TLanes.LoadBFloat16Pairs((uint*)(a + place), out var low, out var high);
+                (c00, c01) = (AddTwo(low, high, l0, h0, c00), AddTwo(low, high, l1, h1, c01));
+                (c02, c03) = (AddTwo(low, high, l2, h2, c02), AddTwo(low, high, l3, h3, c03));
+                TLanes.LoadBFloat16Pairs((uint*)(a1 + place), out low, out high);
+                (c10, c11) = (AddTwo(low, high, l0, h0, c10), AddTwo(low, high, l1, h1, c11));
+                (c12, c13) = (AddTwo(low, high, l2, h2, c12), AddTwo(low, high, l3, h3, c13));
+                TLanes.LoadBFloat16Pairs((uint*)(a2 + place), out low, out high);
+                (c20, c21) = (AddTwo(low, high, l0, h0, c20), AddTwo(low, high, l1, h1, c21));
+                (c22, c23) = (AddTwo(low, high, l2, h2, c22), AddTwo(low, high, l3, h3, c23));
+                TLanes.LoadBFloat16Pairs((uint*)(a3 + place), out low, out high);
+                (c30, c31) = (AddTwo(low, high, l0, h0, c30), AddTwo(low, high, l1, h1, c31));
+                (c32, c33) = (AddTwo(low, high, l2, h2, c32), AddTwo(low, high, l3, h3, c33));
             }
         }
 
-        (sums[0], sums[1], sums[2], sums[3]) = (TLanes.Sum(c0), TLanes.Sum(c1), TLanes.Sum(c2), TLanes.Sum(c3));
+        (sums[0], sums[1], sums[2], sums[3]) = (TLanes.Sum(c00), TLanes.Sum(c01), TLanes.Sum(c02), TLanes.Sum(c03));
+        (sums[4], sums[5], sums[6], sums[7]) = (TLanes.Sum(c10), TLanes.Sum(c11), TLanes.Sum(c12), TLanes.Sum(c13));
+        (sums[8], sums[9], sums[10], sums[11]) = (TLanes.Sum(c20), TLanes.Sum(c21), TLanes.Sum(c22), TLanes.Sum(c23));
+        (sums[12], sums[13], sums[14], sums[15]) = (TLanes.Sum(c30), TLanes.Sum(c31), TLanes.Sum(c32), TLanes.Sum(c33));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector AddTwo(TVector low, TVector high, TVector x, TVector z, TVector sum) =>
+        TLanes.FusedMultiplyAdd(high, z, TLanes.FusedMultiplyAdd(low, x, sum));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector AddPairs(ushort* a, TVector low, TVector high, TVector sum)
     {
         TLanes.LoadBFloat16Pairs((uint*)a, out var even, out var odd);
-        return TLanes.FusedMultiplyAdd(odd, high, TLanes.FusedMultiplyAdd(even, low, sum));
+        return AddTwo(even, odd, low, high, sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

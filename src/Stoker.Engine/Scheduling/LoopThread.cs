@@ -17,6 +17,7 @@ internal sealed class LoopThread : IAsyncDisposable
     private List<(RequestState Request, FinishReason Reason)> _abandoned = []; // under the lock
     private List<Sequence> _stopped = []; // under the lock
     private bool _idle = true, _closing; // under the lock
+    private bool _woken; // under the lock: something changed that the last step has not seen
     private long _beatAt; // under the lock
 
     /// <param name="loop">What it turns.</param>
@@ -69,7 +70,9 @@ internal sealed class LoopThread : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (!_closing) NoteWork_NeedsLock();
+            if (_closing) return;
+            _woken = true;
+            NoteWork_NeedsLock();
         }
     }
 
@@ -124,6 +127,7 @@ internal sealed class LoopThread : IAsyncDisposable
             (added, cancelled, closing) = (Taken(ref _new), Taken(ref _cancelled), _closing);
             (abandoned, stopped) = (Taken(ref _abandoned), Taken(ref _stopped));
             _beatAt = _time.GetTimestamp();
+            _woken = false;
         }
         foreach (var request in added) _loop.Add(request);
         foreach (var sequence in stopped) _loop.Release(sequence);
@@ -149,7 +153,7 @@ internal sealed class LoopThread : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (_new.Count + _cancelled.Count + _abandoned.Count + _stopped.Count > 0 || _closing) return;
+            if (_new.Count + _cancelled.Count + _abandoned.Count + _stopped.Count > 0 || _closing || _woken) return;
             _idle = true;
         }
         _wake.WaitOne();

@@ -30,13 +30,17 @@ internal sealed partial class StepLoop
         request.Addon?.Release();
     }
 
-    /// <summary>Those that wait for an addon which cannot be had; others with it may run.</summary>
-    private void EndWithoutAddon()
+    /// <summary>Ends those that wait for an addon which cannot be had. False when nobody is left.</summary>
+    private bool EndWithoutAddon()
     {
         foreach (var request in Requests())
         {
             if (request.Addon is { IsPinned: false, Failure: { } failure }) End(request, FinishReason.Error, failure);
         }
+
+        NoteState();
+        Delivery?.Flush();
+        return !_scheduler.IsEmpty;
     }
 
     private void NoteStart(PlannedAdmission admission)

@@ -110,11 +110,16 @@ internal sealed partial class StepLoop
     public bool Step()
     {
         if (_scheduler.IsEmpty) return false;
-        if (_addons is not null && _addons.TakeFailures()) EndWithoutAddon();
+        if (_addons is not null && _addons.TakeFailures() && !EndWithoutAddon()) return false;
         var start = _time.GetTimestamp();
         _speculator?.Propose();
         var plan = _scheduler.Begin();
-        if (plan is { RowCount: 0, PassedOver: true, Preempt.Count: 0 }) return false; // until what is waited for is there
+        if (plan is { RowCount: 0, PassedOver: true, Preempt.Count: 0 })
+        {
+            NoteState();
+            return false; // until what is waited for is there
+        }
+
         _counters.Step(plan.Preempt.Count);
         foreach (var admission in plan.Admit) NoteStart(admission);
         var progress = plan.RowCount > 0;

@@ -49,8 +49,8 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         request.CacheSalt = CacheSalt.Of(http.Request.Headers, request.IsolationKey);
         if (request.Model != context.ServedModelName)
         {
-            throw new ApiException(ApiError.NotFound(
-                $"The model '{Field.Shown(request.Model!)}' does not exist here; this replica serves '{context.ServedModelName}'.", "model", "model_not_found"));
+            request.Addon = engine.Addons?.Find(request.Model!)?.Addon.Digest ?? throw new ApiException(ApiError.NotFound(
+                $"The model '{Field.Shown(request.Model!)}' does not exist here; this replica serves '{context.ServedModelName}'{AddonsOf(engine)}.", "model", "model_not_found"));
         }
 
         var begun = context.Time.GetTimestamp();
@@ -82,6 +82,9 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         var elapsed = context.Time.GetElapsedTime(begun).TotalMilliseconds;
         LogAnswered(id, request.Kind, request.Stream, head.ChoiceCount, elapsed);
     }
+
+    private static string AddonsOf(IReplicaEngine engine) =>
+        engine.Addons?.All.Count is { } count and > 0 ? $" and {count} addons, see /v1/models" : "";
 
     /// <summary>
     /// The body's bytes are given back before the first token is computed: a long prompt is not held twice.

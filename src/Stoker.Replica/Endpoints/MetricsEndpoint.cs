@@ -18,6 +18,7 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
             var now = engine.Statistics;
             Write(text, now);
             EngineMetrics.Write(text, now);
+            if (engine.Addons is { } addons) AddonMetrics.Write(text, addons, context.Time.GetUtcNow());
         }
 
         var body = Encoding.UTF8.GetBytes(text.ToString());

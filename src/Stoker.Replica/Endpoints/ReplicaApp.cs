@@ -21,6 +21,7 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
     private readonly OwnerEndpoints _owner = new(context);
     private readonly ModelEndpoints _models = new(context);
     private readonly MetricsEndpoint _metrics = new(context);
+    private readonly AddonEndpoints _addons = new(context);
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -54,6 +55,9 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
             ReplicaProtocol.HealthPath => ("GET", _owner.HealthAsync),
             ReplicaProtocol.LeasePath => ("POST", _owner.RenewLeaseAsync),
             ReplicaProtocol.DrainPath => ("POST", _owner.DrainAsync),
+            ReplicaProtocol.LoadAddonPath => ("POST", _addons.LoadAsync),
+            ReplicaProtocol.UnloadAddonPath => ("POST", _addons.UnloadAsync),
+            ReplicaProtocol.AddonsPath => ("GET", _addons.ListAsync),
             "/metrics" => ("GET", _metrics.HandleAsync),
             _ => throw new ApiException(ApiError.NotFound("There is nothing at this path; see /v1/models, /v1/completions and /v1/chat/completions.", null, "not_found")),
         };

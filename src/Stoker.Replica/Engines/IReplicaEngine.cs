@@ -33,6 +33,9 @@ internal interface IReplicaEngine : IAsyncDisposable
     /// <summary>What the operator should know of the load, for the log; one sentence each.</summary>
     IReadOnlyList<string> LoadNotes => [];
 
+    /// <summary>Null where it takes no addons.</summary>
+    AddonNames? Addons => null;
+
     /// <summary>A raw prompt's ids, with the tokens that the model expects in front.</summary>
     int[] EncodeText(string text);
 

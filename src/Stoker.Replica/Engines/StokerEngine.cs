@@ -8,7 +8,7 @@ using Stoker.Replica.Requests;
 namespace Stoker.Replica.Engines;
 
 /// <summary>Stoker's own engine, with the model's tokenizer and chat template.</summary>
-internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, TimeProvider time) : IReplicaEngine
+internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, TimeProvider time, AddonNames? addons = null) : IReplicaEngine
 {
     private readonly Tokenizer _tokenizer = engine.Tokenizer;
 
@@ -23,6 +23,8 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
     public SamplingOptions DefaultSampling => engine.DefaultSampling;
 
     public EngineStatistics Statistics => engine.Statistics;
+
+    public AddonNames? Addons => addons;
 
     public double? MeasureReadBandwidth() => engine.MeasureReadBandwidth();
 
@@ -62,7 +64,11 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
         }
     }
 
-    public ValueTask DisposeAsync() => engine.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await engine.DisposeAsync();
+        addons?.Dispose();
+    }
 
     // The template writes the model's opening token itself: adding it again would double it.
     private int[] Encode(string text) => _tokenizer.Encode(text, addSpecialTokens: false);

@@ -77,6 +77,9 @@ internal sealed record InferenceRequest : IDisposable
     /// <summary>What the gateway says of it; null where it asks for nothing.</summary>
     public Resumption? Resume { get; set; }
 
+    /// <summary>Digest of the addon that its model name stands for; null: the base model.</summary>
+    public string? Addon { get; set; }
+
     /// <summary>Our own and no client's; see <see cref="GenerationRequest.IsProbe"/>.</summary>
     public bool IsProbe { get; set; }
 
@@ -96,6 +99,7 @@ internal sealed record InferenceRequest : IDisposable
         EchoLast = EchoLast,
         IgnoreEos = IgnoreEos,
         CacheSalt = CacheSalt,
+        Addon = Addon,
         IsProbe = IsProbe,
         Answered = Answered ?? [],
     };

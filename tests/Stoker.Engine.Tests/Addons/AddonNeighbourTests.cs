@@ -58,6 +58,13 @@ public sealed class AddonNeighbourTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task With_drafts_from_the_text_in_the_same_steps()
+    {
+        await using var engine = StoryEngine.Open(Options() with { MaxSequences = 9, StepTokens = 64, Speculation = new() { NgramLength = 4, DraftTokens = 4 } });
+        await Check(engine, preempts: false);
+    }
+
+    [Fact]
     public async Task With_room_for_one_addon_they_take_turns()
     {
         await using var engine = StoryEngine.Open(Options() with { Addons = new() { MaxLoaded = 1 }, MaxSequences = 9, StepTokens = 64 });

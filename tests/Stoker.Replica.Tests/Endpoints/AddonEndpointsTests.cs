@@ -1,0 +1,152 @@
+using System.Text.Json.Nodes;
+using Stoker.Engine;
+using Stoker.Replica.Engines;
+using Stoker.Testing;
+
+namespace Stoker.Replica.Tests.Endpoints;
+
+/// <summary>The real engine behind the real HTTP surface: addons from the start and while it runs, asked for by the model field.</summary>
+public sealed class AddonEndpointsTests
+{
+    private const string Load = "/v1/load_lora_adapter";
+    private const string Unload = "/v1/unload_lora_adapter";
+
+    private static readonly string Zog = TestData.Model("story-3m-lora-zog");
+    private static readonly string Bolt = TestData.Model("story-3m-lora-bolt");
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_request_names_an_addon_by_the_model_field_and_gets_its_golden_answer()
+    {
+        await using var replica = await StartAsync();
+        var golden = JsonNode.Parse(await File.ReadAllTextAsync(TestData.Golden("story-3m-lora-zog"), Stop))!["prompts"]!.AsArray()
+            .First(prompt => prompt!["greedy_first_gap_below_0_01"] is null && prompt["chat"] is null)!;
+        JsonObject Ask(string model) => new()
+        {
+            ["model"] = model,
+            ["prompt"] = golden["input_ids"]!.DeepClone(),
+            ["temperature"] = 0,
+            ["max_tokens"] = 40,
+            ["ignore_eos"] = true,
+            ["return_token_ids"] = true,
+        };
+
+        var (status, body) = await replica.PostAsync("/v1/completions", Ask("acme/zog").ToJsonString());
+        status.ShouldBe(200);
+        body["model"]!.GetValue<string>().ShouldBe("acme/zog");
+        Ids(body).ShouldBe(golden["greedy_ids"]!.AsArray().Select(id => id!.GetValue<int>()).Take(40));
+        Ids((await replica.PostAsync("/v1/completions", Ask("sim").ToJsonString())).Body).ShouldNotBe(Ids(body));
+
+        var (missing, error) = await replica.PostAsync("/v1/completions", Ask("acme/bolt").ToJsonString());
+        (missing, Code(error)).ShouldBe((404, "model_not_found"));
+        error["error"]!["message"]!.GetValue<string>().ShouldContain("and 1 addons");
+    }
+
+    [Fact]
+    public async Task An_addon_is_loaded_listed_and_unloaded_while_the_replica_runs()
+    {
+        await using var replica = await StartAsync();
+        var (status, body) = await replica.PostAsync(Load, Body("bolt", Bolt));
+        status.ShouldBe(200);
+        var addon = body["addons"]!.AsArray().Single()!;
+        (addon["name"]!.GetValue<string>(), addon["rank"]!.GetValue<int>(), addon["loaded"]!.GetValue<bool>()).ShouldBe(("bolt", 4, true));
+        addon["digest"]!.GetValue<string>().Length.ShouldBe(64);
+        (await replica.PostAsync(Load, Body("bolt", Bolt))).Status.ShouldBe(200); // again is no error
+        (await replica.PostAsync("/v1/completions", """{"model":"bolt","prompt":"Once","max_tokens":3}""")).Status.ShouldBe(200);
+
+        var models = JsonNode.Parse(await replica.Client.GetStringAsync("/v1/models", Stop))!["data"]!.AsArray();
+        models.Select(model => model!["id"]!.GetValue<string>()).ShouldBe(["sim", "acme/zog", "bolt"]);
+        models.Select(model => model!["parent"]?.GetValue<string>()).ShouldBe([null, "sim", "sim"]);
+        var listed = JsonNode.Parse(await replica.Client.GetStringAsync("/stoker/v1/addons", Stop))!["addons"]!.AsArray();
+        listed.Select(it => it!["name"]!.GetValue<string>()).ShouldBe(["acme/zog", "bolt"]);
+
+        var metrics = await replica.Client.GetStringAsync("/metrics", Stop);
+        metrics.ShouldContain("vllm:lora_requests_info{model_name=\"sim\",engine=\"0\",max_lora=\"2\",running_lora_adapters=\"\",waiting_lora_adapters=\"\"}");
+        metrics.ShouldContain("stoker_engine_addons_loaded{model_name=\"sim\",engine=\"0\"} 2\n");
+
+        (await replica.PostAsync(Unload, """{"lora_name":"bolt"}""")).Status.ShouldBe(200);
+        (await replica.PostAsync("/v1/completions", """{"model":"bolt","prompt":"Once","max_tokens":3}""")).Status.ShouldBe(404);
+        var (gone, error) = await replica.PostAsync(Unload, """{"lora_name":"bolt"}""");
+        (gone, Code(error)).ShouldBe((404, "addon_not_found"));
+    }
+
+    [Fact]
+    public async Task A_name_keeps_its_contents_unless_others_are_to_replace_them()
+    {
+        await using var replica = await StartAsync();
+        var (status, error) = await replica.PostAsync(Load, Body("acme/zog", Bolt));
+        (status, Code(error)).ShouldBe((409, "addon_exists"));
+        (await replica.PostAsync(Load, Body("acme/zog", Bolt, inPlace: true))).Body["addons"]![0]!["rank"]!.GetValue<int>().ShouldBe(4);
+        (await replica.PostAsync(Load, Body("another name", Bolt))).Status.ShouldBe(200);
+        (await replica.PostAsync(Unload, """{"lora_name":"acme/zog"}""")).Status.ShouldBe(200);
+        (await replica.PostAsync("/v1/completions", """{"model":"another name","prompt":"Once","max_tokens":3}""")).Status.ShouldBe(200); // the same addon
+        (await replica.Client.GetStringAsync("/metrics", Stop)).ShouldContain("stoker_engine_addons_registered{model_name=\"sim\",engine=\"0\"} 1\n");
+    }
+
+    [Theory]
+    [InlineData("""{"lora_path":"/x"}""", "lora_name", "invalid_value")]
+    [InlineData("""{"lora_name":"a"}""", "lora_path", "invalid_value")]
+    [InlineData("""{"lora_name":"a","lora_path":"/no/such/folder"}""", "lora_path", "addon_load_failed")]
+    [InlineData("""{"lora_name":"sim","lora_path":"/x"}""", "lora_name", "invalid_value")]
+    [InlineData("""{"lora_name":"a\nb","lora_path":"/x"}""", "lora_name", "invalid_value")]
+    [InlineData("""{"lora_name":"","lora_path":"/x"}""", "lora_name", "invalid_value")]
+    [InlineData("""{"lora_name":"a","lora_name":"b","lora_path":"/x"}""", "lora_name", "duplicate_parameter")]
+    [InlineData("""{"lora_name":"a","lora_path":"/x","is_3d_lora_weight":true}""", "is_3d_lora_weight", "unknown_parameter")]
+    [InlineData("""{"lora_name":"a","lora_path":3}""", "lora_path", "invalid_value")]
+    [InlineData("""["a"]""", "body", "invalid_value")]
+    [InlineData("""{"lora_name":"a",""", null, "invalid_json")]
+    public async Task What_cannot_be_loaded_is_refused_with_its_field(string body, string? field, string code)
+    {
+        await using var replica = await StartAsync();
+        var (status, error) = await replica.PostAsync(Load, body);
+        (status, error["error"]!["param"]?.GetValue<string>(), Code(error)).ShouldBe((400, field, code));
+        (await replica.PostAsync("/v1/completions", """{"model":"acme/zog","prompt":"Once","max_tokens":3}""")).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task An_addon_for_another_base_is_refused_with_the_module()
+    {
+        await using var replica = await (await RunningReplica.StartWithAsync(
+            new StokerEngineLoader(TestData.Model("story-draft-400k"), new() { Threads = 1, Addons = new() }, "sim"))).LoadedAsync();
+        var (status, error) = await replica.PostAsync(Load, Body("zog", Zog));
+        (status, Code(error)).ShouldBe((400, "addon_load_failed"));
+        error["error"]!["message"]!.GetValue<string>().ShouldContain("model.layers.");
+    }
+
+    [Fact]
+    public async Task Without_the_switch_addons_are_refused_and_a_pool_that_is_too_small_names_its_flag()
+    {
+        await using (var without = await (await RunningReplica.StartAsync()).LoadedAsync())
+        {
+            var (status, error) = await without.PostAsync(Load, Body("zog", Zog));
+            (status, Code(error)).ShouldBe((400, "addons_disabled"));
+        }
+
+        await using var small = await StartAsync(new() { PoolBytes = 1000 }, []);
+        var (refused, body) = await small.PostAsync(Load, Body("zog", Zog));
+        refused.ShouldBe(400);
+        body["error"]!["message"]!.GetValue<string>().ShouldContain("--addon-memory-bytes");
+    }
+
+    [Fact]
+    public async Task A_replica_whose_own_addon_cannot_be_loaded_does_not_get_ready_and_says_which()
+    {
+        await using var replica = await RunningReplica.StartWithAsync(
+            new StokerEngineLoader(TestData.Model("story-3m"), new() { Threads = 1, Addons = new() }, "sim", [("zog", Zog), ("cut", TestData.Model("story-3m"))]));
+        var end = await replica.Ended;
+        end.Reason.ShouldBe("LOAD_FAILED");
+        end.Message.ShouldContain("the addon 'cut' cannot be loaded: adapter_config.json");
+    }
+
+    private static async Task<RunningReplica> StartAsync(AddonOptions? addons = null, IReadOnlyList<(string, string)>? named = null) =>
+        await (await RunningReplica.StartWithAsync(new StokerEngineLoader(
+            TestData.Model("story-3m"), new() { Threads = 1, Addons = addons ?? new() { MaxLoaded = 2 } }, "sim", named ?? [("acme/zog", Zog)]))).LoadedAsync();
+
+    private static string Body(string name, string folder, bool inPlace = false) =>
+        new JsonObject { ["lora_name"] = name, ["lora_path"] = folder, ["load_inplace"] = inPlace }.ToJsonString();
+
+    private static string Code(JsonNode body) => body["error"]!["code"]!.GetValue<string>();
+
+    private static List<int> Ids(JsonNode body) => [.. body["choices"]![0]!["token_ids"]!.AsArray().Select(id => id!.GetValue<int>())];
+}
