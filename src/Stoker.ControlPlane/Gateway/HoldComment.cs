@@ -13,8 +13,9 @@ internal static class HoldComment
     private const int MostBytes = 160;
 
     /// <param name="isReady">Replicas are ready and the request waits for a place on one of them.</param>
+    /// <param name="waitsForCapacity">Others hold what its replicas need: nobody knows how long.</param>
     /// <param name="queued">Requests that the deployment's queue holds.</param>
-    public static void Write(IBufferWriter<byte> writer, StartEstimate estimate, bool isReady, int queued)
+    public static void Write(IBufferWriter<byte> writer, StartEstimate estimate, bool isReady, bool waitsForCapacity, int queued)
     {
         var (progress, left) = isReady ? (1, TimeSpan.Zero) : (estimate.Progress, estimate.Left);
         var phase = estimate.Phase switch
@@ -23,9 +24,10 @@ internal static class HoldComment
             StartPhase.Starting => "starting",
             _ => "scheduling",
         };
-        var text = string.Create(
-            CultureInfo.InvariantCulture,
-            $": stoker phase={phase} progress={progress:0.00} eta_ms={(long)left.TotalMilliseconds} queue={queued}\n\n");
+        var rest = waitsForCapacity && !isReady
+            ? "cause=capacity"
+            : string.Create(CultureInfo.InvariantCulture, $"eta_ms={(long)left.TotalMilliseconds}");
+        var text = string.Create(CultureInfo.InvariantCulture, $": stoker phase={phase} progress={progress:0.00} {rest} queue={queued}\n\n");
         writer.Advance(Encoding.ASCII.GetBytes(text, writer.GetSpan(MostBytes)));
     }
 }

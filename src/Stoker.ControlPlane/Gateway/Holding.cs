@@ -149,7 +149,8 @@ internal sealed class Holding(
             response.Headers[Forwarder.DeploymentHeader] = route.Name.ToString();
         }
 
-        HoldComment.Write(response.BodyWriter, Estimate(route), Newest(route).Ready.Count > 0, route.Queue.Count);
+        var newest = Newest(route);
+        HoldComment.Write(response.BodyWriter, Estimate(route), newest.Ready.Count > 0, newest.Waiting == Waiting.Capacity, route.Queue.Count);
         if (await client.FlushAsync(context)) return true;
         context.Abort();
         return false;

@@ -65,6 +65,19 @@ public sealed partial class HoldStreamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nobody_is_promised_a_time_while_others_hold_the_capacity()
+    {
+        _world.Publish(route => route with { Waiting = Waiting.Capacity });
+        var call = _world.Stream();
+        call.Comments.ShouldBe(["stoker phase=scheduling progress=0.00 cause=capacity queue=1"]);
+        _world.Publish(route => route with { Waiting = Waiting.Starting });
+        _world.Advance(4);
+        call.Comments[^1].ShouldBe("stoker phase=scheduling progress=0.00 eta_ms=60000 queue=1");
+        _world.Publish(_world.Replicas.Add(new AnsweringReplica(), maxSequences: 1));
+        await call.Ended;
+    }
+
+    [Fact]
     public async Task After_the_comments_comes_the_answer_and_nothing_else()
     {
         var call = _world.Stream();
