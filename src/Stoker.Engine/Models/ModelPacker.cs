@@ -141,7 +141,7 @@ public static class ModelPacker
             ? new PackedFileException("is not there: run stoker pack first")
             : new ModelLoadException(problem.File, null, problem.Reason));
 
-    private static void RequireBaseModel(string folder)
+    internal static void RequireBaseModel(string folder)
     {
         if (ModelFolder.Inspect(folder).Kind is not ModelKind.Base and var kind)
         {

@@ -58,6 +58,9 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The file that holds a tensor, for messages.</summary>
     public string FileOf(string name) => _tensors[name].File.Name;
 
+    /// <summary>A tensor's bytes as they lie in its file; null when only headers were read.</summary>
+    public unsafe byte* Data(string name) => _tensors[name].File.Data(_tensors[name].Tensor);
+
     /// <summary>A weight of exactly this shape.</summary>
     /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
     /// with.</exception>

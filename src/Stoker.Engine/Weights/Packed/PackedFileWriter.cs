@@ -65,7 +65,8 @@ internal sealed unsafe class PackedFileWriter
 
     public long LengthBytes => _layout.FileLength;
 
-    public long PanelBytes => _layout.PanelsLength;
+    /// <summary>What is written of matrices, without the gaps between them.</summary>
+    public long PanelBytes => _places.Where(entry => entry.IsMatrix).Sum(entry => entry.Length);
 
     /// <exception cref="ModelLoadException">A weight is no finite number.</exception>
     /// <exception cref="IOException">The disk is full or fails.</exception>
