@@ -8,7 +8,7 @@ internal sealed class ModuleList
     /// <summary>Vendors list each norm and router of each layer: some thousand.</summary>
     private const int MaxEntries = 100_000;
 
-    private const int MaxPatterns = 100;
+    private const int MaxPatterns = 16; // each is tried on each module; real files have a handful
     private const int MaxPatternLength = 1000;
     private const string PatternPrefix = "re:";
 
@@ -52,7 +52,25 @@ internal sealed class ModuleList
         _all
         || _names.Contains(module)
         || _patterns.Exists(pattern => pattern.IsMatch(module))
-        || (_parts && _names.Any(name => $".{module}.".Contains($".{name}.", StringComparison.Ordinal)));
+        || (_parts && HasRun(module));
+
+    /// <summary>Whether some parts of the path in a row are an entry: a look for each run, however long the list is.</summary>
+    private bool HasRun(string module)
+    {
+        var names = _names.GetAlternateLookup<ReadOnlySpan<char>>();
+        for (var start = 0; start < module.Length; start = EndOfPart(module, start) + 1)
+        {
+            for (var end = EndOfPart(module, start); end <= module.Length; end = EndOfPart(module, end + 1))
+            {
+                if (names.Contains(module.AsSpan(start, end - start))) return true;
+                if (end == module.Length) break;
+            }
+        }
+
+        return false;
+    }
+
+    private static int EndOfPart(string module, int from) => module.IndexOf('.', from) is >= 0 and var dot ? dot : module.Length;
 
     private static IReadOnlyList<string> Entries(ConfigObject config, string key)
     {

@@ -11,7 +11,7 @@ internal static class QuantizationReader
 {
     private const string Key = "quantization_config";
     private const int MaxBlock = 1 << 16;
-    private const int MaxGroups = 64;
+    private const int MaxGroups = 8;
 
     private const string Supported =
         "supported are fp8, fbgemm_fp8, and compressed-tensors of the formats float-quantized, naive-quantized and int-quantized";

@@ -60,6 +60,8 @@ public class QuantizationReaderTests
     [InlineData("config_groups", """{"group_0": {"weights": {"num_bits": 8, "type": "float", "strategy": "block"}}}""", "config_groups.group_0.weights.block_structure")]
     [InlineData("ignore", """["re:("]""", "ignore")]
     [InlineData("ignore", """["re:(?=a)b"]""", "ignore")]
+    [InlineData("ignore", """["re:((a{100}){100}){100}"]""", "ignore")] // a machine of a million states
+    [InlineData("ignore", """["re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a","re:a"]""", "ignore")]
     [InlineData("ignore", "\"lm_head\"", "ignore")]
     [InlineData("format", "null", "config_groups.group_0.format")]
     public void Settings_of_compressed_tensors_that_are_not_followed_are_refused_by_name(string key, string json, string item) =>
@@ -104,6 +106,9 @@ public class QuantizationReaderTests
     [InlineData("mlp.gate", "model.layers.3.mlp.gate_proj", false)]
     [InlineData("model.layers.3", "model.layers.3.mlp.up_proj", true)]
     [InlineData("model.layers.3", "model.layers.31.mlp.up_proj", false)]
+    [InlineData("layers.3.mlp", "model.layers.3.mlp.up_proj", true)]
+    [InlineData("up_proj", "model.layers.3.mlp.up_proj", true)]
+    [InlineData("model.mlp", "model.layers.3.mlp.up_proj", false)]
     public void Fp8_ignores_names_and_parts_of_them(string entry, string module, bool ignored)
     {
         var config = (JsonObject)QuantizedForm.Blocks(128, 128).Config.DeepClone();
