@@ -9,7 +9,9 @@ using Stoker.Benchmarks.Fleet;
 using Stoker.Benchmarks.Generate;
 using Stoker.Benchmarks.Gguf;
 using Stoker.Benchmarks.MatrixKernels;
+using Stoker.Benchmarks.Precisions;
 using Stoker.Benchmarks.Prefix;
+using Stoker.Benchmarks.Quality;
 using Stoker.Benchmarks.RandomModels;
 using Stoker.Benchmarks.Sampling;
 using Stoker.Benchmarks.Serving;
@@ -35,6 +37,8 @@ using Stoker.Engine;
     ("compare", "our forward pass against llama.cpp's, in turns; see bench/compare/llamacpp/run.sh", args => Done(() => CompareBench.Run(args))),
     ("small", "story-3m: our whole engine against llama.cpp, decode x1 and time to first token", args => Done(() => SmallBench.Run(args))),
     ("engine", "forward pass in every precision with the machine's limits beside it: --models DIR", args => Done(() => ThroughputBench.Run(args))),
+    ("precision", "memory and speed of each precision beside bf16, in turns: --models DIR [--shapes ..] [--rounds N]", args => Done(() => PrecisionBench.Run(args))),
+    ("quality", "perplexity of story-3m in each precision of weights and KV cache against the reference; fails over a stated bound", args => Done(() => QualityBench.Run(args))),
     ("cold", "cold start, packed and plain, against llama.cpp's load: --model DIR, or --models DIR [--peer DIR]", ColdBench.RunAsync),
     ("cold-engine", "FOLDER auto|never|require: what cold starts; one token, then the end", ColdEngine.RunAsync),
     ("serving", "clients over HTTP against one replica, lengths of a trace: --model DIR or --models DIR", ServingBench.RunAsync),

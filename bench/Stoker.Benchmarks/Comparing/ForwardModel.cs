@@ -31,8 +31,10 @@ internal sealed class ForwardModel : IDisposable
     /// <param name="maxRows">Rows of the largest step.</param>
     /// <param name="context">Positions that each sequence may reach.</param>
     /// <param name="addons">Folders of addons that rows may have; null: the base alone.</param>
+    /// <param name="everyRow">Logits of all rows of a step may be asked for, see <see cref="StepAll"/>.</param>
     public ForwardModel(
-        string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context, IReadOnlyList<string>? addons = null)
+        string folder, string precision, int threads, string? kernelSet, int maxRows, int sequences, int context,
+        IReadOnlyList<string>? addons = null, KvPrecision kv = KvPrecision.Auto, bool everyRow = false)
     {
         var kernels = KernelSets.Choose(kernelSet);
         var plan = TeamPlan.For(threads, ThreadPinning.Auto, ProcessorAllowance.Read(), ProcessorAffinity.Refusal());
@@ -49,11 +51,11 @@ internal sealed class ForwardModel : IDisposable
         }
 
         var blocks = (context + KvStore.BlockSize - 1) / KvStore.BlockSize;
-        _kv = new(_model.Shape, sequences * blocks, KvFormats.Of(KvPrecision.Auto));
+        _kv = new(_model.Shape, sequences * blocks, KvFormats.Of(kv));
         _batch = new(maxRows, sequences);
         _tables = [.. Enumerable.Range(0, sequences).Select(sequence => Enumerable.Range(sequence * blocks, blocks).ToArray())];
         _lengths = new int[sequences];
-        _logits = new float[sequences * VocabularySize];
+        _logits = new float[(everyRow ? maxRows : sequences) * VocabularySize];
     }
 
     public int Threads { get; }
@@ -92,6 +94,16 @@ internal sealed class ForwardModel : IDisposable
             _batch.Add(
                 tokens.Slice(sequence, 1), _lengths[sequence]++, _tables[sequence], LogitRows.Last, SlotOf(addons, sequence));
         }
+        return Forward();
+    }
+
+    /// <summary>One step with a chunk of the first sequence.</summary>
+    /// <returns>Logits of each of its tokens, row after row; valid until the next step.</returns>
+    public ReadOnlySpan<float> StepAll(ReadOnlySpan<int> chunk)
+    {
+        _batch.Clear();
+        _batch.Add(chunk, _lengths[0], _tables[0], LogitRows.All);
+        _lengths[0] += chunk.Length;
         return Forward();
     }
 

@@ -29,6 +29,9 @@ internal sealed class SideProcess : IDisposable
 
     public double FirstToken(int promptTokens) => Ask($"first {promptTokens}");
 
+    /// <summary>Of the packed weights, of our forward pass.</summary>
+    public double WeightBytes() => Ask("bytes");
+
     public float[] CheckLogits()
     {
         _process.StandardInput.WriteLine("logits");

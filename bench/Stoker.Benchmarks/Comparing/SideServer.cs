@@ -37,6 +37,7 @@ internal static class SideServer
             else if (words[0] == "decode") Say(side.Decode(Number(words[1]), Number(words[2])));
             else if (words[0] == "first") Say(side.FirstToken(Number(words[1])));
             else if (words[0] == "logits") Say(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(side.CheckLogits())));
+            else if (words[0] == "bytes" && side is StokerSide ours) Say(ours.WeightBytes);
             else throw new UsageException($"'{line}' is no request.");
         }
     }

@@ -1,6 +1,7 @@
-namespace Stoker.Engine.Tests.Models;
+namespace Stoker.Benchmarks.Quality;
 
 /// <summary>A row of logits as natural logarithms of shares, in double precision and plainly.</summary>
+/// <remarks>The engine's tests compile it too: what they assert is what the bench prints.</remarks>
 internal static class LogShares
 {
     /// <summary>What is taken off a logit to give its share's logarithm.</summary>
