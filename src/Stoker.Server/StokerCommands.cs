@@ -3,6 +3,7 @@ using System.Globalization;
 using Stoker.Engine;
 using Stoker.Engine.Benchmarking;
 using Stoker.Engine.Models;
+using Stoker.Engine.Models.Preparing;
 using Stoker.Server.Benchmarking;
 using Stoker.Server.Packing;
 using Stoker.Server.Quickstart;
@@ -18,7 +19,7 @@ internal static class StokerCommands
 
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Pack(), Bench(), Replica() };
+        var root = new RootCommand("Stoker: on-demand LLM deployments on your own machines.") { Serve(), Quickstart(), Pack(), Prepare(), Bench(), Replica() };
         // Without an end of its own: by default the process is ended two seconds after a signal, in the middle of the
         // streams that it waits for. How long a server takes at most is Stoker:Runtime:ShutdownBound.
         var parsed = root.Parse(args);
@@ -100,6 +101,39 @@ internal static class StokerCommands
                     parsed.GetValue(model)!, parsed.GetValue(precision), parsed.GetValue(output), parsed.GetValue(verify), parsed.GetValue(force),
                     parsed.GetValue(threads)),
                 cancellation),
+            CancellationToken.None));
+        return command;
+    }
+
+    private static Command Prepare()
+    {
+        var model = new Option<string>("--model") { Description = "The model's folder; the packed file is written into it", Required = true };
+        var precision = PrecisionOption($"One of {string.Join(", ", ModelPreparation.Precisions.Select(PrecisionNames.NameOf))}");
+        precision.Required = true;
+        var safetensors = new Option<string?>("--safetensors")
+        {
+            HelpName = "FOLDER",
+            Description = $"A new folder for a variant that other engines read too (compressed-tensors; {string.Join(" or ", PreparedModel.Precisions.Select(PrecisionNames.NameOf))})",
+        };
+        var threads = ThreadsOption();
+        var json = new Option<bool>("--json") { Description = "Print progress and result as lines of JSON" };
+        var command = new Command("prepare", "Make what a model needs to run in another precision than its own") { model, precision, safetensors, threads, json };
+        command.Validators.Add(result =>
+        {
+            // An option that is missing or wrong has its own error already.
+            if (result.GetResult(precision) is not { Tokens: [{ Value: var name }] } || !PrecisionNames.TryParse(name, out var asked)) return;
+            if (ModelPreparation.Fault(asked, result.GetResult(safetensors) is not null) is { } fault) result.AddError($"--precision: {fault}");
+        });
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () => new PrepareCommand(Console.Out, Console.Error, Console.IsErrorRedirected ? null : Console.Error).Run(
+                new()
+                {
+                    ModelFolder = parsed.GetValue(model)!,
+                    Precision = parsed.GetValue(precision),
+                    SafetensorsFolder = parsed.GetValue(safetensors),
+                    Threads = parsed.GetValue(threads),
+                },
+                parsed.GetValue(json), cancellation),
             CancellationToken.None));
         return command;
     }

@@ -2,6 +2,7 @@ using Stoker.Api.Problems;
 using Stoker.ControlPlane.Models;
 using Stoker.Server.Serving;
 using Stoker.Testing;
+using Stoker.Testing.Checkpoints;
 
 namespace Stoker.EndToEnd.Tests;
 
@@ -17,6 +18,26 @@ public sealed class ModelInspectorTests
         var seen = (await Inspect(model, baseModel: null)).Value;
 
         (seen.Kind, seen.ModelType).ShouldBe((kind, type));
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_is_stored_as_fp8_has_that_precision_and_others_have_16_bits()
+    {
+        var folder = Directory.CreateTempSubdirectory("stk").FullName;
+        try
+        {
+            QuantizedFolder.Write(TestData.Model("story-3m"), folder, QuantizedForm.CompressedTensors("channel"));
+            var seen = (await new ModelInspector().InspectAsync(folder, null, TestContext.Current.CancellationToken)).Value;
+            seen.Precisions.ShouldBe([Precision.Fp8]);
+            var fileBytes = new FileInfo(Path.Combine(folder, "model.safetensors")).Length;
+            seen.WeightBytes.ShouldBeInRange(fileBytes - 50_000, fileBytes); // the header
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        (await Inspect("story-3m", baseModel: null)).Value.Precisions.ShouldBe([Precision.Fp16, Precision.Bf16]);
     }
 
     [Fact]

@@ -38,7 +38,8 @@ internal sealed class ModelInspector : IModelInspector
         SupportsChat: model.HasChatTemplate,
         SupportsTools: false,
         SupportsLora: model.Kind == Engine.Models.ModelKind.Base,
-        Precisions: [Precision.Fp16, Precision.Bf16],
+        // The model's own: FP16 and BF16 both mean a 16-bit checkpoint as stored.
+        Precisions: model.DefaultPrecision == Engine.Precision.Fp8 ? [Precision.Fp8] : [Precision.Fp16, Precision.Bf16],
         Sampling(model.DefaultSampling),
         model.Kind == Engine.Models.ModelKind.PeftAddon ? new PeftInspection(model.Rank ?? 0, model.TargetModules, model.BaseModelName) : null,
         Warnings: [])
