@@ -15,7 +15,7 @@ internal sealed partial class DecoderModel
         _parallel.Run(_prepareHeads, (long)_rows * _widths.Qkv * ValueWork);
         // All keys of the step are in the store before any row looks: rows of one chunk see each other there.
         WriteKeysAndValues();
-        if (_layer == _weights.Layers.Length - 1)
+        if (_layer == _weights.Layers.Length - 1 && !_keepsStates)
         {
             (_rows, _gather) = (Batch.LogitRowCount, true);
             if (_changedRows is not null) _changedRows = _addonRowsWithLogits;

@@ -14,7 +14,7 @@ namespace Stoker.Engine.Models;
 /// added to x; (4) logits of norm(x) for the rows that want them. A phase on the team is a matrix product with all that
 /// comes before it row by row: adding what the last product gave to x, norm, activation, packing. Phases are split by
 /// output rows, by token rows or by heads: never by terms of a sum, so the split cannot be seen in the bits.
-/// Behind the keys and values of the last layer only rows that want logits go on.
+/// Behind the keys and values of the last layer only rows that want logits go on, unless states are kept.
 /// </remarks>
 internal sealed partial class DecoderModel : ILanguageModel
 {
@@ -92,7 +92,7 @@ internal sealed partial class DecoderModel : ILanguageModel
 
     /// <summary>Memory of rows, threads and tables so far, beside attention's: no more than <see cref="Shape"/> says.</summary>
     public long WorkspaceBytes =>
-        (_workspace?.SizeBytes ?? 0) + _parallel.SizeBytes + AddonRowBytes + _ropes.Sum(rope => rope.SizeBytes);
+        (_workspace?.SizeBytes ?? 0) + (_states?.SizeBytes ?? 0) + _parallel.SizeBytes + AddonRowBytes + _ropes.Sum(rope => rope.SizeBytes);
 
     private KernelSet Kernels => _parallel.Kernels;
 
@@ -133,6 +133,7 @@ internal sealed partial class DecoderModel : ILanguageModel
     {
         _workspace?.Dispose();
         _attention?.Dispose();
+        _states?.Dispose();
         DisposeAddons();
         _parallel.Dispose();
         Array.ForEach(_ropes, rope => rope.Dispose());
@@ -152,6 +153,7 @@ internal sealed partial class DecoderModel : ILanguageModel
             _attention = new PagedAttention(Kernels, _team, _spec.Heads, _spec.KvHeads, _spec.HeadDim, Shape.ContextLength, rows);
             _kvWriter = new KvWriter(_team, rows);
             ReserveAddons(rows);
+            ReserveStates(rows);
         }
     }
 
@@ -267,6 +269,12 @@ internal sealed partial class DecoderModel : ILanguageModel
     {
         if (_rows == 0)
         {
+            return;
+        }
+
+        if (_keepsStates)
+        {
+            ComputeStatesAndLogits(logits);
             return;
         }
 
