@@ -170,7 +170,7 @@ public class PreparedModelTests
         using var source = TemporaryFolder.CopyOf(TestData.Architecture("llama31"));
         using var place = new TemporaryFolder();
         var error = Should.Throw<IOException>(() => PreparedModel.Write(
-            source.Path, place.File("fp8"), Precision.Fp8, null, _ => source.SetJson("config.json", "torch_dtype", "float32"),
+            source.Path, place.File("fp8"), Precision.Fp8, new() { Threads = 1 }, _ => source.SetJson("config.json", "torch_dtype", "float32"),
             TestContext.Current.CancellationToken));
         error.Message.ShouldContain("changed while they were read");
         Directory.EnumerateFileSystemEntries(place.Path).ShouldBeEmpty();

@@ -150,6 +150,20 @@ public class QuantizedCheckpointTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>Code times scale, and the addon's part added to that: rows that are changed are no copies of codes any more.</summary>
+    [Theory]
+    [InlineData("compressed channel", Precision.F32)]
+    [InlineData("compressed channel", Precision.Auto)]
+    [InlineData("fp8 blocks of 128", Precision.Int8)]
+    public void An_addon_is_merged_into_the_numbers_that_the_codes_stand_for(string form, Precision precision)
+    {
+        using var quantised = new QuantizedModel("story-3m", form);
+        var addon = TestData.Model("story-3m-lora-zog");
+        using var merged = new ModelRunner(quantised.Folder, "portable", precision: precision, mergeAddon: addon);
+        using var expected = new ModelRunner(quantised.NumbersFolder, "portable", precision: precision == Precision.Auto ? Precision.Fp8 : precision, mergeAddon: addon);
+        merged.Run(Prompt, LogitRows.All).ShouldHaveTheBitsOf(expected.Run(Prompt, LogitRows.All));
+    }
+
     [Fact]
     public void An_fp8_file_beside_a_plain_model_is_not_what_auto_asks_for()
     {
