@@ -21,6 +21,25 @@ public sealed class ModelInspectorTests
     }
 
     [Fact]
+    public async Task A_checkpoint_quantised_in_another_way_is_refused_at_upload_with_what_to_do()
+    {
+        var folder = Directory.CreateTempSubdirectory("stk").FullName;
+        try
+        {
+            var gptq = QuantizedForm.Fbgemm() with { Config = new() { ["quant_method"] = "gptq", ["bits"] = 4 } };
+            QuantizedFolder.Write(TestData.Model("story-3m"), folder, gptq);
+            var problem = (await new ModelInspector().InspectAsync(folder, null, TestContext.Current.CancellationToken)).Problem!;
+            problem.Code.ShouldBe(Code.InvalidArgument);
+            problem.Message.ShouldStartWith("config.json: quantization_config.quant_method: 'gptq' is not supported; supported are fp8,");
+            problem.Message.ShouldContain("take the model's 16-bit checkpoint");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_checkpoint_that_is_stored_as_fp8_has_that_precision_and_others_have_16_bits()
     {
         var folder = Directory.CreateTempSubdirectory("stk").FullName;
