@@ -39,7 +39,7 @@ internal static class EngineOptionRules
             Enum.IsDefined(options.Precision), nameof(options.Precision), options.Precision,
             $"one of {string.Join(", ", Enum.GetNames<Precision>())}");
         Require(Enum.IsDefined(options.Packed), nameof(options.Packed), options.Packed, "auto, never or require");
-        CheckSpeculation(options.Speculation);
+        CheckSpeculation(options);
         if (options.Addons is { } addons) Check(addons);
         Require(options.MergeAddon is null || options.Packed != PackedUse.Require, nameof(options.Packed), options.Packed,
             $"auto or never with {nameof(options.MergeAddon)}: merged weights are packed at load");
@@ -71,9 +71,15 @@ internal static class EngineOptionRules
         return defaults;
     }
 
-    private static void CheckSpeculation(SpeculationOptions? speculation)
+    private static void CheckSpeculation(EngineOptions options)
     {
-        if (speculation is not { DraftTokens: var drafts, NgramLength: var length }) return;
+        if (options.Speculation is not { DraftTokens: var drafts, NgramLength: var length } speculation) return;
+        if (speculation is { DraftFolder: not null, NgramLength: > 0 })
+        {
+            throw new ArgumentException(
+                $"{nameof(speculation.DraftFolder)} and {nameof(speculation.NgramLength)} cannot be used together: one drafter drafts at a time. "
+                + "Leave one of them out.", nameof(options));
+        }
         Require(drafts is >= 0 and <= SequenceDrafts.Most, nameof(speculation.DraftTokens), drafts, $"from 0 to {SequenceDrafts.Most}");
         Require(length is >= 0 and <= LongestNgram, nameof(speculation.NgramLength), length, $"from 0 to {LongestNgram}");
     }

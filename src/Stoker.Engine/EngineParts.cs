@@ -4,6 +4,7 @@ using Stoker.Engine.Models;
 using Stoker.Engine.Native;
 using Stoker.Engine.Sampling;
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Speculation;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
 
@@ -17,6 +18,9 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     public Tokenizer? Tokenizer { get; init; }
 
     public ChatTemplate? ChatTemplate { get; init; }
+
+    /// <summary>The model that drafts, where there is one.</summary>
+    public DecoderModel? Draft { get; init; }
 
     /// <summary>Memory that the weights take, packed.</summary>
     public long WeightBytes { get; init; }
@@ -59,12 +63,16 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         var packed = PackedModel.Open(modelFolder, options.Precision, options.MergeAddon is null ? options.Packed : PackedUse.Never, notes);
         var team = new ThreadTeam(plan.Threads, plan.Cores);
         var slots = options.Addons is { } addons ? new AddonSlots(addons.MaxLoaded, addons.MaxRank) : null;
-        DecoderModel? model = null;
+        DecoderModel? model = null, draft = null;
         try
         {
             var small = team.Count > 1 ? Task.Run(() => SmallFiles.Load(modelFolder, packed)) : Task.FromResult(SmallFiles.Load(modelFolder, packed));
             model = LoadWeights(modelFolder, options, packed, kernels, team, slots, notes, small);
             var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
+            if (options.Speculation is { DraftFolder: { } folder, DraftTokens: > 0 })
+            {
+                draft = DraftModel.Load(folder, options, kernels, team, model, tokenizer, notes);
+            }
             return new(model, new TokenizerText(tokenizer), defaults)
             {
                 Description = packed is null
@@ -82,10 +90,12 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                 Work = model.Work,
                 Team = team,
                 Addons = slots is null ? null : new(model.Spec, slots, options.Addons!, options.Time),
+                Draft = draft,
             };
         }
         catch
         {
+            draft?.Dispose();
             model?.Dispose();
             packed?.Weights.Dispose();
             team.Dispose();
@@ -100,6 +110,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
 
     public void Dispose()
     {
+        Draft?.Dispose();
         Model.Dispose();
         Addons?.Dispose();
         Team?.Dispose();

@@ -81,6 +81,15 @@ public sealed record GenerationRequest
     /// </summary>
     public IReadOnlyList<int> Answered { get; init; } = [];
 
+    /// <summary>
+    /// What the answer is expected to be, mostly: an edited text's original, say. Where the answer follows it, several tokens come in a
+    /// step; the answer is the same with any prediction. At most as many tokens as may be generated.
+    /// </summary>
+    public IReadOnlyList<int> Prediction { get; init; } = [];
+
+    /// <summary>The engine's drafter still drafts, but its drafts are not used; nor is <see cref="Prediction"/>.</summary>
+    public bool DisableSpeculation { get; init; }
+
     /// <summary>The name in <see cref="Generation.Id"/>; null makes one.</summary>
     public string? Id { get; init; }
 }

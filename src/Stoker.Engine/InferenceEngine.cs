@@ -34,10 +34,12 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize)
         {
             StepMicroseconds = options.StepTime.TotalMicroseconds,
-            DraftRows = DraftRowsOf(options),
+            DraftRows = Drafters.RowsOf(options),
             Samplers = SamplingPhase.ThreadCount(options.MaxSequences, parts.Model.Shape.VocabularySize, parts.Team?.Count ?? 1),
         };
-        Memory = MemoryPlan.For(options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes(), parts.Addons?.Statistics.PoolBytes ?? 0);
+        Memory = MemoryPlan.For(
+            options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes(),
+            parts.Addons?.Statistics.PoolBytes ?? 0, Drafters.MemoryOf(parts.Draft, limits, KvFormats.Of(options.KvPrecision)));
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
@@ -45,7 +47,10 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         {
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
-            _thread = new(new(parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team, drafter: DrafterOf(options), addons: parts.Addons), options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
+            var loop = new StepLoop(
+                parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team,
+                drafter: pool => Drafters.New(parts.Draft, options, limits, pool, vocabulary), addons: parts.Addons);
+            _thread = new(loop, options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (OutOfMemoryException error)
         {
@@ -166,13 +171,6 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         lock (_closing) closed = _closed ??= CloseAsync();
         await closed;
     }
-
-    private static int DraftRowsOf(EngineOptions options) => DrafterOf(options) is null
-        ? 0
-        : Math.Min(options.MaxSequences * options.Speculation!.DraftTokens, options.StepTokens);
-
-    private static NgramDrafter? DrafterOf(EngineOptions options) =>
-        options.Speculation is { DraftTokens: > 0, NgramLength: > 0 and var length } ? new(length) : null;
 
     private Generation Accept(GenerationRequest request, AdmittedRequest admitted)
     {

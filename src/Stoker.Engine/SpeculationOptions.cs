@@ -6,6 +6,12 @@ namespace Stoker.Engine;
 /// </summary>
 public sealed record SpeculationOptions
 {
+    /// <summary>
+    /// A smaller model with the same tokenizer that drafts: its folder. Its keys and values take memory beside the model's. Not together with
+    /// <see cref="NgramLength"/>.
+    /// </summary>
+    public string? DraftFolder { get; init; }
+
     /// <summary>Tokens proposed in a row at most, 0 to 16; 0 is off. 4 is usual: each further one is accepted more rarely.</summary>
     public int DraftTokens { get; init; } = 4;
 
@@ -14,4 +20,10 @@ public sealed record SpeculationOptions
     /// (and two at least, or one where this is 1), in prompt and answer. 0 to 32; 0 is off.
     /// </summary>
     public int NgramLength { get; init; }
+
+    /// <summary>
+    /// Drafts as many as pay, by what steps and drafts were measured to cost and by how many are accepted, and none where that is best. Off:
+    /// always <see cref="DraftTokens"/>.
+    /// </summary>
+    public bool Adaptive { get; init; } = true;
 }

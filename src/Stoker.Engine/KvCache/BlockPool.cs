@@ -13,11 +13,12 @@ namespace Stoker.Engine.KvCache;
 /// </remarks>
 internal sealed class BlockPool
 {
-    /// <summary>References, the free list's two links, and who plans with the block.</summary>
-    public const int BytesPerBlock = (3 * sizeof(int)) + sizeof(long);
+    /// <summary>References, hand-outs, the free list's two links, and who plans with the block.</summary>
+    public const int BytesPerBlock = (4 * sizeof(int)) + sizeof(long);
 
     private readonly PrefixCache? _prefixes;
     private readonly int[] _references;
+    private readonly uint[] _handOuts;
     private readonly int[] _next, _previous; // the free list in the order of handing out; entry Count is both its ends
 
     /// <param name="prefixes">Null: what is free is forgotten.</param>
@@ -25,7 +26,7 @@ internal sealed class BlockPool
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         (_references, _prefixes, FreeCount) = (new int[blockCount], prefixes, blockCount);
-        (_next, _previous) = (new int[blockCount + 1], new int[blockCount + 1]);
+        (_next, _previous, _handOuts) = (new int[blockCount + 1], new int[blockCount + 1], new uint[blockCount]);
         for (var block = 0; block <= blockCount; block++)
         {
             (_next[block], _previous[(block + 1) % (blockCount + 1)]) = ((block + 1) % (blockCount + 1), block);
@@ -56,9 +57,12 @@ internal sealed class BlockPool
         var block = _next[Count];
         _prefixes?.Forget(block);
         Unlink(block);
-        _references[block] = 1;
+        (_references[block], _handOuts[block]) = (1, _handOuts[block] + 1);
         return block;
     }
+
+    /// <summary>How often the block was handed out as a free one, from 1 on: what it holds is of the last time.</summary>
+    public uint HandOut(int block) => _handOuts[block];
 
     /// <summary>One more holder of a block that somebody holds.</summary>
     public void Share(int block)

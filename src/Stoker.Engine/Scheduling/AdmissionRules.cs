@@ -10,6 +10,8 @@ internal sealed record AdmittedRequest(int[] Prompt, IReadOnlyList<string> Stops
 {
     /// <summary>See <see cref="GenerationRequest.Answered"/>.</summary>
     public int[] Answered { get; init; } = [];
+
+    public int[] Prediction { get; init; } = [];
 }
 
 /// <summary>What the door knows of the engine.</summary>
@@ -49,7 +51,11 @@ internal static class AdmissionRules
         {
             throw Invalid("min_tokens", $"min_tokens must be from 0 to max_tokens ({maxTokens}), was {request.MinTokens}");
         }
-        return new(prompt, stops, stopTokens, maxTokens, settings) { Answered = Answered(request, maxTokens, figures) };
+        return new(prompt, stops, stopTokens, maxTokens, settings)
+        {
+            Answered = Answered(request, maxTokens, figures),
+            Prediction = Prediction(request, maxTokens, figures),
+        };
     }
 
     private static int[] Answered(GenerationRequest request, int maxTokens, DoorFigures figures)
@@ -69,6 +75,25 @@ internal static class AdmissionRules
         }
 
         return answered;
+    }
+
+    private static int[] Prediction(GenerationRequest request, int maxTokens, DoorFigures figures)
+    {
+        int[] prediction = [.. request.Prediction];
+        if (prediction.Length > maxTokens)
+        {
+            throw Invalid("prediction",
+                $"The prediction has {prediction.Length} tokens, but max_tokens and the context length of {figures.ContextLength} allow an answer of {maxTokens}. "
+                + "Shorten the prediction, or raise max_tokens where the context has room.");
+        }
+
+        foreach (var id in prediction)
+        {
+            if ((uint)id < (uint)figures.VocabularySize) continue;
+            throw Invalid("prediction", $"The prediction has the token id {id}; ids of this model are 0 to {figures.VocabularySize - 1}.");
+        }
+
+        return prediction;
     }
 
     private static void CheckPrompt(int[] prompt, DoorFigures figures)

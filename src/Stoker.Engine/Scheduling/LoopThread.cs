@@ -85,6 +85,7 @@ internal sealed class LoopThread : IAsyncDisposable
             _wake.Set();
         }
         await _ended.Task;
+        _loop.Dispose();
         _wake.Dispose(); // nobody sets it after the closing
     }
 

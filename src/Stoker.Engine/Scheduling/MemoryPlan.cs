@@ -1,6 +1,7 @@
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Models;
 using Stoker.Engine.Sampling;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -11,12 +12,14 @@ namespace Stoker.Engine.Scheduling;
 /// <param name="AddonBytes">The pool that addons are loaded into.</param>
 internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes, long AddonBytes = 0)
 {
+    /// <param name="weightBytes">Of the model.</param>
+    /// <param name="draft">Of the model that drafts; null: there is none.</param>
     /// <param name="contextLength">Positions of one sequence at most.</param>
     /// <param name="availableBytes">Memory that the machine or the cgroup grants.</param>
     /// <exception cref="ArgumentException">The budget does not even hold one block, or more than there is.</exception>
     public static MemoryPlan For(
         EngineOptions options, StepLimits limits, ModelShape shape, int contextLength, long weightBytes, long availableBytes,
-        long addonBytes = 0)
+        long addonBytes = 0, DraftMemory? draft = null)
     {
         if ((long)limits.LogitRows * shape.VocabularySize > Array.MaxLength)
         {
@@ -24,8 +27,10 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
                 $"{nameof(options.MaxSequences)} is {options.MaxSequences}: a step's logits, {limits.LogitRows} rows of {shape.VocabularySize}, "
                 + $"would be more than one array holds ({Array.MaxLength}). State fewer sequences.", nameof(options));
         }
-        var stepBytes = StepBytesOf(limits, shape, contextLength);
-        var blockBytes = (shape.KvBytesPerToken(KvFormats.Of(options.KvPrecision)) * limits.BlockSize) + BlockPool.BytesPerBlock
+        draft ??= DraftMemory.None;
+        weightBytes += draft.WeightBytes;
+        var stepBytes = StepBytesOf(limits, shape, contextLength) + draft.StepBytes;
+        var blockBytes = (shape.KvBytesPerToken(KvFormats.Of(options.KvPrecision)) * limits.BlockSize) + BlockPool.BytesPerBlock + draft.BlockBytes
             + (options.PrefixCache ? PrefixCache.BytesPerBlock(limits.BlockSize) : 0);
         var useful = (long)limits.MaxSequences * limits.BlocksFor(contextLength); // more could never be held at once
         var kvBytes = options.MemoryBudgetBytes is { } budget

@@ -26,6 +26,7 @@ internal sealed class RequestState
         (_leaveQueue, Addon) = (leaveQueue, addon);
         (Source, Settings, Group, SubmittedAt) = (source, admitted.Settings, group, submittedAt);
         (Prompt, Answered, Stops, MaxTokens) = (admitted.Prompt, admitted.Answered, new(admitted.Stops), admitted.MaxTokens);
+        Prediction = admitted.Prediction;
         First = Answered.Length == 0 ? Prompt : [.. Prompt, .. Answered];
         Space = new(source.CacheSalt, addon?.Version ?? source.AdapterVersion);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
@@ -45,6 +46,9 @@ internal sealed class RequestState
 
     /// <summary>The answer so far; mostly empty.</summary>
     public int[] Answered { get; }
+
+    /// <summary>What the answer is expected to be; mostly empty.</summary>
+    public int[] Prediction { get; }
 
     /// <summary>What a choice begins with: the prompt and the answer so far.</summary>
     public int[] First { get; }

@@ -91,6 +91,7 @@ internal sealed partial class StepLoop
         var (sequence, drafts) = (draw.Sequence, draw.Sequence.Drafts);
         foreach (var token in drafts.Tokens[..draw.Accepted]) sequence.Append(token);
         _scheduler.Accept(sequence, draw.Accepted);
+        drafts.Accepted = draw.Accepted;
         for (var index = 0; index < draw.Accepted && !sequence.IsGone; index++)
         {
             Post(new(DeliveryKind.Token, sequence.Request, sequence)

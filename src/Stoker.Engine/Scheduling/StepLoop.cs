@@ -18,7 +18,7 @@ namespace Stoker.Engine.Scheduling;
 /// Text, stop strings and events are the <see cref="DeliveryDesk"/>'s. Handed over directly, they come before the next step;
 /// through a <see cref="DeliveryThread"/> beside it.
 /// </remarks>
-internal sealed partial class StepLoop
+internal sealed partial class StepLoop : IDisposable
 {
     private readonly ILanguageModel _model;
     private readonly KvStore _kv;
@@ -40,24 +40,24 @@ internal sealed partial class StepLoop
     private long _now; // of the step's tokens
 
     /// <param name="team">Threads that share the sampling of many rows; none: the caller's alone.</param>
-    /// <param name="drafter">The owner disposes of it, after the loop.</param>
+    /// <param name="drafter">Makes the one that drafts for this pool's sequences; the loop's from then on.</param>
     /// <param name="hash">Of the prefix cache; null, but for a test of collisions.</param>
     public StepLoop(
         ILanguageModel model, KvStore kv, StepLimits limits, ITextDecoder decoder, EngineCounters counters, EngineOptions options,
-        ThreadTeam? team = null, BlockHash? hash = null, IDrafter? drafter = null, AddonStore? addons = null)
+        ThreadTeam? team = null, BlockHash? hash = null, Func<BlockPool, IDrafter?>? drafter = null, AddonStore? addons = null)
     {
         _addons = addons;
         (_model, _kv, _decoder, _counters, _time) = (model, kv, decoder, counters, options.Time);
         var prefixes = options.PrefixCache ? new PrefixCache(kv.BlockCount, limits.BlockSize, hash) : null;
         _scheduler = new(new(kv.BlockCount, prefixes), limits, _cost);
-        _calibration = new(_scheduler, _cost, model);
         _watchdog = new(options.WatchdogSteps);
         _batch = new(limits.StepTokens, limits.MaxSequences);
         _firstLogitRows = new(limits.MaxSequences);
         _logits = new float[checked(limits.LogitRows * model.Shape.VocabularySize)];
         var drawable = Math.Min(decoder.VocabularySize, model.Shape.VocabularySize);
         _sampling = new(limits, drawable, team);
-        if (drafter is not null) _speculator = new(_scheduler, drafter, options.Speculation!.DraftTokens, drawable, counters);
+        if (limits.DraftRows > 0) _speculator = new(_scheduler, options.Speculation, drafter?.Invoke(_scheduler.Pool), drawable, counters);
+        _calibration = new(_scheduler, _cost, model, _speculator);
         Desk = new(decoder, counters, _time) { Stopped = Release, Abandoned = Abandon };
     }
 
@@ -113,6 +113,7 @@ internal sealed partial class StepLoop
         if (_addons is not null && _addons.TakeFailures() && !EndWithoutAddon()) return false;
         var start = _time.GetTimestamp();
         _speculator?.Propose();
+        var drafted = _time.GetTimestamp();
         var plan = _scheduler.Begin();
         if (plan is { RowCount: 0, PassedOver: true, Preempt.Count: 0 })
         {
@@ -128,9 +129,9 @@ internal sealed partial class StepLoop
             _now = _time.GetTimestamp();
             progress = AdvanceAll(plan);
             _speculator?.Settle(plan);
-            var elapsed = _time.GetElapsedTime(start);
-            _cost.Observe(plan.Work, elapsed.TotalMicroseconds);
-            _counters.StepComputed(plan, elapsed);
+            var end = _time.GetTimestamp();
+            NoteCost(plan, _time.GetElapsedTime(drafted, end));
+            _counters.StepComputed(plan, _time.GetElapsedTime(start, end));
         }
         if (_watchdog.Observe(progress)) FailOldest();
         NoteState();
@@ -142,6 +143,15 @@ internal sealed partial class StepLoop
     /// Uses a moment without work to learn what steps cost. False when there is nothing to learn that is worth the time.
     /// </summary>
     public bool Calibrate() => _scheduler.IsEmpty && _calibration.Step(_batch, _kv, _logits, _time);
+
+    /// <summary>Frees what the drafter holds. After the last step.</summary>
+    public void Dispose() => _speculator?.Dispose();
+
+    private void NoteCost(StepPlan plan, TimeSpan elapsed)
+    {
+        _cost.Observe(plan.Work, elapsed.TotalMicroseconds);
+        _speculator?.Observe(plan, elapsed.TotalMicroseconds);
+    }
 
     private bool Forward(StepPlan plan)
     {

@@ -1,3 +1,4 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Speculation;
@@ -20,6 +21,9 @@ internal interface IDrafter : IDisposable
 {
     DraftKind Kind { get; }
 
+    /// <summary>What its passes cost by their rows, as it measures them; null: next to nothing.</summary>
+    RowCost? PassCost => null;
+
     /// <summary>
     /// For each sequence up to <see cref="SequenceDrafts.Allowed"/> tokens into <see cref="Sequence.Drafts"/>; fewer, or none, where
     /// it has none to offer.
@@ -32,4 +36,10 @@ internal interface IDrafter : IDisposable
     /// its final tokens. Rows and logits of the step still lie where the forward pass left them.
     /// </summary>
     void Computed(in PlannedRows rows, int final);
+
+    /// <summary>
+    /// One pass on made-up rows, from the first position of a table that nobody uses, to learn what it costs. False: there is nothing to
+    /// learn.
+    /// </summary>
+    bool Calibrate(BlockTable table, int rows) => false;
 }

@@ -18,8 +18,27 @@ internal sealed class SequenceDrafts
 
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Count);
 
+    /// <summary>Of those that the last step verified.</summary>
+    public int Accepted { get; set; }
+
     /// <summary>Of the drafts there are now, and of an allowance that is not used yet.</summary>
     public DraftKind Kind { get; set; }
+
+    /// <summary>Where the answer stands in the prediction; none before the first look.</summary>
+    public PredictionCursor? Prediction { get; set; }
+
+    /// <summary>Leading positions that a drafter of its own has computed, drafts among them; the drafter's.</summary>
+    public int Drafted { get; set; }
+
+    /// <summary>Preemptions that the sequence had then; those before are forgotten with the blocks.</summary>
+    public int DraftedSince { get; set; } = -1;
+
+    /// <summary>How good its drafts are: the deployment's, and those of its prediction.</summary>
+    public DraftingState Own { get; } = new();
+
+    public DraftingState Predicted { get; } = new();
+
+    public DraftingState State => Kind == DraftKind.Prediction ? Predicted : Own;
 
     /// <summary>One more; nothing when as many as allowed are there.</summary>
     /// <returns>True while there is room for another.</returns>
@@ -32,7 +51,8 @@ internal sealed class SequenceDrafts
     public void Clear() => (Count, Allowed) = (0, 0);
 
     /// <summary>Leaves out the first that is no token of the model, and all behind it.</summary>
-    public void KeepTokens(int vocabularySize)
+    /// <param name="vocabularySize">0 leaves none.</param>
+    public void Keep(int vocabularySize)
     {
         for (var index = 0; index < Count; index++)
         {

@@ -1,85 +1,162 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Speculation;
 
 /// <summary>Has the next step's drafts made: says which sequences get how many, and sees to their blocks.</summary>
 /// <remarks>
+/// A sequence that follows a prediction gets its drafts from there, any other from the engine's drafter, where there is one. How many is
+/// decided by <see cref="DraftBudget"/> from what steps and passes were measured to cost, and by the sequence's own
+/// <see cref="DraftingState"/>; not adaptively, each gets all it may have.
 /// What a drafter throws ends no request: its drafts are dropped, and after <see cref="MostFaults"/> steps in a row it is left alone.
 /// </remarks>
-internal sealed class Speculator(Scheduler scheduler, IDrafter drafter, int draftTokens, int vocabularySize, EngineCounters counters)
+internal sealed partial class Speculator : IDisposable
 {
     /// <summary>A fault that comes back each time costs time and tells nothing new.</summary>
     public const int MostFaults = 3;
 
-    private readonly List<Sequence> _asked = new(scheduler.Limits.MaxSequences);
+    /// <summary>Drafts that predictions may have in a step, whatever the engine's own drafter is.</summary>
+    public const int PredictedRows = 64;
+
+    private const int PlainEvery = 128; // steps with drafts; else nobody would know what one without costs today
+
+    private readonly Scheduler _scheduler;
+    private readonly SpeculationOptions _options;
+    private readonly IDrafter? _drafter;
+    private readonly PredictionDrafter _prediction = new();
+    private readonly int _vocabularySize;
+    private readonly EngineCounters _counters;
+    private readonly List<Sequence> _able, _asked, _predicted;
+    private readonly DraftCandidate[] _candidates;
+    private readonly RowCost _verify = new();
+    private AcceptanceEstimate _meanOwn = new(0.6, MeanRate), _meanPredicted = new(0.8, MeanRate);
     private int _faults; // steps with one in a row
     private bool _failed; // in this step
+    private int _sincePlain;
+
+    /// <param name="options">Null: the defaults, for predictions alone.</param>
+    /// <param name="drafter">Owned from here on.</param>
+    public Speculator(Scheduler scheduler, SpeculationOptions? options, IDrafter? drafter, int vocabularySize, EngineCounters counters)
+    {
+        (_scheduler, _options, _drafter, _vocabularySize, _counters) = (scheduler, options ?? new(), drafter, vocabularySize, counters);
+        var most = scheduler.Limits.MaxSequences;
+        (_able, _asked, _predicted, _candidates) = (new(most), new(most), new(most), new DraftCandidate[most]);
+    }
+
+    private bool HasDrafter => _drafter is not null && _faults < MostFaults;
 
     /// <summary>Before the step is planned: whoever lacks its last token alone may get drafts.</summary>
     public void Propose()
     {
         _failed = false;
-        Allow();
-        if (_asked.Count == 0) return;
+        Return(); // of a step that came to nothing
+        Collect();
+        if (_able.Count == 0) return;
+        Allot();
+        Lend();
+        Ask(_prediction, _predicted);
+        if (_asked.Count > 0) Ask(_drafter!, _asked);
+    }
+
+    /// <summary>After verification: estimates follow, the drafter hears what was computed, and what was lent and not used goes back.</summary>
+    public void Settle(StepPlan plan)
+    {
+        var asked = _asked.Count > 0;
+        foreach (var rows in plan.Rows) Learn(rows);
+        if (HasDrafter) Tell(plan);
+        if (asked && !_failed) _faults = 0;
+        Return();
+    }
+
+    /// <summary>What a step took, without its drafting.</summary>
+    public void Observe(StepPlan plan, double microseconds)
+    {
+        if (plan.DecodeRows != plan.RowCount) return;
+        _verify.Observe(plan.RowCount, microseconds);
+        _sincePlain = plan.RowCount == plan.Rows.Count ? 0 : _sincePlain + 1;
+    }
+
+    /// <summary>What a step of so many rows took that was made up to learn it.</summary>
+    public void Observe(int rows, double microseconds) => _verify.Observe(rows, microseconds);
+
+    /// <inheritdoc cref="IDrafter.Calibrate"/>
+    public bool Calibrate(BlockTable table, int rows) => HasDrafter && _drafter!.Calibrate(table, rows);
+
+    public void Dispose() => _drafter?.Dispose();
+
+    /// <summary>Sequences that can have drafts, with their kind and the most they can use.</summary>
+    private void Collect()
+    {
+        _able.Clear();
+        var running = _scheduler.Running;
+        for (var index = 0; index < running.Count; index++)
+        {
+            if (running[index] is not Sequence { Gap: 1, PromptLogitsFrom: int.MaxValue } sequence) continue;
+            var most = sequence.MaxTokenCount - sequence.TokenCount - 1; // the last token needs none
+            if (most > 0 && KindOf(sequence) is { } kind) Collect(sequence, kind, most);
+        }
+    }
+
+    private DraftKind? KindOf(Sequence sequence) =>
+        !sequence.Request.Source.DisableSpeculation && PredictionDrafter.Follows(sequence) ? DraftKind.Prediction : HasDrafter ? _drafter!.Kind : null;
+
+    private void Collect(Sequence sequence, DraftKind kind, int most)
+    {
+        var drafts = sequence.Drafts;
+        drafts.Kind = kind;
+        drafts.State.Begin(Mean(kind).Value);
+        var predicted = kind == DraftKind.Prediction;
+        most = Math.Min(most, predicted ? Math.Min(SequenceDrafts.Most, drafts.Prediction!.Rest.Length) : _options.DraftTokens);
+        _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, !predicted && _drafter!.PassCost is not null);
+        _able.Add(sequence);
+        drafts.Allowed = most;
+    }
+
+    /// <summary>Blocks for the drafts that each was given, and the lists of those to ask for them.</summary>
+    private void Lend()
+    {
+        var spare = _scheduler.BlocksForDrafts();
+        for (var index = 0; index < _able.Count; index++)
+        {
+            var (sequence, drafts) = (_able[index], _able[index].Drafts);
+            // Where drafts are not used they are made all the same.
+            var wanted = IsUsed(sequence) ? _candidates[index].Drafts : drafts.Allowed;
+            drafts.Allowed = wanted > 0 ? _scheduler.Lend(sequence, wanted, ref spare) : 0;
+            if (drafts.Allowed > 0) (drafts.Kind == DraftKind.Prediction ? _predicted : _asked).Add(sequence);
+        }
+    }
+
+    private void Ask(IDrafter drafter, List<Sequence> sequences)
+    {
+        if (sequences.Count == 0) return;
         try
         {
-            drafter.Propose(_asked);
-            foreach (var sequence in _asked) sequence.Drafts.KeepTokens(vocabularySize);
+            drafter.Propose(sequences);
+            foreach (var sequence in sequences) sequence.Drafts.Keep(IsUsed(sequence) ? _vocabularySize : 0);
         }
         catch (Exception)
         {
+            foreach (var sequence in sequences) sequence.Drafts.Keep(0);
             Fault();
         }
     }
 
-    /// <summary>After verification: what was lent and not used goes back, and the drafter hears what was computed.</summary>
-    public void Settle(StepPlan plan)
-    {
-        var asked = _asked.Count > 0;
-        Return();
-        if (_faults >= MostFaults) return;
-        Tell(plan);
-        if (asked && !_failed) _faults = 0;
-    }
+    private static bool IsUsed(Sequence sequence) => !sequence.Request.Source.DisableSpeculation;
 
-    private void Return()
+    private void Learn(in PlannedRows rows)
     {
-        foreach (var sequence in _asked)
-        {
-            if (sequence.IsGone) continue;
-            sequence.Drafts.Clear();
-            scheduler.ReturnLent(sequence);
-        }
-        _asked.Clear();
-    }
-
-    private void Allow()
-    {
-        Return(); // of a step that came to nothing
-        if (_faults >= MostFaults) return;
-        var (spare, decodes) = (scheduler.BlocksForDrafts(), scheduler.CountDecodes());
-        var rows = scheduler.Limits.DraftRowsBeside(decodes);
-        var running = scheduler.Running;
-        for (var index = 0; index < running.Count && rows > 0; index++)
-        {
-            if (running[index] is not Sequence { Gap: 1, PromptLogitsFrom: int.MaxValue } sequence) continue;
-            var wanted = Math.Min(Math.Min(draftTokens, rows), sequence.MaxTokenCount - sequence.TokenCount - 1); // the last token needs none
-            var allowed = wanted > 0 ? scheduler.Lend(sequence, wanted, ref spare) : 0;
-            if (allowed == 0) continue;
-            rows -= allowed;
-            (sequence.Drafts.Allowed, sequence.Drafts.Kind) = (allowed, drafter.Kind);
-            _asked.Add(sequence);
-        }
+        if (rows.Drafts == 0 || rows.Sequence is not Sequence { IsGone: false } sequence) return;
+        sequence.Drafts.State.Verified(rows.Drafts, sequence.Drafts.Accepted);
+        Mean(sequence.Drafts.Kind).Observe(rows.Drafts, sequence.Drafts.Accepted);
     }
 
     private void Tell(StepPlan plan)
     {
         try
         {
-            for (var index = 0; index < plan.Rows.Count; index++)
+            foreach (var rows in plan.Rows)
             {
-                var rows = plan.Rows[index];
-                if (rows.Sequence is Sequence { IsGone: false } sequence) drafter.Computed(rows, sequence.Computed - rows.FirstPosition);
+                if (rows.Sequence is Sequence { IsGone: false } sequence) _drafter!.Computed(rows, sequence.Computed - rows.FirstPosition);
             }
         }
         catch (Exception)
@@ -92,10 +169,23 @@ internal sealed class Speculator(Scheduler scheduler, IDrafter drafter, int draf
     {
         if (!_failed) _faults++;
         _failed = true;
-        counters.DrafterFailed();
-        foreach (var sequence in _asked)
+        _counters.DrafterFailed();
+    }
+
+    private void Return()
+    {
+        Return(_asked);
+        Return(_predicted);
+    }
+
+    private void Return(List<Sequence> sequences)
+    {
+        foreach (var sequence in sequences)
         {
-            if (!sequence.IsGone) sequence.Drafts.Clear();
+            if (sequence.IsGone) continue;
+            sequence.Drafts.Clear();
+            _scheduler.ReturnLent(sequence);
         }
+        sequences.Clear();
     }
 }

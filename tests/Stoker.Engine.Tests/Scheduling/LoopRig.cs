@@ -14,23 +14,24 @@ internal sealed class LoopRig
 
     public LoopRig(
         int blocks = 64, int maxSequences = 8, int stepTokens = 32, EngineOptions? options = null, FakeModel? model = null, BlockHash? hash = null,
-        IDrafter? drafter = null, int draftTokens = 4)
+        IDrafter? drafter = null, int draftTokens = 4, Func<BlockPool, IDrafter>? newDrafter = null)
     {
+        if (drafter is not null) newDrafter = _ => drafter;
         _options = (options ?? new()) with
         {
             MaxSequences = maxSequences,
             StepTokens = stepTokens,
             Time = Time,
-            Speculation = new() { DraftTokens = draftTokens },
+            Speculation = new() { DraftTokens = draftTokens, Adaptive = false },
         };
         Model = model ?? new();
         _door = new(FakeText.Size, Model.Shape.ContextLength, blocks, KvStore.BlockSize, SamplingOptions.ApiDefaults);
         var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8)
         {
             StepMicroseconds = _options.StepTime.TotalMicroseconds,
-            DraftRows = drafter is null ? 0 : maxSequences * draftTokens,
+            DraftRows = newDrafter is null ? 0 : maxSequences * draftTokens,
         };
-        Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash, drafter: drafter);
+        Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash, drafter: newDrafter);
     }
 
     public ManualTime Time { get; } = new(new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));

@@ -18,7 +18,7 @@ public sealed class MemoryPlanTests
     private const long Step = (8 * 400) + (20 * 100) + (4 * 10 * 4) + (32 * 16);
 
     // Keys and values, and what pool, planner and prefix cache know of it.
-    private static readonly long Block = 4096 + 20 + PrefixCache.BytesPerBlock(16);
+    private static readonly long Block = 4096 + 24 + PrefixCache.BytesPerBlock(16);
 
     [Fact]
     public void A_stated_budget_holds_weights_step_and_cache_together()
@@ -104,8 +104,8 @@ public sealed class MemoryPlanTests
     [Fact]
     public void Without_a_prefix_cache_blocks_take_less()
     {
-        var options = new EngineOptions { PrefixCache = false, MemoryBudgetBytes = Weights + Step + (3 * (4096 + 20)) };
-        MemoryPlan.For(options, Limits, Shape, 160, Weights, Plenty).ShouldBe(new(Weights, Step, 3, 3 * (4096 + 20)));
+        var options = new EngineOptions { PrefixCache = false, MemoryBudgetBytes = Weights + Step + (3 * (4096 + 24)) };
+        MemoryPlan.For(options, Limits, Shape, 160, Weights, Plenty).ShouldBe(new(Weights, Step, 3, 3 * (4096 + 24)));
     }
 
     private static long Allocated(Func<object> make)

@@ -1,3 +1,4 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Speculation;
 using Stoker.Engine.Tests.Scheduling;
 
@@ -6,13 +7,17 @@ namespace Stoker.Engine.Tests.Speculation;
 /// <summary>Exact: drafting and verifying allocate nothing either.</summary>
 public sealed class SpeculatedAllocationTests
 {
-    private const int Warm = 30, Measured = 40;
+    private const int Warm = 30, Measured = 40, Unread = 10;
 
-    [Fact]
-    public void Steps_that_draft_and_verify_allocate_nothing_on_the_way_to_their_readers()
+    [Theory]
+    [InlineData("ngram")]
+    [InlineData("model")]
+    [InlineData("prediction")]
+    public void Steps_that_draft_and_verify_allocate_nothing_on_the_way_to_their_readers(string kind)
     {
-        var rig = new LoopRig(options: new() { MaxUnreadEvents = 64 }, maxSequences: 4, stepTokens: 64, drafter: new NgramDrafter(3));
-        var states = Enumerable.Range(0, 4).Select(seed => rig.Submit(Repeating(seed))).ToArray();
+        var rig = new LoopRig(options: new() { MaxUnreadEvents = 64 }, maxSequences: 4, stepTokens: 64, model: new(contextLength: 500), newDrafter: pool => kind == "model" ? Model(pool) : new NgramDrafter(3));
+        var states = Enumerable.Range(0, 4).Select(seed => rig.Submit(Repeating(seed) with { Prediction = kind == "prediction" ? Expected : [] })).ToArray();
+        for (var step = 0; step < Unread; step++) rig.Loop.Step(); // events pile up: their buffers are then large enough for any step
         Step(Warm);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Step(Measured);
@@ -36,11 +41,19 @@ public sealed class SpeculatedAllocationTests
         }
     }
 
+    private static readonly int[] Expected = [.. Enumerable.Range(0, 480).Select(index => index * 7 % 3)];
+
+    private static ModelDrafter Model(BlockPool pool)
+    {
+        var model = new FakeModel(contextLength: 500);
+        return new(model, new(model.Shape, pool.Count, KvFormat.F32), pool, new(4, 64, KvStore.BlockSize), 3, TimeProvider.System);
+    }
+
     /// <summary>Three letters, in no order: some drafts are right and some are not.</summary>
     private static GenerationRequest Repeating(int seed) => new()
     {
         PromptTokens = FakeText.Ids("abcabc"),
-        MaxTokens = 245,
+        MaxTokens = 480,
         IgnoreEos = true,
         Sampling = new() { Seed = seed, LogitBias = Enumerable.Range(3, FakeText.Size - 3).ToDictionary(id => id, _ => -100.0) },
     };

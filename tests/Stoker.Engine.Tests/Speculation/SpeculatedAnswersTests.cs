@@ -1,3 +1,5 @@
+using Stoker.Testing;
+
 namespace Stoker.Engine.Tests.Speculation;
 
 /// <summary>On the real model: answers with every kind of speculation are those without, bit for bit.</summary>
@@ -19,7 +21,7 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    public static TheoryData<string> Kinds => new("ngram");
+    public static TheoryData<string> Kinds => new("ngram", "model", "adaptive");
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -42,7 +44,9 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
 
     internal static SpeculationOptions Speculation(string kind) => kind switch
     {
-        "ngram" => new() { NgramLength = 3 },
+        "ngram" => new() { NgramLength = 3, Adaptive = false },
+        "model" => new() { DraftFolder = TestData.Model("story-draft-400k"), Adaptive = false },
+        "adaptive" => new() { DraftFolder = TestData.Model("story-draft-400k") },
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 

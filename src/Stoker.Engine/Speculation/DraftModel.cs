@@ -1,0 +1,74 @@
+using Stoker.Engine.Kernels;
+using Stoker.Engine.Models;
+using Stoker.Engine.Native;
+using Stoker.Engine.Tokenization;
+using Stoker.Engine.Weights;
+
+namespace Stoker.Engine.Speculation;
+
+/// <summary>Opens the model that drafts for another one.</summary>
+internal static class DraftModel
+{
+    /// <param name="team">The target's: the two never compute at once.</param>
+    /// <param name="target">What it drafts for.</param>
+    /// <param name="tokenizer">The target's.</param>
+    /// <exception cref="ModelLoadException">The folder is no model, or one of another vocabulary.</exception>
+    /// <exception cref="ArgumentException">There is not the memory for it.</exception>
+    public static DecoderModel Load(
+        string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, Tokenizer tokenizer, ICollection<string> notes)
+    {
+        if (!Directory.Exists(folder)) throw new ModelLoadException(folder, null, "there is no such folder for the draft model");
+        RefuseOtherKinds(folder);
+        CheckTokenizer(folder, tokenizer);
+        var spec = Architectures.Read(ConfigObject.Read(folder, LanguageModel.ConfigFile));
+        var packed = PackedModel.Open(folder, options.Precision, options.Packed == PackedUse.Never ? PackedUse.Never : PackedUse.Auto, notes);
+        var model = LanguageModel.Load(
+            folder, kernels, team,
+            new()
+            {
+                ContextLength = Math.Min(target.Shape.ContextLength, spec.MaxContextLength),
+                Precision = options.Precision,
+                Packed = packed?.Weights,
+                MemoryBytes = Math.Min(options.MemoryBudgetBytes ?? long.MaxValue, MachineMemory.LimitBytes()) - target.WeightBytes,
+                LockMemory = options.LockMemory,
+                Notes = notes,
+            });
+        if (model.Shape.VocabularySize >= tokenizer.VocabularySize) return model;
+        var rows = model.Shape.VocabularySize;
+        model.Dispose();
+        throw Unfit(folder, LanguageModel.ConfigFile, $"vocab_size is {rows}, and the model it is to draft for has {tokenizer.VocabularySize} tokens");
+    }
+
+    private static void RefuseOtherKinds(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, PeftAddon.ConfigFile)))
+        {
+            throw new ModelLoadException(PeftAddon.ConfigFile, null, $"{Name(folder)} is a LoRA addon, which cannot draft; name a small model of the same family");
+        }
+        using var checkpoint = Checkpoint.Open(folder, WeightPlacement.None);
+        if (EagleDraft.IsOne(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint))
+        {
+            throw new ModelLoadException(LanguageModel.ConfigFile, null, $"{Name(folder)} is an EAGLE head, which does not draft here yet; name a small model of the same family");
+        }
+    }
+
+    /// <summary>A draft is a token id: it must mean the same to both.</summary>
+    private static void CheckTokenizer(string folder, Tokenizer target)
+    {
+        var own = Tokenizer.Load(folder);
+        if (own.VocabularySize != target.VocabularySize)
+        {
+            throw Unfit(folder, "tokenizer.json", $"has {own.VocabularySize} tokens, and that of the model it is to draft for has {target.VocabularySize}");
+        }
+        for (var id = 0; id < own.VocabularySize; id++)
+        {
+            if (own.IsSpecial(id) == target.IsSpecial(id) && own.TokenBytes(id).Span.SequenceEqual(target.TokenBytes(id).Span)) continue;
+            throw Unfit(folder, "tokenizer.json", $"token {id} is another one than in the model it is to draft for");
+        }
+    }
+
+    private static ModelLoadException Unfit(string folder, string file, string reason) => new(
+        $"{Name(folder)}/{file}", null, $"{reason}; a draft model must have the same tokenizer: name one of the same family, or leave it out");
+
+    private static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
+}

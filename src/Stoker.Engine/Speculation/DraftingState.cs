@@ -1,0 +1,52 @@
+namespace Stoker.Engine.Speculation;
+
+/// <summary>What is known of one kind of drafts of one sequence, and whether it is paused.</summary>
+/// <remarks>
+/// | state   | event                                    | next                                        |
+/// | ------- | ---------------------------------------- | ------------------------------------------- |
+/// | drafts  | the budget gives it nothing              | paused, the shortest pause                  |
+/// | paused  | so many steps                            | a probe: one draft whatever it costs        |
+/// | probe   | rejected                                 | paused, twice as long, up to the longest    |
+/// | probe   | accepted                                 | paused, the shortest pause                  |
+/// | any     | the budget gives it something            | drafts                                      |
+/// So what a bad drafter costs falls with the length of the answer, and a text that becomes easy is found out.
+/// </remarks>
+internal sealed class DraftingState
+{
+    public const int ShortestPause = 16, LongestPause = 256;
+
+    private const double ProbeWeight = 1.0 / 3; // probes are rare: a few in a row must tell
+
+    private AcceptanceEstimate _acceptance;
+    private bool _begun, _probing;
+    private int _pause = ShortestPause, _paused;
+
+    public double Acceptance => _acceptance.Value;
+
+    /// <param name="acceptance">What drafts of this kind are worth on the mean.</param>
+    public void Begin(double acceptance)
+    {
+        if (_begun) return;
+        (_begun, _acceptance) = (true, new(acceptance));
+    }
+
+    /// <summary>The budget's word for the next step. True: a probe is due although it gave nothing.</summary>
+    public bool Decide(int drafts)
+    {
+        _probing = false;
+        if (drafts > 0)
+        {
+            (_pause, _paused) = (ShortestPause, 0);
+            return false;
+        }
+        if (++_paused < _pause) return false;
+        (_paused, _probing) = (0, true);
+        return true;
+    }
+
+    public void Verified(int drafted, int accepted)
+    {
+        _acceptance.Observe(drafted, accepted, _probing ? ProbeWeight : 0);
+        if (_probing) _pause = accepted > 0 ? ShortestPause : Math.Min(2 * _pause, LongestPause);
+    }
+}
