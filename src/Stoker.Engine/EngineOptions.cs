@@ -1,4 +1,5 @@
 using Stoker.Engine.Scheduling;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine;
 
@@ -105,6 +106,9 @@ public sealed record EngineOptions
 
     /// <summary>For measurements and tests.</summary>
     internal DeliveryMode Delivery { get; init; }
+
+    /// <summary>The same: takes the place of the drafter that the options ask for.</summary>
+    internal Func<IDrafter, IDrafter>? WrapDrafter { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

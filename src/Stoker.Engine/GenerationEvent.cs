@@ -73,6 +73,6 @@ public sealed record GenerationUsage(
 {
     public int Preemptions { get; init; }
 
-    /// <summary>Null where no drafts were verified.</summary>
+    /// <summary>Null where no drafts were verified and nothing was predicted.</summary>
     public SpeculationStatistics? Speculation { get; init; }
 }

@@ -12,7 +12,7 @@ namespace Stoker.Replica;
 /// refused.
 /// </summary>
 /// <remarks>Own and small, because it stands on the way of every cold start.</remarks>
-internal sealed class ReplicaArguments
+internal sealed partial class ReplicaArguments
 {
     public const string Usage = """
         stoker replica: serves one model over HTTP
@@ -33,6 +33,10 @@ internal sealed class ReplicaArguments
           --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
           --prefix-cache on|off      begin prompts with what is left of earlier ones; default: on
           --packed USE               auto (default) maps a packed model that fits, see docs/packed-model.md; never; require
+          --draft-model FOLDER       a small model with the same tokenizer that drafts; see docs/speculation.md
+          --ngram-speculation-length N  drafts from the text itself: what followed its last N tokens before; not with --draft-model
+          --draft-token-count K      tokens drafted in a row, needed with either; 0 is off
+          --adaptive-speculation on|off  as many drafts as pay, or always K; default: on
           --lock-memory              keeps the weights in memory; the system's limit may forbid it, which is logged
           --enable-addons            takes LoRA addons beside the model, at the start and while it runs; see docs/addons.md
           --addon NAME=FOLDER        an addon from the start, for requests with that model name; may be repeated
@@ -69,13 +73,14 @@ internal sealed class ReplicaArguments
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
         "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
-        PrecisionFlag, KernelSetFlag, PinThreadsFlag, PackedFlag,
+        PrecisionFlag, KernelSetFlag, PinThreadsFlag, PackedFlag, DraftModelFlag, DraftTokensFlag, NgramFlag, AdaptiveFlag,
         AddonFlag, MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag, MergeAddonFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
     private static readonly string[] EngineFlags =
-        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag, EnableAddonsFlag, MergeAddonFlag];
+        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag, EnableAddonsFlag, MergeAddonFlag,
+         DraftModelFlag, DraftTokensFlag, NgramFlag, AdaptiveFlag];
 
     // Without the switch they would do nothing.
     private static readonly string[] AddonFlags = [MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag];
@@ -101,6 +106,9 @@ internal sealed class ReplicaArguments
         [nameof(AddonOptions.MaxLoaded)] = MaxAddonsFlag,
         [nameof(AddonOptions.MaxRank)] = MaxAddonRankFlag,
         [nameof(AddonOptions.PoolBytes)] = AddonBytesFlag,
+        [nameof(SpeculationOptions.DraftFolder)] = DraftModelFlag,
+        [nameof(SpeculationOptions.DraftTokens)] = DraftTokensFlag,
+        [nameof(SpeculationOptions.NgramLength)] = NgramFlag,
     };
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
@@ -221,6 +229,7 @@ internal sealed class ReplicaArguments
             MaxAddonRank = (int?)Integer(MaxAddonRankFlag, 1, 512),
             AddonBytes = Integer(AddonBytesFlag, 1, long.MaxValue),
             MergeAddon = _values.GetValueOrDefault(MergeAddonFlag),
+            Speculation = Speculation(),
             LogLevel = Level(),
             Simulated = Simulated(),
         };

@@ -88,6 +88,9 @@ internal sealed record ReplicaOptions
     /// <summary>Folder of an addon that becomes part of the weights.</summary>
     public string? MergeAddon { get; init; }
 
+    /// <summary>Null: nothing drafts but predictions.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     public ReplicaModelOptions Simulated { get; init; } = new();
@@ -112,6 +115,7 @@ internal sealed record ReplicaOptions
             LockMemory = LockMemory,
             Addons = AddonOptions(),
             MergeAddon = MergeAddon,
+            Speculation = Speculation,
             Time = time,
         };
     }

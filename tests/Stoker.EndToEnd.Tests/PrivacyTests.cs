@@ -130,7 +130,8 @@ public class PrivacyTests
             $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","stop":["{{Mark()}}","","a","b","c","d"]}""",
             $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","images":["{{Mark()}}"]}""",
             $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","response_format":{"type":"json_schema","json_schema":{"{{Mark()}}":1} } }""",
-            $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","prediction":{"type":"content","content":"{{Mark()}}"} }""",
+            $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","prediction":{"type":"{{Mark()}}","content":"{{Mark()}}"} }""",
+            $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","max_tokens":1,"prediction":"{{Repeat(5)}}"}""",
             $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","metadata":{"{{Mark()}}":5} }""",
             $$"""{"model":"{{Model}}","prompt":"{{Mark()}}","service_tier":"{{Mark()}}"}""",
         ];

@@ -25,7 +25,7 @@ public sealed class EngineRefusalTests
     {
         foreach (var (option, flag) in ReplicaArguments.OfEngine)
         {
-            (typeof(EngineOptions).GetProperty(option) ?? typeof(AddonOptions).GetProperty(option)).ShouldNotBeNull();
+            (typeof(EngineOptions).GetProperty(option) ?? typeof(AddonOptions).GetProperty(option) ?? typeof(SpeculationOptions).GetProperty(option)).ShouldNotBeNull();
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }
     }

@@ -118,6 +118,19 @@ public sealed class ReplicaArgumentsTests
         Parse("--model m --packed never").ToEngineOptions(TimeProvider.System).Packed.ShouldBe(PackedUse.Never);
     }
 
+    [Fact]
+    public void Speculation_reaches_the_engine()
+    {
+        Engine("--model m").ShouldBeNull();
+        Engine("--model m --draft-token-count 0").ShouldBeNull();
+        Engine("--model m --draft-model d --draft-token-count 4").ShouldBe(new() { DraftFolder = "d", DraftTokens = 4 });
+        Engine("--model m --ngram-speculation-length 3 --draft-token-count 5 --adaptive-speculation off")
+            .ShouldBe(new() { NgramLength = 3, DraftTokens = 5, Adaptive = false });
+        Engine("--model m --draft-model d --draft-token-count 0")!.DraftTokens.ShouldBe(0);
+
+        static SpeculationOptions? Engine(string line) => Parse(line).ToEngineOptions(TimeProvider.System).Speculation;
+    }
+
     [Theory]
     [InlineData("", ThreadPinning.Auto)]
     [InlineData(" --pin-threads auto", ThreadPinning.Auto)]
@@ -162,6 +175,16 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--engine simulated --precision int8", "--precision needs --engine stoker")]
     [InlineData("--engine simulated --step-milliseconds 50", "--step-milliseconds needs --engine stoker")]
     [InlineData("--engine simulated --step-tokens 50", "--step-tokens needs --engine stoker")]
+    [InlineData("--model m --draft-model d", "--draft-token-count is needed with --draft-model: 4 is usual, 0 is off.")]
+    [InlineData("--model m --ngram-speculation-length 3", "--draft-token-count is needed with --ngram-speculation-length")]
+    [InlineData("--model m --draft-model d --ngram-speculation-length 3 --draft-token-count 4", "--draft-model and --ngram-speculation-length cannot be used together")]
+    [InlineData("--model m --draft-token-count 4", "--draft-token-count needs --draft-model or --ngram-speculation-length")]
+    [InlineData("--model m --adaptive-speculation off", "--adaptive-speculation needs --draft-model or --ngram-speculation-length")]
+    [InlineData("--model m --draft-model d --draft-token-count 17", "--draft-token-count must be an integer from 0 to 16")]
+    [InlineData("--model m --ngram-speculation-length 33 --draft-token-count 4", "--ngram-speculation-length must be an integer from 0 to 32")]
+    [InlineData("--model m --draft-model d --draft-token-count 4 --adaptive-speculation maybe", "--adaptive-speculation must be on or off")]
+    [InlineData("--engine simulated --draft-model d --draft-token-count 4", "--draft-model needs --engine stoker")]
+    [InlineData("--engine simulated --ngram-speculation-length 3 --draft-token-count 4", "needs --engine stoker")]
     [InlineData("--engine simulated --simulate slots=0", "slots=0")]
     [InlineData("--engine simulated --simulate speed=5", "speed=5")]
     [InlineData("--engine simulated --simulate slots", "slots")]
@@ -174,7 +197,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--kernel-set", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--kernel-set", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory", "--draft-model", "--draft-token-count", "--ngram-speculation-length", "--adaptive-speculation" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

@@ -15,6 +15,9 @@ internal sealed record RandomShape(
     public static readonly RandomShape Qwen05B = new(
         "qwen2.5-0.5b", "qwen2", 896, 24, 14, 2, 64, 4864, 151_936, Specials: 22, Padding: 271, 32_768, 1_000_000, 1e-6);
 
+    /// <summary>Drafts for it: a pass costs some 8 % of its step, most of it the output head.</summary>
+    public static readonly RandomShape Qwen05BDraft = Qwen05B with { Name = "qwen2.5-0.5b-draft", Hidden = 192, Layers = 2, Heads = 3, KvHeads = 1, Intermediate = 768 };
+
     /// <summary>For tests: hidden 256, so that Q6_K has a whole block in a row.</summary>
     public static readonly RandomShape TinyLlama = new(
         "tiny-llama", "llama", 256, 2, 4, 2, 64, 512, 1024, Specials: 8, Padding: 0, 4096, 10_000, 1e-5);
@@ -23,7 +26,7 @@ internal sealed record RandomShape(
     public static readonly RandomShape TinyQwen = new(
         "tiny-qwen2", "qwen2", 96, 2, 3, 1, 32, 160, 1024, Specials: 8, Padding: 24, 4096, 10_000, 1e-6);
 
-    public static readonly RandomShape[] All = [Llama1B, Qwen05B, TinyLlama, TinyQwen];
+    public static readonly RandomShape[] All = [Llama1B, Qwen05B, Qwen05BDraft, TinyLlama, TinyQwen];
 
     public bool HasBias => Family == "qwen2";
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Stoker.Engine.Sampling;
+using Stoker.Engine.Speculation;
 
 namespace Stoker.Engine.Scheduling;
 
@@ -12,6 +13,7 @@ internal sealed class ChoiceOutput(int choice, ITextStream stream, StopScanner s
 {
     private static readonly IReadOnlyList<TokenLogprob> NoTop = [];
     private readonly List<GeneratedToken> _kept = [];
+    private PredictionCursor? _prediction;
     private int _offset; // of the next token's text, in code points
 
     /// <summary>Tokens told or kept: those that count. The loop may be a few ahead when a stop string ends the text.</summary>
@@ -22,6 +24,9 @@ internal sealed class ChoiceOutput(int choice, ITextStream stream, StopScanner s
 
     /// <summary>Those of them that this one generated.</summary>
     public int Own => Generated - Known;
+
+    /// <summary>Tokens that stood where the prediction said.</summary>
+    public int Matched => _prediction?.Matched ?? 0;
 
     public long FirstTokenAt { get; set; }
 
@@ -52,6 +57,12 @@ internal sealed class ChoiceOutput(int choice, ITextStream stream, StopScanner s
 
     /// <summary>The same for a token that the reader has from elsewhere.</summary>
     public void CountKnown() => (Generated, Known) = (Generated + 1, Known + 1);
+
+    /// <summary>Looks whether the answer goes on as predicted.</summary>
+    public void Follow(int[] predicted, int token)
+    {
+        if (predicted.Length > 0) (_prediction ??= new(predicted)).Advance(token);
+    }
 
     /// <summary>Takes the next token. True: a stop string ended the text.</summary>
     /// <param name="lookForStops">False before min_tokens: such text is certain at once.</param>

@@ -17,6 +17,7 @@ internal sealed partial class DeliveryDesk
         foreach (var id in request.Answered.AsSpan(0, request.Answered.Length - (item.Finish == FinishReason.Stop ? 1 : 0)))
         {
             CountKnown(sequence);
+            output.Follow(request.Prediction, id);
             var stopped = output.Append(ChoiceOutput.Token(id, decoder.TokenBytes(id), null, null), LooksForStops(sequence), out var released);
             if (stopped)
             {

@@ -85,7 +85,20 @@ internal sealed partial class DeliveryDesk
             Duration: time.GetElapsedTime(start, now))
         {
             Preemptions = preemptions,
-            Speculation = request.Speculation?.Snapshot(),
+            Speculation = SpeculationOf(request),
+        };
+    }
+
+    private static SpeculationStatistics? SpeculationOf(RequestState request)
+    {
+        var drafts = request.Speculation?.Snapshot();
+        if (request.Prediction.Length == 0) return drafts;
+        var matched = 0L;
+        foreach (var choice in request.Choices) matched += choice.Output.Matched;
+        return (drafts ?? SpeculationStatistics.None) with
+        {
+            PredictionTokens = (long)request.Prediction.Length * request.Source.Choices,
+            PredictionMatched = matched,
         };
     }
 

@@ -65,6 +65,7 @@ internal sealed partial class DeliveryDesk(ITextDecoder decoder, EngineCounters 
         var (request, output) = (sequence.Request, sequence.Output);
         var token = Token(item);
         output.Count();
+        output.Follow(request.Prediction, item.Token);
         request.CompletionTokens++;
         NoteToken(sequence, item.At);
         if (item.Drafted > 0) NoteDrafts(request, item.Drafted);

@@ -36,7 +36,7 @@ internal sealed class EngineCounters
     private readonly Histogram _promptTokensOf = new(TokenCountBounds);
     private readonly Histogram _generationTokensOf = new(TokenCountBounds);
     private int _running, _waiting, _kvBlocksUsed;
-    private long _steps, _preemptions, _watchdogTrips, _promptTokens, _queriedTokens, _cachedTokens, _generatedTokens, _refused, _drafterFaults;
+    private long _steps, _preemptions, _watchdogTrips, _promptTokens, _queriedTokens, _cachedTokens, _generatedTokens, _refused, _drafterFaults, _predictionTokens, _predictionMatched;
 
     public void Refused() { lock (_lock) _refused++; }
 
@@ -111,6 +111,8 @@ internal sealed class EngineCounters
             _endToEndLatency.Record(usage.Duration);
             _promptTokensOf.Record(usage.PromptTokens);
             _generationTokensOf.Record(usage.CompletionTokens);
+            _predictionTokens += usage.Speculation?.PredictionTokens ?? 0;
+            _predictionMatched += usage.Speculation?.PredictionMatched ?? 0;
             if (usage.TimeToFirstToken is not { } first) return;
             _prefillTime.Record(first - usage.QueueTime);
             _decodeTime.Record(usage.Duration - first);
@@ -146,7 +148,7 @@ internal sealed class EngineCounters
                 RequestPromptTokens = _promptTokensOf.Snapshot(),
                 RequestGenerationTokens = _generationTokensOf.Snapshot(),
                 StepWork = _work.Snapshot(),
-                Speculation = _speculation.Snapshot(),
+                Speculation = _speculation.Snapshot() with { PredictionTokens = _predictionTokens, PredictionMatched = _predictionMatched },
                 DrafterFaults = _drafterFaults,
                 HeartbeatAge = heartbeatAge,
                 KernelSet = kernelSet,

@@ -45,6 +45,6 @@ internal sealed partial class Scheduler
     /// <summary>Gives back the blocks that no computed token lies in: all is as if there had been no drafts.</summary>
     public void ReturnLent(SequenceState sequence)
     {
-        if (!sequence.Reserved) sequence.Table.ShrinkTo(limits.BlocksFor(sequence.Computed));
+        if (sequence is { Reserved: false, Gap: <= 1 }) sequence.Table.ShrinkTo(limits.BlocksFor(sequence.Computed));
     }
 }

@@ -10,6 +10,12 @@ internal record struct DraftCandidate(double Acceptance, int Most, bool HasPasse
 
     /// <summary>The chance that one more draft becomes a token.</summary>
     public double Gain { get; set; }
+
+    /// <summary>
+    /// Of the chance, when it is compared with others': lower for a sequence that had drafts lately. Where not all can have some they
+    /// then come to each in turn, and none of like sequences falls behind because of an estimate that is off a little.
+    /// </summary>
+    public double Weight { get; init; } = 1;
 }
 
 /// <summary>Decides how many drafts each sequence of a step gets: as many as let the most tokens come in the time.</summary>
@@ -21,7 +27,8 @@ internal record struct DraftCandidate(double Acceptance, int Most, bool HasPasse
 internal static class DraftBudget
 {
     private const double LeastGain = 1.0 / 64; // no row is as cheap as that
-    private const double Margin = 1.02; // what only looks better within the noise of measuring is not
+    private const double Noise = 0.02; // what only looks better within the noise of measuring is not
+    private const double Spread = 0.15; // sequences that go on unequally end one by one, and the last ones share a step with fewer
     private const double Hopeless = 0.6; // of the best rate: what follows gains less than what led here
 
     /// <param name="decodes">Sequences in the step, those that get no drafts too.</param>
@@ -33,9 +40,9 @@ internal static class DraftBudget
         Span<int> passes = stackalloc int[SequenceDrafts.Most]; // sequences by pass
         passes.Clear();
         var (tokens, passTime, given, best) = ((double)decodes, 0.0, 0, 0);
-        var bestRate = tokens / verify.Of(decodes) * Margin;
+        var bestRate = tokens / verify.Of(decodes) * (1 + Noise + (Spread * (decodes - 1) / decodes));
         Begin(candidates);
-        while (given < rows && TakeBest(candidates, out var taken))
+        while (given < rows && candidates.Length > 0 && TakeBest(candidates, out var taken))
         {
             given++;
             tokens += taken.Gain;
@@ -60,7 +67,7 @@ internal static class DraftBudget
         var best = 0;
         for (var index = 1; index < candidates.Length; index++)
         {
-            if (candidates[index].Gain > candidates[best].Gain) best = index;
+            if (candidates[index].Gain * candidates[index].Weight > candidates[best].Gain * candidates[best].Weight) best = index;
         }
         ref var candidate = ref candidates[best];
         taken = candidate;

@@ -22,7 +22,13 @@ internal static class Drafters
 
     /// <param name="drawable">Ids below are tokens.</param>
     /// <returns>Null: none is asked for.</returns>
-    public static IDrafter? New(DecoderModel? draft, EngineOptions options, StepLimits limits, BlockPool pool, int drawable) => options.Speculation switch
+    public static IDrafter? New(DecoderModel? draft, EngineOptions options, StepLimits limits, BlockPool pool, int drawable)
+    {
+        var drafter = Asked(draft, options, limits, pool, drawable);
+        return drafter is null ? null : options.WrapDrafter?.Invoke(drafter) ?? drafter;
+    }
+
+    private static IDrafter? Asked(DecoderModel? draft, EngineOptions options, StepLimits limits, BlockPool pool, int drawable) => options.Speculation switch
     {
         { DraftTokens: > 0, NgramLength: > 0 and var length } => new NgramDrafter(length),
         _ when draft is not null => new ModelDrafter(

@@ -9,19 +9,27 @@ namespace Stoker.Engine.Speculation;
 /// | probe   | rejected                                 | paused, twice as long, up to the longest    |
 /// | probe   | accepted                                 | paused, the shortest pause                  |
 /// | any     | the budget gives it something            | drafts                                      |
-/// So what a bad drafter costs falls with the length of the answer, and a text that becomes easy is found out.
+/// So what a bad drafter costs falls with the length of the answer, and a text that becomes easy is found out. Beside many others a row
+/// costs nearly as much as a token is worth, and all of them probe: pauses are longer then.
 /// </remarks>
 internal sealed class DraftingState
 {
     public const int ShortestPause = 16, LongestPause = 256;
 
+    private const int ShareOfBatch = 8; // beside so many others a pause lasts twice as long
+    private const double TurnWeight = 0.3; // as much as estimates are off
+    private const double TurnRate = 1.0 / 8;
     private const double ProbeWeight = 1.0 / 3; // probes are rare: a few in a row must tell
 
     private AcceptanceEstimate _acceptance;
     private bool _begun, _probing;
-    private int _pause = ShortestPause, _paused;
+    private int _pause = ShortestPause;
+    private double _paused, _lately;
 
     public double Acceptance => _acceptance.Value;
+
+    /// <inheritdoc cref="DraftCandidate.Weight"/>
+    public double Weight => 1 - (TurnWeight * _lately);
 
     /// <param name="acceptance">What drafts of this kind are worth on the mean.</param>
     public void Begin(double acceptance)
@@ -31,15 +39,19 @@ internal sealed class DraftingState
     }
 
     /// <summary>The budget's word for the next step. True: a probe is due although it gave nothing.</summary>
-    public bool Decide(int drafts)
+    /// <param name="drafts">That it gave.</param>
+    /// <param name="decodes">Sequences in the step.</param>
+    public bool Decide(int drafts, int decodes)
     {
         _probing = false;
+        _lately += ((drafts > 0 ? 1 : 0) - _lately) * TurnRate;
         if (drafts > 0)
         {
             (_pause, _paused) = (ShortestPause, 0);
             return false;
         }
-        if (++_paused < _pause) return false;
+        _paused += (double)ShareOfBatch / (ShareOfBatch - 1 + decodes);
+        if (_paused < _pause) return false;
         (_paused, _probing) = (0, true);
         return true;
     }

@@ -19,6 +19,12 @@ internal sealed class ModelDrafter : IDrafter
     /// <summary>Missing tokens of one sequence that make its drafts wait for nobody: more are a catch-up, which comes after all others.</summary>
     private const int Short = SequenceDrafts.Most + 1;
 
+    /// <summary>Rows from which on a pass tells what a row of a long one costs, and of a catch-up in any case.</summary>
+    private const int Long = 64;
+
+    /// <summary>Of a step's time: streams wait for a catch-up too.</summary>
+    private const double CatchUpShare = 0.25;
+
     private readonly ILanguageModel _model;
     private readonly KvStore _kv;
     private readonly BlockPool _pool;
@@ -29,6 +35,8 @@ internal sealed class ModelDrafter : IDrafter
     private readonly List<Sequence> _drafting;
     private readonly int[] _token = new int[1];
     private readonly TimeProvider _time;
+    private readonly double _catchUpMicroseconds;
+    private double _microsecondsPerRow; // of long passes; 0 before the first
 
     /// <param name="model">Somebody else's; its threads are free while this drafts.</param>
     /// <param name="kv">Owned from here on; as many blocks as the pool has.</param>
@@ -42,6 +50,7 @@ internal sealed class ModelDrafter : IDrafter
         _logits = new float[checked(limits.MaxSequences * _vocabularySize)];
         _completedIn = new uint[pool.Count];
         _drafting = new(limits.MaxSequences);
+        _catchUpMicroseconds = limits.StepMicroseconds * CatchUpShare;
     }
 
     public DraftKind Kind => DraftKind.Model;
@@ -106,26 +115,32 @@ internal sealed class ModelDrafter : IDrafter
         var blocks = sequence.Table.BlockSpan;
         var (full, known) = ((sequence.TokenCount - 1) / KvStore.BlockSize, 0);
         while (known < full && _completedIn[blocks[known]] == _pool.HandOut(blocks[known])) known++;
-        (drafts.DraftedSince, drafts.Drafted) = (sequence.Preemptions, known * KvStore.BlockSize);
+        (drafts.DraftedSince, drafts.Drafted, drafts.DraftedBlocks) = (sequence.Preemptions, known * KvStore.BlockSize, known);
     }
 
     /// <summary>Those that lack a long piece come last, with the rows that are left, and draft when they have it all.</summary>
     private void AddMissing(IReadOnlyList<Sequence> sequences, bool late)
     {
+        var rows = late ? Math.Min(CatchUpRows(), _batch.MaxRows - _batch.RowCount) : _batch.MaxRows;
         for (var index = 0; index < sequences.Count; index++)
         {
             var sequence = sequences[index];
             var (first, missing) = (sequence.Drafts.Drafted, sequence.TokenCount - sequence.Drafts.Drafted);
             if (missing > Short != late || sequence.TokenCount + sequence.Drafts.Allowed - 1 > _model.Shape.ContextLength) continue;
-            var count = Math.Min(missing, _batch.MaxRows - _batch.RowCount);
+            var count = Math.Min(missing, rows);
             if (count == 0) return;
+            rows -= count;
             var whole = count == missing;
             _batch.Add(sequence.Tokens.Slice(first, count), first, sequence.Table.Array, whole ? LogitRows.Last : LogitRows.None);
             sequence.Drafts.Drafted = first + count;
-            NoteComplete(sequence, first);
+            NoteComplete(sequence);
             if (whole) _drafting.Add(sequence);
         }
     }
+
+    private int CatchUpRows() => _catchUpMicroseconds == 0 || _microsecondsPerRow == 0
+        ? _batch.MaxRows
+        : (int)Math.Clamp(_catchUpMicroseconds / _microsecondsPerRow, Long, Math.Max(Long, _batch.MaxRows));
 
     private void AddDraft(Sequence sequence)
     {
@@ -136,12 +151,13 @@ internal sealed class ModelDrafter : IDrafter
     }
 
     /// <summary>Rows of final tokens fill blocks; they are in the store before anybody looks for them.</summary>
-    private void NoteComplete(Sequence sequence, int first)
+    private void NoteComplete(Sequence sequence)
     {
         var blocks = sequence.Table.BlockSpan;
-        for (var index = first / KvStore.BlockSize; index < sequence.Drafts.Drafted / KvStore.BlockSize; index++)
+        var drafts = sequence.Drafts;
+        for (; drafts.DraftedBlocks < drafts.Drafted / KvStore.BlockSize; drafts.DraftedBlocks++)
         {
-            _completedIn[blocks[index]] = _pool.HandOut(blocks[index]);
+            _completedIn[blocks[drafts.DraftedBlocks]] = _pool.HandOut(blocks[drafts.DraftedBlocks]);
         }
     }
 
@@ -158,7 +174,9 @@ internal sealed class ModelDrafter : IDrafter
             if (token >= 0 && sequence.Drafts.Add(token)) _drafting[stay++] = sequence;
         }
         _drafting.RemoveRange(stay, _drafting.Count - stay);
-        PassCost.Observe(_batch.RowCount, _time.GetElapsedTime(start).TotalMicroseconds);
+        var elapsed = _time.GetElapsedTime(start).TotalMicroseconds;
+        PassCost.Observe(_batch.RowCount, elapsed);
+        if (_batch.RowCount >= Long) _microsecondsPerRow = elapsed / _batch.RowCount;
     }
 
     private void Forward() => _model.Forward(_batch, _kv, _logits.AsSpan(0, _batch.LogitRowCount * _vocabularySize));

@@ -49,11 +49,11 @@ internal sealed class RowCost
     {
         var index = Index(rows);
         if (rows <= Exact && _entries[index].Count > 0) return _entries[index].Microseconds;
-        var (below, above) = (index, index + 1);
+        var (below, above) = (index, index); // what shares an entry may be below it or above
         while (below >= 0 && (_entries[below].Count == 0 || _entries[below].Rows > rows)) below--;
         while (above < _entries.Length && (_entries[above].Count == 0 || _entries[above].Rows < rows)) above++;
         if (below < 0) return above == _entries.Length ? 0 : _entries[above].Microseconds;
-        if (above == _entries.Length) return _entries[below].Microseconds;
+        if (above == _entries.Length || above == below) return _entries[below].Microseconds;
         var (low, high) = (_entries[below], _entries[above]);
         return low.Microseconds + ((high.Microseconds - low.Microseconds) * (rows - low.Rows) / (high.Rows - low.Rows));
     }

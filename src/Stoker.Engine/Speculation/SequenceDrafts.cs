@@ -30,6 +30,9 @@ internal sealed class SequenceDrafts
     /// <summary>Leading positions that a drafter of its own has computed, drafts among them; the drafter's.</summary>
     public int Drafted { get; set; }
 
+    /// <summary>Leading blocks of final tokens that are known to be complete there.</summary>
+    public int DraftedBlocks { get; set; }
+
     /// <summary>Preemptions that the sequence had then; those before are forgotten with the blocks.</summary>
     public int DraftedSince { get; set; } = -1;
 

@@ -4,6 +4,7 @@ namespace Stoker.Engine.Speculation;
 internal sealed partial class Speculator
 {
     private const double MeanRate = 1.0 / 256; // over many answers
+    private const double Hope = 0.3; // what was hard for others may be easy for the next
 
     private void Allot()
     {
@@ -43,7 +44,7 @@ internal sealed partial class Speculator
         for (var index = 0; index < candidates.Length; index++)
         {
             ref var candidate = ref candidates[index];
-            if (candidate.Most == 0 || !_able[index].Drafts.State.Decide(candidate.Drafts) || rows == 0) continue;
+            if (candidate.Most == 0 || !_able[index].Drafts.State.Decide(candidate.Drafts, decodes) || rows == 0) continue;
             candidate.Drafts = 1;
             rows--;
         }

@@ -87,7 +87,6 @@ internal sealed partial class Speculator : IDisposable
     /// <summary>Sequences that can have drafts, with their kind and the most they can use.</summary>
     private void Collect()
     {
-        _able.Clear();
         var running = _scheduler.Running;
         for (var index = 0; index < running.Count; index++)
         {
@@ -104,10 +103,10 @@ internal sealed partial class Speculator : IDisposable
     {
         var drafts = sequence.Drafts;
         drafts.Kind = kind;
-        drafts.State.Begin(Mean(kind).Value);
+        drafts.State.Begin(Math.Max(Mean(kind).Value, Hope));
         var predicted = kind == DraftKind.Prediction;
         most = Math.Min(most, predicted ? Math.Min(SequenceDrafts.Most, drafts.Prediction!.Rest.Length) : _options.DraftTokens);
-        _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, !predicted && _drafter!.PassCost is not null);
+        _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, !predicted && _drafter!.PassCost is not null) { Weight = drafts.State.Weight };
         _able.Add(sequence);
         drafts.Allowed = most;
     }
@@ -176,6 +175,7 @@ internal sealed partial class Speculator : IDisposable
     {
         Return(_asked);
         Return(_predicted);
+        _able.Clear(); // holds on to no finished sequence
     }
 
     private void Return(List<Sequence> sequences)

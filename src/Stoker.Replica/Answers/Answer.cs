@@ -124,6 +124,7 @@ internal sealed class Answer : IAsyncDisposable
         Longer(total.Duration, part.Duration))
     {
         Preemptions = total.Preemptions + part.Preemptions,
+        Speculation = total.Speculation?.And(part.Speculation) ?? part.Speculation,
     };
 
     private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;

@@ -17,12 +17,24 @@ internal static class PerfMetrics
         {
             headers[$"fireworks-{name}"] = value.ToString(CultureInfo.InvariantCulture);
         }
+
+        if (Acceptance(usage) is { Length: > 0 } rates)
+        {
+            headers["fireworks-speculation-acceptance"] = string.Join(',', rates.Select(rate => rate.ToString(CultureInfo.InvariantCulture)));
+        }
     }
 
     public static void Write(Utf8JsonWriter json, GenerationUsage usage, Timings timings)
     {
         json.WriteStartObject("perf_metrics"u8);
         foreach (var (name, value) in Values(usage, timings)) json.WriteNumber(name, value);
+        if (Acceptance(usage) is { Length: > 0 } rates)
+        {
+            json.WriteStartArray("speculation-acceptance"u8);
+            foreach (var rate in rates) json.WriteNumberValue(rate);
+            json.WriteEndArray();
+        }
+
         json.WriteEndObject();
     }
 
@@ -64,7 +76,17 @@ internal static class PerfMetrics
         yield return ("prefill-queue-duration", Seconds(usage.QueueTime));
         yield return ("tokenizer-duration", Seconds(timings.Tokenizer));
         yield return ("num-concurrent-requests", timings.ConcurrentRequests);
+        if (usage.Speculation is not { } speculation) yield break;
+        yield return ("speculation-generated-tokens", speculation.Drafted);
+        if (speculation.PredictionTokens == 0) yield break;
+        yield return ("speculation-prompt-tokens", speculation.PredictionTokens);
+        yield return ("speculation-prompt-matched-tokens", speculation.PredictionMatched);
     }
+
+    /// <summary>Of the drafts at each place, the share that was accepted; none where nothing was drafted.</summary>
+    private static double[] Acceptance(GenerationUsage usage) => usage.Speculation is not { } speculation
+        ? []
+        : [.. speculation.AcceptedByPosition.Zip(speculation.DraftedByPosition, (accepted, drafted) => Math.Round((double)accepted / drafted, 4))];
 
     private static double Seconds(TimeSpan time) => Math.Round(Math.Max(0, time.TotalSeconds), 6);
 }

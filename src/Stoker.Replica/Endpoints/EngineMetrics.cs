@@ -28,6 +28,14 @@ internal static class EngineMetrics
         text.Gauge("stoker_engine_heartbeat_age_seconds", "Since the loop last began a step; 0 while there is nothing to do.", now.HeartbeatAge.TotalSeconds);
         text.Counter("stoker_engine_watchdog_trips", "Requests given up because steps brought nothing new: a bug of the engine.", now.WatchdogTrips);
         text.Counter("stoker_engine_refused_requests", "Requests that the engine turned away at the door.", now.Refused);
+        WriteSpeculation(text, now);
+    }
+
+    private static void WriteSpeculation(PrometheusText text, EngineStatistics now)
+    {
+        text.Counter("stoker_engine_prediction_tokens", "Tokens of predictions, for each choice again.", now.Speculation.PredictionTokens);
+        text.Counter("stoker_engine_prediction_matched_tokens", "Tokens of answers that stood where the prediction said.", now.Speculation.PredictionMatched);
+        text.Counter("stoker_engine_drafter_faults", "Steps in which the drafter failed; after three in a row it is left alone.", now.DrafterFaults);
     }
 
     private static string Steps(string name) => $"steps=\"{name}\"";

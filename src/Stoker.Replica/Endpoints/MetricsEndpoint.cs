@@ -44,6 +44,7 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
             text.Sample("vllm:request_success_total", $"finished_reason=\"{Reason(reason)}\"", now.Finished.GetValueOrDefault(reason));
         }
 
+        WriteSpeculation(text, now.Speculation);
         text.Histogram("vllm:time_to_first_token_seconds", "From submission to the first token.", now.TimeToFirstToken);
         text.Histogram("vllm:inter_token_latency_seconds", "Between two tokens of a choice.", now.InterTokenLatency);
         text.Histogram("vllm:request_time_per_output_token_seconds", "A token after the first, mean of a choice.", now.TimePerOutputToken);
@@ -57,6 +58,19 @@ internal sealed class MetricsEndpoint(ReplicaContext context)
         text.Family("vllm:cache_config_info", "gauge", "The KV cache's shape.");
         text.Sample("vllm:cache_config_info", string.Create(
             CultureInfo.InvariantCulture, $"block_size=\"{now.KvBlockSize}\",num_gpu_blocks=\"{now.KvBlocksTotal}\""), 1);
+    }
+
+    private static void WriteSpeculation(PrometheusText text, SpeculationStatistics now)
+    {
+        const string PerPosition = "vllm:spec_decode_num_accepted_tokens_per_pos_total";
+        text.Counter("vllm:spec_decode_num_drafts", "Times that drafts of a sequence were verified.", now.Verifications);
+        text.Counter("vllm:spec_decode_num_draft_tokens", "Drafts that were verified.", now.Drafted);
+        text.Counter("vllm:spec_decode_num_accepted_tokens", "Drafts that became tokens of an answer.", now.Accepted);
+        text.Family(PerPosition, "counter", "Those by their place among the drafts of a verification, from 0 on.");
+        for (var position = 0; position < now.AcceptedByPosition.Count; position++)
+        {
+            text.Sample(PerPosition, string.Create(CultureInfo.InvariantCulture, $"position=\"{position}\""), now.AcceptedByPosition[position]);
+        }
     }
 
     private static string Reason(FinishReason reason) => reason switch

@@ -39,6 +39,9 @@ internal interface IReplicaEngine : IAsyncDisposable
     /// <summary>A raw prompt's ids, with the tokens that the model expects in front.</summary>
     int[] EncodeText(string text);
 
+    /// <summary>A text's ids as an answer to the prompt would have them.</summary>
+    int[] EncodeContinuation(string text, ReadOnlySpan<int> prompt) => EncodeText(text);
+
     /// <summary>
     /// Renders the chat template and encodes it. The template brings its own special tokens; none are added.
     /// </summary>

@@ -10,6 +10,8 @@ namespace Stoker.Replica.Engines;
 /// <summary>Stoker's own engine, with the model's tokenizer and chat template.</summary>
 internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, TimeProvider time, AddonNames? addons = null) : IReplicaEngine
 {
+    private const int TailTokens = 8; // of the prompt; what decides how a text is cut is nearer
+
     private readonly Tokenizer _tokenizer = engine.Tokenizer;
 
     public int ContextLength => engine.ContextLength;
@@ -31,6 +33,17 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
     public IReadOnlyList<string> LoadNotes => engine.LoadNotes;
 
     public int[] EncodeText(string text) => _tokenizer.Encode(text, addSpecialTokens: true);
+
+    /// <remarks>
+    /// How a text is cut may depend on what stands before it, so the prompt's end is encoded with it and left out again. Where the two cannot
+    /// be told apart (a token reaches over the seam) the text is encoded alone.
+    /// </remarks>
+    public int[] EncodeContinuation(string text, ReadOnlySpan<int> prompt)
+    {
+        var tail = prompt[^Math.Min(prompt.Length, TailTokens)..];
+        var whole = Encode(Decode(tail) + text);
+        return whole.AsSpan().StartsWith(tail) ? whole[tail.Length..] : Encode(text);
+    }
 
     public int[] EncodeChat(JsonElement messages, bool safeTokenization)
     {

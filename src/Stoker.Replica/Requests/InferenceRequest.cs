@@ -65,6 +65,14 @@ internal sealed record InferenceRequest : IDisposable
 
     public bool SafeTokenization { get; set; }
 
+    /// <summary>What the client expects the answer to be.</summary>
+    public Prompt? Prediction { get; set; }
+
+    /// <summary>Its ids, once it is encoded.</summary>
+    public int[] PredictionTokens { get; set; } = [];
+
+    public bool DisableSpeculation { get; set; }
+
     /// <summary>The client's own word on who may share its prefixes.</summary>
     public string? IsolationKey { get; set; }
 
@@ -102,6 +110,8 @@ internal sealed record InferenceRequest : IDisposable
         Addon = Addon,
         IsProbe = IsProbe,
         Answered = Answered ?? [],
+        Prediction = PredictionTokens,
+        DisableSpeculation = DisableSpeculation,
     };
 
     /// <summary>
@@ -110,7 +120,7 @@ internal sealed record InferenceRequest : IDisposable
     public void ReleaseInput()
     {
         Messages?.Dispose();
-        Messages = null;
+        (Messages, Prediction) = (null, null);
         Prompts.Clear();
     }
 

@@ -88,7 +88,8 @@ internal static class MessagesReader
         _ => throw Field.Refused(field, $"must be one of {Roles}"),
     };
 
-    private static string? Content(ref Utf8JsonReader reader, string field)
+    /// <param name="joint">Between parts.</param>
+    public static string? Content(ref Utf8JsonReader reader, string field, string joint = "\n")
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -103,7 +104,7 @@ internal static class MessagesReader
             parts.Add(Part(ref reader, $"{field}[{parts.Count}]"));
         }
 
-        return string.Join('\n', parts);
+        return string.Join(joint, parts);
     }
 
     private static string Part(ref Utf8JsonReader reader, string path)

@@ -9,7 +9,13 @@ internal static class PromptEncoder
     /// messages.</exception>
     public static IReadOnlyList<int[]> Encode(IReplicaEngine engine, InferenceRequest request)
     {
-        if (request.Kind == RequestKind.Chat) return [EncodeChat(engine, request)];
+        var prompts = request.Kind == RequestKind.Chat ? [EncodeChat(engine, request)] : EncodeTexts(engine, request);
+        if (request.Prediction is { } prediction) request.PredictionTokens = prediction.Tokens ?? engine.EncodeContinuation(prediction.Text!, prompts[0]);
+        return prompts;
+    }
+
+    private static int[][] EncodeTexts(IReplicaEngine engine, InferenceRequest request)
+    {
         var prompts = new int[request.Prompts.Count][];
         for (var index = 0; index < prompts.Length; index++)
         {

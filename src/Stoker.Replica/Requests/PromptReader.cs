@@ -48,11 +48,14 @@ internal static class PromptReader
     }
 
     /// <summary>The tokens of an answer's beginning.</summary>
-    public static int[] ReadAnswered(ref Utf8JsonReader reader)
+    public static int[] ReadAnswered(ref Utf8JsonReader reader) => ReadTokenArray(ref reader, ReplicaProtocol.ResumeField);
+
+    /// <summary>Token ids; none are allowed too.</summary>
+    public static int[] ReadTokenArray(ref Utf8JsonReader reader, string path)
     {
-        Field.Begin(ref reader, JsonTokenType.StartArray, ReplicaProtocol.ResumeField);
+        Field.Begin(ref reader, JsonTokenType.StartArray, path);
         reader.Read();
-        return reader.TokenType == JsonTokenType.EndArray ? [] : ReadTokens(ref reader, ReplicaProtocol.ResumeField);
+        return reader.TokenType == JsonTokenType.EndArray ? [] : ReadTokens(ref reader, path);
     }
 
     /// <summary>From the first element to the array's end.</summary>

@@ -6,7 +6,6 @@ namespace Stoker.Replica.Requests;
 internal static class RefusedParameters
 {
     private const string NoTools = "tool calling is not available on this deployment yet; leave it out";
-    private const string NoSpeculation = "speculation is not available on this deployment yet; leave it out";
     private const string NoReasoning = "reasoning control is not available on this deployment yet; leave it out";
     private const string NoMirostat = "mirostat sampling is not available; use temperature, top_p, top_k or min_p";
 
@@ -17,10 +16,7 @@ internal static class RefusedParameters
         ["parallel_tool_calls"] = NoTools,
         ["functions"] = NoTools,
         ["function_call"] = NoTools,
-        ["prediction"] = NoSpeculation,
-        ["speculation"] = NoSpeculation,
-        ["rewrite_speculation"] = NoSpeculation,
-        ["disable_speculation"] = NoSpeculation,
+        ["rewrite_speculation"] = "predictions are used as they are; leave it out",
         ["mirostat_target"] = NoMirostat,
         ["mirostat_lr"] = NoMirostat,
         ["images"] = "this model reads text only; leave it out",

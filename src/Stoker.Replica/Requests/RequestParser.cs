@@ -71,15 +71,16 @@ internal static partial class RequestParser
             Refuse(ref reader, name, reason);
         }
         else if (!ReadSampling(ref reader, name, draft) && !ReadAnswer(ref reader, name, draft.Request, draft)
-            && !ReadInput(ref reader, name, draft.Request) && !ReadHarmless(ref reader, name))
+            && !ReadInput(ref reader, name, draft) && !ReadHarmless(ref reader, name))
         {
             if (!relaxed) throw Field.Unknown(Field.Shown(name));
             reader.Skip();
         }
     }
 
-    private static bool ReadInput(ref Utf8JsonReader reader, string name, InferenceRequest request)
+    private static bool ReadInput(ref Utf8JsonReader reader, string name, Draft draft)
     {
+        var request = draft.Request;
         switch (name)
         {
             case "model": request.Model = Field.Text(ref reader, name); return true;
@@ -88,6 +89,9 @@ internal static partial class RequestParser
             case "safe_tokenization" when request.Kind == RequestKind.Chat:
                 request.SafeTokenization = Field.Flag(ref reader, name) ?? false;
                 return true;
+            case "prediction": draft.SetPrediction(name, PredictionReader.Read(ref reader)); return true;
+            case "speculation": draft.SetPrediction(name, PredictionReader.ReadSpeculation(ref reader)); return true;
+            case "disable_speculation": request.DisableSpeculation = Field.Flag(ref reader, name) ?? false; return true;
             case "prompt_cache_isolation_key": request.IsolationKey = ReadIsolationKey(ref reader, name); return true;
             case ReplicaProtocol.ResumeField: request.Answered = PromptReader.ReadAnswered(ref reader); return true;
             case "response_format": RequireText(ref reader, name); return true;
@@ -177,6 +181,14 @@ internal static partial class RequestParser
         public int? TopLogprobs { get; set; }
 
         public bool LegacyLogprobs { get; set; }
+
+        /// <summary>Two names for one thing; null says nothing.</summary>
+        public void SetPrediction(string name, Prompt? prediction)
+        {
+            if (prediction is null) return;
+            if (Request.Prediction is not null) throw Field.Refused(name, "is another way to predict the answer; send prediction or speculation, not both");
+            Request.Prediction = prediction;
+        }
 
         public void Finish()
         {

@@ -41,7 +41,8 @@ public class InferenceBodyTests(DeployedServer deployed) : IClassFixture<Deploye
     [InlineData("""{"model":"no-such-model","prompt":"x"}""", 404, "Model not found, inaccessible, and/or not deployed")]
     [InlineData("""{"model":"MODEL","prompt":"x","images":["data:"]}""", 400, "'images' is not supported")]
     [InlineData("""{"model":"MODEL","prompt":"x","response_format":{"type":"json_object"}}""", 400, "'response_format' is not supported")]
-    [InlineData("""{"model":"MODEL","prompt":"x","prediction":{"type":"content","content":"y"}}""", 400, "'prediction' is not supported")]
+    [InlineData("""{"model":"MODEL","prompt":"x","prediction":{"type":"text","content":"y"}}""", 400, "'prediction.type' must be content")]
+    [InlineData("""{"model":"MODEL","prompt":"x","max_tokens":2,"prediction":"one two three four five"}""", 400, "Shorten the prediction, or raise max_tokens")]
     [InlineData("""{"model":"MODEL","prompt":"x","cache_salt":"y"}""", 400, "cache_salt")]
     public async Task A_wrong_completion_names_its_fault(string body, int status, string cause) =>
         await ShouldRefuseAsync(Completions, body, status, cause);

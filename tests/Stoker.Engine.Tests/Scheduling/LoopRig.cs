@@ -14,7 +14,7 @@ internal sealed class LoopRig
 
     public LoopRig(
         int blocks = 64, int maxSequences = 8, int stepTokens = 32, EngineOptions? options = null, FakeModel? model = null, BlockHash? hash = null,
-        IDrafter? drafter = null, int draftTokens = 4, Func<BlockPool, IDrafter>? newDrafter = null)
+        IDrafter? drafter = null, int draftTokens = 4, Func<BlockPool, IDrafter>? newDrafter = null, bool predicts = false, bool adaptive = false)
     {
         if (drafter is not null) newDrafter = _ => drafter;
         _options = (options ?? new()) with
@@ -22,14 +22,14 @@ internal sealed class LoopRig
             MaxSequences = maxSequences,
             StepTokens = stepTokens,
             Time = Time,
-            Speculation = new() { DraftTokens = draftTokens, Adaptive = false },
+            Speculation = new() { DraftTokens = draftTokens, Adaptive = adaptive },
         };
         Model = model ?? new();
         _door = new(FakeText.Size, Model.Shape.ContextLength, blocks, KvStore.BlockSize, SamplingOptions.ApiDefaults);
         var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8)
         {
             StepMicroseconds = _options.StepTime.TotalMicroseconds,
-            DraftRows = newDrafter is null ? 0 : maxSequences * draftTokens,
+            DraftRows = newDrafter is null && !predicts ? 0 : maxSequences * draftTokens,
         };
         Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash, drafter: newDrafter);
     }

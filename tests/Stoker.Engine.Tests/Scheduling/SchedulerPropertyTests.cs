@@ -7,11 +7,11 @@ namespace Stoker.Engine.Tests.Scheduling;
 
 /// <summary>
 /// Random submissions, steps, ends, failures and cancellations on a cache that is much too small, with and without a
-/// prefix cache.
+/// prefix cache, with drafts of which some are right.
 /// </summary>
 public sealed class SchedulerPropertyTests
 {
-    private static readonly StepLimits Limits = new(MaxSequences: 6, StepTokens: 12, BlockSize: 4, EchoRows: 3);
+    private static readonly StepLimits Limits = new(MaxSequences: 6, StepTokens: 12, BlockSize: 4, EchoRows: 3) { DraftRows = 5 };
 
     /// <summary>A cache's hash: its own, one with collisions in nearly every search, and one that is nothing but
     /// collisions.</summary>
@@ -54,6 +54,8 @@ public sealed class SchedulerPropertyTests
         private readonly Dictionary<(long, int), int> _paths = []; // (prefix, token) -> prefix: what a position stands for
         private readonly int[] _content = new int[Blocks * Limits.BlockSize]; // as a forward pass would have written it
         private readonly SequenceState?[] _writers = new SequenceState?[Blocks];
+        private readonly Dictionary<SequenceState, int> _right = []; // drafts of a sequence that will be accepted
+        private readonly Random _drafts = new(1);
         private long _arrival;
         private int _group;
 
@@ -122,6 +124,7 @@ public sealed class SchedulerPropertyTests
         private void Step()
         {
             var waitingBefore = _scheduler.Waiting.ToList();
+            Draft();
             var (alone, before) = (Plan(), Figures());
             Same(Plan(), alone);
             Figures().ShouldBe(before); // planning changes nothing
@@ -133,6 +136,7 @@ public sealed class SchedulerPropertyTests
             foreach (var rows in plan.Rows.ToList())
             {
                 var sequence = rows.Sequence;
+                Verify(rows);
                 if (sequence.Gap > 0) continue;
                 sequence.PromptLogitsFrom = int.MaxValue;
                 if (++sequence.TokenCount > sequence.MaxTokenCount)
@@ -141,6 +145,45 @@ public sealed class SchedulerPropertyTests
                     _scheduler.Remove(sequence);
                 }
             }
+        }
+
+        /// <summary>Some drafts for those that lack their last token alone, as far as blocks for them are lent.</summary>
+        private void Draft()
+        {
+            var spare = _scheduler.BlocksForDrafts();
+            var (free, before) = (_scheduler.Pool.FreeCount, spare);
+            foreach (var sequence in _scheduler.Running.Cast<PlainSequence>().Where(sequence => sequence is { Gap: 1, PromptLogitsFrom: int.MaxValue }))
+            {
+                var wanted = Math.Min(_drafts.Next(6), sequence.MaxTokenCount - sequence.TokenCount - 1);
+                sequence.Drafted = wanted > 0 ? _scheduler.Lend(sequence, wanted, ref spare) : 0;
+                sequence.Drafted.ShouldBeInRange(0, Math.Max(wanted, 0));
+                _right[sequence] = _drafts.Next(sequence.Drafted + 1);
+            }
+
+            if (before >= 0) spare.ShouldBeGreaterThanOrEqualTo(0);
+            else _scheduler.Pool.FreeCount.ShouldBe(free); // where decodes lack blocks, drafts take none
+        }
+
+        private void Verify(PlannedRows rows)
+        {
+            var sequence = (PlainSequence)rows.Sequence;
+            sequence.Drafted = 0;
+            if (rows.Drafts > 0)
+            {
+                var accepted = Math.Min(_right[sequence], rows.Drafts);
+                sequence.TokenCount += accepted;
+                _scheduler.Accept(sequence, accepted);
+            }
+
+            _scheduler.ReturnLent(sequence);
+        }
+
+        /// <summary>A draft that is wrong is a token that the sequence never has there.</summary>
+        private int TokenAt(SequenceState sequence, int position)
+        {
+            var draft = position - sequence.TokenCount;
+            var token = ((PlainSequence)sequence).All[position];
+            return draft >= 0 && draft >= _right[sequence] ? 3 + token : token;
         }
 
         /// <summary>The forward pass: each row sees, of its own sequence, every position before it.</summary>
@@ -152,7 +195,7 @@ public sealed class SchedulerPropertyTests
                 var path = 0L;
                 for (var position = 0; position < first + count; position++)
                 {
-                    path = Next(position == 0 ? -1 - Array.IndexOf(Spaces, sequence.Space) : path, sequence.Tokens[position]);
+                    path = Next(position == 0 ? -1 - Array.IndexOf(Spaces, sequence.Space) : path, TokenAt(sequence, position));
                     var block = sequence.Table.BlockSpan[position / Limits.BlockSize];
                     ref var slot = ref _content[(block * Limits.BlockSize) + (position % Limits.BlockSize)];
                     if (position < first)

@@ -23,6 +23,27 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
 
     public static TheoryData<string> Kinds => new("ngram", "model", "adaptive");
 
+    /// <summary>Kinds of one engine, and requests with predictions (right, edited and wrong), without speculation and as they are.</summary>
+    [Theory]
+    [InlineData("ngram")]
+    [InlineData("model")]
+    [InlineData("adaptive")]
+    [InlineData("none")]
+    public async Task All_together_with_predictions_and_without(string kind)
+    {
+        await using var engine = StoryEngine.Open(new() { Threads = 2, MaxSequences = 10, StepTokens = 90, Speculation = Speculation(kind) });
+        var running = _requests.Select((request, index) => engine.CompleteAsync(Mixed(request, index))).ToList();
+        for (var index = 0; index < running.Count; index++)
+        {
+            var result = await running[index];
+            Same(result, _plain[index]);
+            if (index % 4 == 3) (result.Usage.Speculation?.Drafted ?? 0).ShouldBe(0);
+            if (index % 4 == 1) result.Usage.Speculation.ShouldNotBeNull().PredictionMatched.ShouldBe(result.Usage.CompletionTokens);
+        }
+        CheckFigures(engine);
+        engine.Statistics.Speculation.PredictionTokens.ShouldBe(_requests.Select(Mixed).Sum(request => request.Prediction.Count));
+    }
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task One_after_the_other(string kind)
@@ -42,8 +63,22 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
         CheckFigures(engine);
     }
 
-    internal static SpeculationOptions Speculation(string kind) => kind switch
+    private GenerationRequest Mixed(GenerationRequest request, int index)
     {
+        List<int> tokens = [.. _plain[index].Choices[0].Tokens.Select(token => token.Id)];
+        if (index % 8 == 2) tokens.RemoveAt(tokens.Count / 2); // the answer has a token more
+        if (index % 8 == 6) tokens = [.. tokens.Select(id => (id + 1) % 2040)];
+        return (index % 4) switch
+        {
+            0 => request,
+            3 => request with { DisableSpeculation = true },
+            _ => request with { Prediction = tokens },
+        };
+    }
+
+    internal static SpeculationOptions? Speculation(string kind) => kind switch
+    {
+        "none" => null,
         "ngram" => new() { NgramLength = 3, Adaptive = false },
         "model" => new() { DraftFolder = TestData.Model("story-draft-400k"), Adaptive = false },
         "adaptive" => new() { DraftFolder = TestData.Model("story-draft-400k") },

@@ -1,0 +1,72 @@
+using Stoker.Engine.Speculation;
+
+namespace Stoker.Engine.Tests.Speculation;
+
+/// <summary>The table of the type, row by row.</summary>
+public sealed class DraftingStateTests
+{
+    private readonly DraftingState _state = new();
+
+    [Fact]
+    public void It_begins_with_the_mean_once()
+    {
+        _state.Begin(0.7);
+        _state.Begin(0.1);
+        _state.Acceptance.ShouldBe(0.7);
+    }
+
+    [Fact]
+    public void Paused_it_probes_after_the_shortest_pause_and_each_time_in_vain_after_twice_as_long()
+    {
+        _state.Begin(0.5);
+        List<int> gaps = [];
+        for (var probe = 0; probe < 7; probe++)
+        {
+            gaps.Add(StepsToProbe());
+            _state.Verified(1, 0);
+        }
+        gaps.ShouldBe([16, 32, 64, 128, 256, 256, 256]);
+    }
+
+    [Fact]
+    public void A_probe_that_is_accepted_brings_the_next_one_soon()
+    {
+        _state.Begin(0.1);
+        StepsToProbe();
+        _state.Verified(1, 0);
+        StepsToProbe().ShouldBe(32);
+        var before = _state.Acceptance;
+        _state.Verified(1, 1);
+        _state.Acceptance.ShouldBeGreaterThan(before + 0.25);
+        StepsToProbe().ShouldBe(16);
+    }
+
+    [Fact]
+    public void What_the_budget_gives_ends_the_pause()
+    {
+        _state.Begin(0.5);
+        StepsToProbe();
+        _state.Verified(1, 0);
+        _state.Decide(4, 1).ShouldBeFalse();
+        _state.Verified(4, 0);
+        StepsToProbe().ShouldBe(16);
+    }
+
+    [Theory]
+    [InlineData(9, 32)]
+    [InlineData(25, 64)]
+    public void Beside_many_others_pauses_are_longer(int decodes, int steps)
+    {
+        _state.Begin(0.5);
+        StepsToProbe(decodes).ShouldBe(steps);
+    }
+
+    private int StepsToProbe(int decodes = 1)
+    {
+        for (var step = 1; ; step++)
+        {
+            if (_state.Decide(0, decodes)) return step;
+            step.ShouldBeLessThan(1000);
+        }
+    }
+}
