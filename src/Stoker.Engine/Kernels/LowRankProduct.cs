@@ -75,13 +75,13 @@ internal sealed unsafe class LowRankProduct : IDisposable
         Shrink(parallel);
     }
 
-    /// <summary>h of inputs that were captured.</summary>
+    /// <summary>h of inputs that were captured. Fewer than four rows take as long as four: their weights come from memory.</summary>
     public void Shrink(ParallelKernels parallel)
     {
         var work = 0L;
         for (var block = 0; block < _rows.BlockCount; block++)
         {
-            work += (long)(_parts[block]?.Width ?? 0) * _rows.Blocks[block].Count * _columns;
+            work += (long)(_parts[block]?.Width ?? 0) * Math.Max(_rows.Blocks[block].Count, KernelSet.LowRankRows) * _columns;
         }
 
         parallel.Run(_shrink, work);
