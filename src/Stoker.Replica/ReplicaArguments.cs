@@ -79,7 +79,7 @@ internal sealed partial class ReplicaArguments
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
     private static readonly string[] EngineFlags =
-        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag, EnableAddonsFlag, MergeAddonFlag,
+        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag, MergeAddonFlag, MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag,
          DraftModelFlag, DraftTokensFlag, NgramFlag, AdaptiveFlag];
 
     // Without the switch they would do nothing.

@@ -79,7 +79,7 @@ public static class ReplicaCommand
 
     private static IEngineLoader Loader(ReplicaOptions options, TimeProvider time, ExitFile exitFile) => options.Engine switch
     {
-        EngineKind.Simulated => new SimulatedEngineLoader(options.ToSimulatedOptions(), time, () => Crash(exitFile)),
+        EngineKind.Simulated => new SimulatedEngineLoader(options.ToSimulatedOptions(), time, () => Crash(exitFile), options.ServedModelName, options.Addons),
         _ => new StokerEngineLoader(options.Model!, options.ToEngineOptions(time), options.ServedModelName, options.Addons),
     };
 

@@ -133,5 +133,6 @@ internal sealed record ReplicaOptions
         Slots = MaxSequences ?? Simulated.Slots,
         ContextLength = ContextLength ?? Simulated.ContextLength,
         PrefixCacheTokens = PrefixCache ? Simulated.PrefixCacheTokens : 0,
+        TakesAddons = EnableAddons,
     };
 }

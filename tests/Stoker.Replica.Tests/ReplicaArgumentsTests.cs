@@ -61,6 +61,8 @@ public sealed class ReplicaArgumentsTests
         var options = Parse("--model m --enable-addons --addon a/b=/x=y --addon=c=/z --max-addons 3 --max-addon-rank 32 --addon-memory-bytes 1000");
         options.Addons.ShouldBe([("a/b", "/x=y"), ("c", "/z")]);
         options.ToEngineOptions(TimeProvider.System).Addons.ShouldBe(new() { MaxLoaded = 3, MaxRank = 32, PoolBytes = 1000 });
+        Parse("--engine simulated --enable-addons").ToSimulatedOptions().TakesAddons.ShouldBeTrue();
+        Parse("--engine simulated").ToSimulatedOptions().TakesAddons.ShouldBeFalse();
         Parse("--model m --merge-addon /z").ToEngineOptions(TimeProvider.System).MergeAddon.ShouldBe("/z");
     }
 
@@ -71,7 +73,7 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --enable-addons --addon a=", "--addon must be NAME=FOLDER")]
     [InlineData("--model m --enable-addons --addon a=/x --addon a=/y", "gives the name 'a' twice")]
     [InlineData("--model m --enable-addons --max-addons 0", "--max-addons must be an integer from 1 to 1024")]
-    [InlineData("--engine simulated --enable-addons", "--enable-addons needs --engine stoker")]
+    [InlineData("--engine simulated --enable-addons --max-addons 2", "--max-addons needs --engine stoker")]
     [InlineData("--engine simulated --merge-addon /x", "--merge-addon needs --engine stoker")]
     public void What_is_wrong_with_addons_is_said_before_the_start(string line, string message)
     {

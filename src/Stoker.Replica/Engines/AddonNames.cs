@@ -10,7 +10,7 @@ internal sealed record NamedAddon(string Name, LoadedAddon Addon, DateTimeOffset
 /// Names of addons. The engine knows contents alone: two names may stand for one addon, and a name that comes to stand for other
 /// contents leaves those alone who run with the old ones.
 /// </summary>
-internal sealed class AddonNames(InferenceEngine engine, string baseName, TimeProvider time) : IDisposable
+internal sealed class AddonNames(IAddonHost host, string baseName, TimeProvider time) : IDisposable
 {
     private const int MostNameLength = 255;
 
@@ -18,7 +18,7 @@ internal sealed class AddonNames(InferenceEngine engine, string baseName, TimePr
     private readonly Lock _lock = new();
     private readonly Dictionary<string, NamedAddon> _names = new(StringComparer.Ordinal); // under the lock
 
-    public AddonStatistics Statistics => engine.Statistics.Addons;
+    public AddonStatistics Statistics => host.Statistics;
 
     /// <summary>By name.</summary>
     public IReadOnlyList<NamedAddon> All
@@ -32,7 +32,7 @@ internal sealed class AddonNames(InferenceEngine engine, string baseName, TimePr
     }
 
     /// <summary>What each addon does now, by digest.</summary>
-    public IReadOnlyDictionary<string, AddonState> States() => engine.Addons.ToDictionary(state => state.Addon.Digest, StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, AddonState> States() => host.Addons.ToDictionary(state => state.Addon.Digest, StringComparer.Ordinal);
 
     /// <param name="name">Not the base model's.</param>
     /// <param name="folder">As on this machine.</param>
@@ -46,7 +46,7 @@ internal sealed class AddonNames(InferenceEngine engine, string baseName, TimePr
         await _turn.WaitAsync(cancellation);
         try
         {
-            var addon = await engine.LoadAddonAsync(folder, cancellation);
+            var addon = await host.LoadAsync(folder, cancellation);
             var before = Find(name);
             if (before?.Addon.Digest == addon.Digest) return before;
             if (before is not null && !replace)
@@ -87,6 +87,24 @@ internal sealed class AddonNames(InferenceEngine engine, string baseName, TimePr
 
     public void Dispose() => _turn.Dispose();
 
+    /// <summary>Those that a replica has from the start: without one of them it is not to get ready.</summary>
+    /// <exception cref="ModelLoadException">Names the one that cannot be loaded.</exception>
+    public async Task LoadAllAsync(IReadOnlyList<(string Name, string Folder)> addons, CancellationToken cancellation)
+    {
+        foreach (var (name, folder) in addons)
+        {
+            try
+            {
+                await LoadAsync(name, folder, replace: false, cancellation);
+            }
+            catch (Exception error) when (error is ModelLoadException or InvalidOperationException or ApiException)
+            {
+                var reason = error is ApiException refused ? refused.Error.Message : error.Message;
+                throw new ModelLoadException(folder, null, $"the addon '{name}' cannot be loaded: {reason}", error);
+            }
+        }
+    }
+
     /// <summary>Unless another name stands for it.</summary>
     private void Forget(string digest)
     {
@@ -95,7 +113,7 @@ internal sealed class AddonNames(InferenceEngine engine, string baseName, TimePr
             if (_names.Values.Any(addon => addon.Addon.Digest == digest)) return;
         }
 
-        engine.UnloadAddon(digest);
+        host.Unload(digest);
     }
 
     private void CheckName(string name)

@@ -1,5 +1,4 @@
 using Stoker.Engine;
-using Stoker.Replica.Requests;
 
 namespace Stoker.Replica.Engines;
 
@@ -12,30 +11,17 @@ internal sealed class StokerEngineLoader(
     public async Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation)
     {
         var engine = InferenceEngine.Open(modelFolder, options);
+        var names = options.Addons is null ? null : new AddonNames(new EngineAddons(engine), servedName, options.Time);
+        var loaded = new StokerEngine(engine, options.MaxSequences, options.Time, names);
         try
         {
-            var names = options.Addons is null ? null : new AddonNames(engine, servedName, options.Time);
-            foreach (var (name, folder) in addons ?? []) await LoadAsync(names!, name, folder, cancellation);
-            return new StokerEngine(engine, options.MaxSequences, options.Time, names);
+            if (names is not null) await names.LoadAllAsync(addons ?? [], cancellation);
+            return loaded;
         }
         catch
         {
-            await engine.DisposeAsync();
+            await loaded.DisposeAsync();
             throw;
-        }
-    }
-
-    /// <summary>Not ready without it: a request for an addon that its replica does not know is an error, not a base model's answer.</summary>
-    private static async Task LoadAsync(AddonNames names, string name, string folder, CancellationToken cancellation)
-    {
-        try
-        {
-            await names.LoadAsync(name, folder, replace: false, cancellation);
-        }
-        catch (Exception error) when (error is ModelLoadException or InvalidOperationException or ApiException)
-        {
-            var reason = error is ApiException refused ? refused.Error.Message : error.Message;
-            throw new ModelLoadException(folder, null, $"the addon '{name}' cannot be loaded: {reason}", error);
         }
     }
 }

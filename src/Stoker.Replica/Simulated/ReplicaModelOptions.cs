@@ -53,6 +53,9 @@ public sealed record ReplicaModelOptions
     /// </summary>
     public long Seed { get; init; }
 
+    /// <summary>Takes addons: they change an answer's words, and cost nothing.</summary>
+    public bool TakesAddons { get; init; }
+
     /// <summary>Fault: after so many generated tokens of all requests together, the process is gone.</summary>
     public long? CrashAfterTokens { get; init; }
 

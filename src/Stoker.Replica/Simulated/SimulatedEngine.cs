@@ -40,6 +40,8 @@ internal sealed class SimulatedEngine : IReplicaEngine
 
     public SamplingOptions DefaultSampling => SamplingOptions.ApiDefaults;
 
+    public AddonNames? Addons { get; init; }
+
     public EngineStatistics Statistics
     {
         get
@@ -140,6 +142,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
         var now = Now;
         var seed = SimulatedText.Mix((ulong)_options.Seed ^ SimulatedText.Mix((ulong)(request.Sampling.Seed ?? 0)));
         foreach (var id in request.PromptTokens) seed = SimulatedText.Mix(seed ^ (uint)id);
+        foreach (var letter in request.Addon ?? "") seed = SimulatedText.Mix(seed ^ letter);
         var generation = new SimulatedGeneration(this, request, seed, now, most);
         generation.Echo(request.PromptTokens);
         _counters.PromptTokens += request.PromptTokens.Count;
@@ -150,7 +153,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
             var left = Math.Min(natural, most) - request.Answered.Count;
             if (most == 0) End_NeedsLock(running, FinishReason.Length);
             else if (generation.Know(request.Answered, isEnd: left <= 0) is { } end) _counters.End(end, generation, now);
-            else _running.Add(_model.Submit(now, [.. request.PromptTokens, .. request.Answered], left, request.CacheSalt), running);
+            else _running.Add(_model.Submit(now, [.. request.PromptTokens, .. request.Answered], left, Space(request)), running);
         }
 
         Arm_NeedsLock();
@@ -222,6 +225,9 @@ internal sealed class SimulatedEngine : IReplicaEngine
         _timer.Change(due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
+    /// <summary>Prompts are never shared across addons.</summary>
+    private static string? Space(GenerationRequest request) => request.Addon is null ? request.CacheSalt : $"{request.CacheSalt} {request.Addon}";
+
     private static RequestRefusedException Refused(RefusalKind kind, string? parameter, string message) =>
         new(kind, parameter, message);
 
@@ -229,20 +235,23 @@ internal sealed class SimulatedEngine : IReplicaEngine
 }
 
 /// <summary>Waits for the boot time, then the model is there, or fails as told.</summary>
-internal sealed class SimulatedEngineLoader(ReplicaModelOptions options, TimeProvider time, Action crash) : IEngineLoader
+/// <param name="servedName">Of the base model, which no addon may have.</param>
+internal sealed class SimulatedEngineLoader(
+    ReplicaModelOptions options, TimeProvider time, Action crash, string servedName = "", IReadOnlyList<(string Name, string Folder)>? addons = null) : IEngineLoader
 {
     private const int ProgressSteps = 20;
 
     public async Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation)
     {
+        var names = options.TakesAddons ? new AddonNames(new SimulatedAddons(), servedName, time) : null;
         for (var step = 0; step < ProgressSteps && options.BootTime > TimeSpan.Zero; step++)
         {
             progress((double)step / ProgressSteps);
             await Task.Delay(options.BootTime / ProgressSteps, time, cancellation);
         }
 
-        return options.FailLoad
-            ? throw new ModelLoadException("simulated", null, "the simulated engine was told to fail its load")
-            : new SimulatedEngine(options, time, crash);
+        if (options.FailLoad) throw new ModelLoadException("simulated", null, "the simulated engine was told to fail its load");
+        if (names is not null) await names.LoadAllAsync(addons ?? [], cancellation);
+        return new SimulatedEngine(options, time, crash) { Addons = names };
     }
 }

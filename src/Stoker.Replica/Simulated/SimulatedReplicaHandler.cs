@@ -40,7 +40,7 @@ public sealed class SimulatedReplicaHandler : HttpMessageHandler
             Started = time.GetUtcNow(),
             Drain = _admission.Close,
         });
-        Loaded = _slot.LoadAsync(new SimulatedEngineLoader(options, time, Crash), _gone.Token);
+        Loaded = _slot.LoadAsync(new SimulatedEngineLoader(options, time, Crash, servedModelName), _gone.Token);
         Ended = EndAsync();
     }
 

@@ -139,6 +139,27 @@ public sealed class AddonEndpointsTests
         end.Message.ShouldContain("the addon 'cut' cannot be loaded: adapter_config.json");
     }
 
+    [Fact]
+    public async Task A_simulated_replica_takes_addons_too_and_answers_with_other_words()
+    {
+        await using var replica = await (await RunningReplica.StartAsync(RunningReplica.Fast with { TakesAddons = true })).LoadedAsync();
+        (await replica.PostAsync(Load, Body("zog", Zog))).Status.ShouldBe(200);
+        (await replica.PostAsync(Load, Body("bolt", TestData.Model("story-3m")))).Status.ShouldBe(400);
+        (await replica.PostAsync(Load, Body("bolt", Bolt))).Body["addons"]![0]!["rank"]!.GetValue<int>().ShouldBe(4);
+        var texts = new List<string>();
+        foreach (var model in new[] { "sim", "zog", "bolt", "zog" })
+        {
+            var (status, body) = await replica.PostAsync("/v1/completions", new JsonObject { ["model"] = model, ["prompt"] = "Once", ["max_tokens"] = 12 }.ToJsonString());
+            status.ShouldBe(200);
+            texts.Add(body["choices"]![0]!["text"]!.GetValue<string>());
+        }
+
+        texts.Distinct().Count().ShouldBe(3);
+        texts[3].ShouldBe(texts[1]);
+        (await replica.PostAsync(Unload, """{"lora_name":"zog"}""")).Status.ShouldBe(200);
+        (await replica.PostAsync("/v1/completions", """{"model":"zog","prompt":"Once"}""")).Status.ShouldBe(404);
+    }
+
     private static async Task<RunningReplica> StartAsync(AddonOptions? addons = null, IReadOnlyList<(string, string)>? named = null) =>
         await (await RunningReplica.StartWithAsync(new StokerEngineLoader(
             TestData.Model("story-3m"), new() { Threads = 1, Addons = addons ?? new() { MaxLoaded = 2 } }, "sim", named ?? [("acme/zog", Zog)]))).LoadedAsync();
