@@ -29,6 +29,7 @@ internal static class DraftBudget
     private const double LeastGain = 1.0 / 64; // no row is as cheap as that
     private const double Noise = 0.02; // what only looks better within the noise of measuring is not
     private const double Spread = 0.15; // sequences that go on unequally end one by one, and the last ones share a step with fewer
+    private const double ProbedChance = 0.25;
     private const double Hopeless = 0.6; // of the best rate: what follows gains less than what led here
 
     /// <param name="decodes">Sequences in the step, those that get no drafts too.</param>
@@ -53,6 +54,16 @@ internal static class DraftBudget
         }
         Begin(candidates);
         while (best-- > 0) TakeBest(candidates, out _);
+    }
+
+    /// <summary>
+    /// Drafts to see whether they pay after all: one, and more where it is not they that are bad but what they were measured to cost.
+    /// </summary>
+    public static int Probe(in DraftCandidate candidate)
+    {
+        var (drafts, chance) = (1, candidate.Acceptance * candidate.Acceptance);
+        for (; drafts < candidate.Most && chance >= ProbedChance; chance *= candidate.Acceptance) drafts++;
+        return drafts;
     }
 
     private static void Begin(Span<DraftCandidate> candidates)

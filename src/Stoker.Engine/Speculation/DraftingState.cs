@@ -5,9 +5,9 @@ namespace Stoker.Engine.Speculation;
 /// | state   | event                                    | next                                        |
 /// | ------- | ---------------------------------------- | ------------------------------------------- |
 /// | drafts  | the budget gives it nothing              | paused, the shortest pause                  |
-/// | paused  | so many steps                            | a probe: one draft whatever it costs        |
-/// | probe   | rejected                                 | paused, twice as long, up to the longest    |
-/// | probe   | accepted                                 | paused, the shortest pause                  |
+/// | paused  | so many steps                            | a probe: one draft or a few, whatever it costs |
+/// | probe   | of one draft, accepted                   | paused, the shortest pause                  |
+/// | probe   | rejected, or of several: it is the cost  | paused, twice as long, up to the longest    |
 /// | any     | the budget gives it something            | drafts                                      |
 /// So what a bad drafter costs falls with the length of the answer, and a text that becomes easy is found out. Beside many others a row
 /// costs nearly as much as a token is worth, and all of them probe: pauses are longer then.
@@ -59,6 +59,6 @@ internal sealed class DraftingState
     public void Verified(int drafted, int accepted)
     {
         _acceptance.Observe(drafted, accepted, _probing ? ProbeWeight : 0);
-        if (_probing) _pause = accepted > 0 ? ShortestPause : Math.Min(2 * _pause, LongestPause);
+        if (_probing) _pause = drafted == 1 && accepted == 1 ? ShortestPause : Math.Min(2 * _pause, LongestPause);
     }
 }

@@ -19,11 +19,8 @@ internal sealed class RowCost
     private readonly Entry[] _entries = new Entry[Exact + ((Last - Exact) / Stride) + 1];
     private long _observations;
 
-    /// <summary>Nothing was seen yet.</summary>
-    public bool IsEmpty => _observations == 0;
-
-    /// <summary>This size was seen, and not only once.</summary>
-    public bool Knows(int rows) => _entries[Index(rows)].Count > 1;
+    /// <summary>This size was seen, and not only once: the first time may have been that of cold code.</summary>
+    public bool Knows(int rows) => _entries[Index(rows)].IsKnown;
 
     public void Observe(int rows, double microseconds)
     {
@@ -44,14 +41,14 @@ internal sealed class RowCost
         entry.SeenAt = _observations;
     }
 
-    /// <summary>0 before anything was seen.</summary>
+    /// <summary>0 before any size is known.</summary>
     public double Of(int rows)
     {
         var index = Index(rows);
-        if (rows <= Exact && _entries[index].Count > 0) return _entries[index].Microseconds;
+        if (rows <= Exact && _entries[index].IsKnown) return _entries[index].Microseconds;
         var (below, above) = (index, index); // what shares an entry may be below it or above
-        while (below >= 0 && (_entries[below].Count == 0 || _entries[below].Rows > rows)) below--;
-        while (above < _entries.Length && (_entries[above].Count == 0 || _entries[above].Rows < rows)) above++;
+        while (below >= 0 && (!_entries[below].IsKnown || _entries[below].Rows > rows)) below--;
+        while (above < _entries.Length && (!_entries[above].IsKnown || _entries[above].Rows < rows)) above++;
         if (below < 0) return above == _entries.Length ? 0 : _entries[above].Microseconds;
         if (above == _entries.Length || above == below) return _entries[below].Microseconds;
         var (low, high) = (_entries[below], _entries[above]);
@@ -66,5 +63,7 @@ internal sealed class RowCost
         public int Count;
         public double Rows, Microseconds;
         public long SeenAt;
+
+        public readonly bool IsKnown => Count > 1;
     }
 }

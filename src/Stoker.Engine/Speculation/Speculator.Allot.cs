@@ -45,8 +45,8 @@ internal sealed partial class Speculator
         {
             ref var candidate = ref candidates[index];
             if (candidate.Most == 0 || !_able[index].Drafts.State.Decide(candidate.Drafts, decodes) || rows == 0) continue;
-            candidate.Drafts = 1;
-            rows--;
+            candidate.Drafts = Math.Min(DraftBudget.Probe(candidate), rows);
+            rows -= candidate.Drafts;
         }
     }
 

@@ -55,6 +55,17 @@ public sealed class DraftBudgetTests
         Decide([.. Enumerable.Repeat(new DraftCandidate(0.7, 4, true), 8)], 8, verify, pass).Sum().ShouldBeGreaterThan(0);
     }
 
+    [Theory]
+    [InlineData(0, 4, 1)]
+    [InlineData(0.3, 4, 1)]
+    [InlineData(0.5, 4, 2)]
+    [InlineData(0.8, 16, 6)]
+    [InlineData(0.8, 4, 4)]
+    [InlineData(1, 16, 16)]
+    [InlineData(1, 1, 1)]
+    public void A_probe_is_as_long_as_its_drafts_are_good(double acceptance, int most, int expected) =>
+        DraftBudget.Probe(new(acceptance, most, HasPasses: true)).ShouldBe(expected);
+
     [Fact]
     public void Never_more_than_rows_and_never_more_than_each_can_have_and_none_is_a_choice() => Prop.ForAll<byte[], byte, byte>((bytes, rows, shape) =>
     {

@@ -42,6 +42,15 @@ public sealed class DraftingStateTests
     }
 
     [Fact]
+    public void A_probe_of_several_drafts_makes_the_next_pause_longer_even_if_they_are_good()
+    {
+        _state.Begin(0.8);
+        StepsToProbe();
+        _state.Verified(4, 4);
+        StepsToProbe().ShouldBe(32);
+    }
+
+    [Fact]
     public void What_the_budget_gives_ends_the_pause()
     {
         _state.Begin(0.5);

@@ -7,13 +7,13 @@ public sealed class RowCostTests
     private readonly RowCost _cost = new();
 
     [Fact]
-    public void Nothing_seen_costs_nothing_and_is_not_known() => (_cost.Of(3), _cost.Knows(3), _cost.IsEmpty).ShouldBe((0, false, true));
+    public void Nothing_seen_costs_nothing_and_is_not_known() => (_cost.Of(3), _cost.Knows(3)).ShouldBe((0, false));
 
     [Fact]
     public void A_size_is_known_when_it_was_seen_twice_and_of_the_two_the_quicker_counts()
     {
         _cost.Observe(3, 900);
-        (_cost.Of(3), _cost.Knows(3)).ShouldBe((900, false));
+        (_cost.Of(3), _cost.Knows(3)).ShouldBe((0, false)); // it may have been cold code
         _cost.Observe(3, 100);
         (_cost.Of(3), _cost.Knows(3)).ShouldBe((100, true));
         _cost.Observe(4, 100);
@@ -82,8 +82,8 @@ public sealed class RowCostTests
     [InlineData(3, double.NaN)]
     public void A_clock_that_stands_still_says_nothing(int rows, double microseconds)
     {
-        _cost.Observe(rows, microseconds);
-        _cost.IsEmpty.ShouldBeTrue();
+        for (var time = 0; time < 2; time++) _cost.Observe(rows, microseconds);
+        _cost.Of(3).ShouldBe(0);
     }
 
     private void See(int rows, double microseconds)
