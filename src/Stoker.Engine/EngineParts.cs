@@ -71,7 +71,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
             var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
             if (options.Speculation is { DraftFolder: { } folder, DraftTokens: > 0 })
             {
-                draft = DraftModel.Load(folder, options, kernels, team, model, tokenizer, notes);
+                draft = DraftModel.Load(folder, options, kernels, team, model, modelFolder, tokenizer, notes);
             }
             return new(model, new TokenizerText(tokenizer), defaults)
             {

@@ -12,7 +12,7 @@ internal static class SpeculationBench
 
     public static async Task RunAsync(string[] args)
     {
-        var arguments = new Arguments(args, [], "--parts", "--models", "--model", "--draft", "--threads", "--precision", "--kernel-set", "--rounds", "--tokens");
+        var arguments = new Arguments(args, [], "--parts", "--models", "--model", "--draft", "--threads", "--precision", "--kernel-set", "--rounds", "--tokens", "--batches");
         var parts = arguments.Words("--parts", Parts);
         var options = EngineSetup.Options(
             EngineSetup.Precision(arguments), arguments.Integer("--threads", Environment.ProcessorCount, 1, 512), arguments.Text("--kernel-set"));
@@ -21,6 +21,6 @@ internal static class SpeculationBench
         if (!parts.Contains("target") && !parts.Contains("adaptive")) return;
         await using var pair = EnginePair.Open(arguments, options);
         if (parts.Contains("target")) await SetAcceptance.RunAsync(pair, rounds, tokens);
-        if (parts.Contains("adaptive")) await NeverSlower.RunAsync(pair, rounds, tokens);
+        if (parts.Contains("adaptive")) await NeverSlower.RunAsync(pair, arguments.Integers("--batches", NeverSlower.Batches, 1, EnginePair.MostSequences), rounds, tokens);
     }
 }

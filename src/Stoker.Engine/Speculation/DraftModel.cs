@@ -10,16 +10,16 @@ namespace Stoker.Engine.Speculation;
 internal static class DraftModel
 {
     /// <param name="team">The target's: the two never compute at once.</param>
-    /// <param name="target">What it drafts for.</param>
-    /// <param name="tokenizer">The target's.</param>
+    /// <param name="target">What it drafts for, from <paramref name="targetFolder"/> and with <paramref name="tokenizer"/>.</param>
     /// <exception cref="ModelLoadException">The folder is no model, or one of another vocabulary.</exception>
     /// <exception cref="ArgumentException">There is not the memory for it.</exception>
     public static DecoderModel Load(
-        string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, Tokenizer tokenizer, ICollection<string> notes)
+        string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, string targetFolder, Tokenizer tokenizer,
+        ICollection<string> notes)
     {
         if (!Directory.Exists(folder)) throw new ModelLoadException(folder, null, "there is no such folder for the draft model");
         RefuseOtherKinds(folder);
-        CheckTokenizer(folder, tokenizer);
+        CheckTokenizer(folder, tokenizer, Name(targetFolder));
         var spec = Architectures.Read(ConfigObject.Read(folder, LanguageModel.ConfigFile));
         var packed = PackedModel.Open(folder, options.Precision, options.Packed == PackedUse.Never ? PackedUse.Never : PackedUse.Auto, notes);
         var model = LanguageModel.Load(
@@ -36,7 +36,7 @@ internal static class DraftModel
         if (model.Shape.VocabularySize >= tokenizer.VocabularySize) return model;
         var rows = model.Shape.VocabularySize;
         model.Dispose();
-        throw Unfit(folder, LanguageModel.ConfigFile, $"vocab_size is {rows}, and the model it is to draft for has {tokenizer.VocabularySize} tokens");
+        throw Unfit(folder, LanguageModel.ConfigFile, $"vocab_size is {rows}, and {Name(targetFolder)}, which it is to draft for, has {tokenizer.VocabularySize} tokens");
     }
 
     private static void RefuseOtherKinds(string folder)
@@ -53,17 +53,17 @@ internal static class DraftModel
     }
 
     /// <summary>A draft is a token id: it must mean the same to both.</summary>
-    private static void CheckTokenizer(string folder, Tokenizer target)
+    private static void CheckTokenizer(string folder, Tokenizer target, string name)
     {
         var own = Tokenizer.Load(folder);
         if (own.VocabularySize != target.VocabularySize)
         {
-            throw Unfit(folder, "tokenizer.json", $"has {own.VocabularySize} tokens, and that of the model it is to draft for has {target.VocabularySize}");
+            throw Unfit(folder, "tokenizer.json", $"has {own.VocabularySize} tokens, and that of {name}, which it is to draft for, has {target.VocabularySize}");
         }
         for (var id = 0; id < own.VocabularySize; id++)
         {
             if (own.IsSpecial(id) == target.IsSpecial(id) && own.TokenBytes(id).Span.SequenceEqual(target.TokenBytes(id).Span)) continue;
-            throw Unfit(folder, "tokenizer.json", $"token {id} is another one than in the model it is to draft for");
+            throw Unfit(folder, "tokenizer.json", $"token {id} is another one than in {name}, which it is to draft for");
         }
     }
 
