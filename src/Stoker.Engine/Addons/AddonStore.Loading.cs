@@ -148,6 +148,10 @@ internal sealed partial class AddonStore
         Changed?.Invoke();
     }
 
+    /// <summary>For whoever asked with the addon, who is not to learn where its files lie.</summary>
+    private static string ReasonOf(Exception error) =>
+        error is ModelLoadException refused ? $"{Path.GetFileName(refused.File)} {refused.Reason}" : error.GetType().Name;
+
     private void Fail(AddonEntry entry, int slot, Exception error)
     {
         lock (_lock)
@@ -155,7 +159,7 @@ internal sealed partial class AddonStore
             _pool.Free(entry.Start);
             (_taken[slot], _isLoading, entry.WantedSince) = (false, false, null);
             _failures++;
-            entry.Failure = new EngineFaultException($"The addon could not be brought into memory: {error.Message}", error);
+            entry.Failure = new EngineFaultException($"The addon could not be brought into memory: {ReasonOf(error)}.", error);
             Interlocked.Exchange(ref _hasFailures, 1);
             StartLoading_NeedsLock();
         }

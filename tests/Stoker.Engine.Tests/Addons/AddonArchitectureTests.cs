@@ -62,6 +62,31 @@ public class AddonArchitectureTests
         }
     }
 
+    [Theory]
+    [InlineData("portable", Precision.Int8)]
+    [InlineData("portable", Precision.Fp4)]
+    [InlineData(null, Precision.Int8)]
+    [InlineData(null, Precision.Fp8)]
+    [InlineData(null, Precision.Fp4)]
+    public void Beside_weights_of_any_precision_a_rows_bits_are_its_own(string? kernels, Precision precision)
+    {
+        var (folder, set) = (TestData.Model("story-3m"), KernelSets.Choose(kernels).Name);
+        string[] addons = [TestData.Model("story-3m-lora-zog"), TestData.Model("story-3m-lora-bolt")];
+        using var runner = new ModelRunner(folder, set, threads: 2, sequences: 8, precision: precision, addons: addons);
+        using var alone = new ModelRunner(folder, set, precision: precision, addons: addons);
+        using var plain = new ModelRunner(folder, set, precision: precision);
+        var batch = new StepBatch(8 * Prompt.Length, 8);
+        for (var i = 0; i < 8; i++) batch.Add(Prompt, 0, runner.BlockTable(i), LogitRows.Last, (i % 3) - 1);
+        var logits = runner.Forward(batch);
+        for (var i = 0; i < 8; i++)
+        {
+            var own = alone.Run(Prompt, LogitRows.Last, chunk: 1 + (5 * i), addon: (i % 3) - 1);
+            logits.AsSpan(i * own.Length, own.Length).ToArray().ShouldHaveTheBitsOf(own, $"row {i}");
+            if (i % 3 == 0) own.ShouldHaveTheBitsOf(plain.Run(Prompt, LogitRows.Last), "the base");
+            else Difference(own, plain.Run(Prompt, LogitRows.Last)).ShouldBeGreaterThan(1e-2 * Length(own), $"row {i} has no addon");
+        }
+    }
+
     [Fact]
     public void The_scale_is_alpha_over_the_rank_or_its_root_by_module()
     {

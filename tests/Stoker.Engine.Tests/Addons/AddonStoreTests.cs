@@ -158,7 +158,10 @@ public sealed class AddonStoreTests
         LoadedAddon bolt;
         using (var first = TemporaryFolder.CopyOf(Bolt)) bolt = await engine.LoadAddonAsync(first.Path, Cancellation);
         await engine.LoadAddonAsync(Zog, Cancellation);
-        (await engine.CompleteAsync(Request(bolt.Digest))).Choices[0].Finish.ShouldBe(FinishReason.Error); // the folder is gone
+        var failed = (await engine.CompleteAsync(Request(bolt.Digest))).Choices[0];
+        failed.Finish.ShouldBe(FinishReason.Error);
+        failed.Error!.Message.ShouldContain("there is no such folder");
+        failed.Error.Message.ShouldNotContain("/"); // a client does not learn where
         (await engine.LoadAddonAsync(Bolt, Cancellation)).ShouldBe(bolt);
         (await engine.CompleteAsync(Request(bolt.Digest))).Choices[0].Finish.ShouldNotBe(FinishReason.Error);
     }
