@@ -22,6 +22,9 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
     /// <summary>The model that drafts, where there is one.</summary>
     public DecoderModel? Draft { get; init; }
 
+    /// <summary>The head that drafts on the model's states instead.</summary>
+    public EagleHead? Eagle { get; init; }
+
     /// <summary>Memory that the weights take, packed.</summary>
     public long WeightBytes { get; init; }
 
@@ -64,6 +67,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
         var team = new ThreadTeam(plan.Threads, plan.Cores);
         var slots = options.Addons is { } addons ? new AddonSlots(addons.MaxLoaded, addons.MaxRank) : null;
         DecoderModel? model = null, draft = null;
+        EagleHead? eagle = null;
         try
         {
             var small = team.Count > 1 ? Task.Run(() => SmallFiles.Load(modelFolder, packed)) : Task.FromResult(SmallFiles.Load(modelFolder, packed));
@@ -71,7 +75,8 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
             var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
             if (options.Speculation is { DraftFolder: { } folder, DraftTokens: > 0 })
             {
-                draft = DraftModel.Load(folder, options, kernels, team, model, modelFolder, tokenizer, notes);
+                if (DraftModel.IsEagle(folder)) eagle = DraftModel.LoadEagle(folder, options, kernels, team, model, modelFolder, notes);
+                else draft = DraftModel.Load(folder, options, kernels, team, model, modelFolder, tokenizer, notes);
             }
             return new(model, new TokenizerText(tokenizer), defaults)
             {
@@ -91,10 +96,12 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
                 Team = team,
                 Addons = slots is null ? null : new(model.Spec, slots, options.Addons!, options.Time),
                 Draft = draft,
+                Eagle = eagle,
             };
         }
         catch
         {
+            eagle?.Dispose();
             draft?.Dispose();
             model?.Dispose();
             packed?.Weights.Dispose();
@@ -110,6 +117,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
 
     public void Dispose()
     {
+        Eagle?.Dispose();
         Draft?.Dispose();
         Model.Dispose();
         Addons?.Dispose();

@@ -39,7 +39,7 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         };
         Memory = MemoryPlan.For(
             options, limits, parts.Model.Shape, ContextLength, parts.WeightBytes, availableBytes ?? MachineMemory.LimitBytes(),
-            parts.Addons?.Statistics.PoolBytes ?? 0, Drafters.MemoryOf(parts.Draft, limits, KvFormats.Of(options.KvPrecision)));
+            parts.Addons?.Statistics.PoolBytes ?? 0, Drafters.MemoryOf(parts, limits, KvFormats.Of(options.KvPrecision)));
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
@@ -49,7 +49,7 @@ public sealed partial class InferenceEngine : IAsyncDisposable
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
             var loop = new StepLoop(
                 parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team,
-                drafter: pool => Drafters.New(parts.Draft, options, limits, pool, vocabulary), addons: parts.Addons);
+                drafter: pool => Drafters.New(parts, options, limits, pool, vocabulary), addons: parts.Addons);
             _thread = new(loop, options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (OutOfMemoryException error)

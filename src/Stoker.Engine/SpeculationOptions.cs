@@ -7,8 +7,8 @@ namespace Stoker.Engine;
 public sealed record SpeculationOptions
 {
     /// <summary>
-    /// A smaller model with the same tokenizer that drafts: its folder. Its keys and values take memory beside the model's. Not together with
-    /// <see cref="NgramLength"/>.
+    /// A smaller model with the same tokenizer that drafts, or an EAGLE head for this model: its folder; the files tell which. Its keys and
+    /// values take memory beside the model's. Not together with <see cref="NgramLength"/>.
     /// </summary>
     public string? DraftFolder { get; init; }
 

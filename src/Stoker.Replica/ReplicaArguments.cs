@@ -33,7 +33,7 @@ internal sealed partial class ReplicaArguments
           --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
           --prefix-cache on|off      begin prompts with what is left of earlier ones; default: on
           --packed USE               auto (default) maps a packed model that fits, see docs/packed-model.md; never; require
-          --draft-model FOLDER       a small model with the same tokenizer that drafts; see docs/speculation.md
+          --draft-model FOLDER       a small model with the same tokenizer, or an EAGLE head, that drafts; see docs/speculation.md
           --ngram-speculation-length N  drafts from the text itself: what followed its last N tokens before; not with --draft-model
           --draft-token-count K      tokens drafted in a row, needed with either; 0 is off
           --adaptive-speculation on|off  as many drafts as pay, or always K; default: on

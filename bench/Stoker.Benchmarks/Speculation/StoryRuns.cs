@@ -18,11 +18,12 @@ internal static class StoryRuns
 
     public static async Task RunAsync(EngineOptions options, int rounds)
     {
-        var (model, draft) = (Model("story-3m"), Model("story-draft-400k"));
+        var (model, draft, eagle) = (Model("story-3m"), Model("story-draft-400k"), Model("story-3m-eagle"));
         (string Name, SpeculationOptions? Speculation, bool Predicts)[] kinds =
         [
             ("none", null, false),
             ("draft model, k = 4", new() { DraftFolder = draft }, false),
+            ("EAGLE head, k = 4", new() { DraftFolder = eagle }, false),
             ("n-gram of 3, k = 4", new() { NgramLength = 3 }, false),
             ("prediction of an edit", null, true),
         ];

@@ -44,7 +44,7 @@ internal sealed partial class EagleHead : IDisposable
     /// <param name="contextLength">Positions that it reaches.</param>
     public EagleHead(DecoderSpec spec, PackedWeights packed, DecoderModel target, KernelSet kernels, ThreadTeam team, int contextLength)
     {
-        (_spec, _packed, _team) = (spec, packed, team);
+        (_spec, _packed, _team, Target) = (spec, packed, team, target);
         _weights = EagleWeights.From(spec, packed, target);
         _parallel = new(kernels, team, Math.Max(2 * spec.HiddenSize, DecoderWidths.Of(spec).Queries), spec.IntermediateSize);
         _rope = new(RopeFrequencies.Create(spec.Ropes[0], spec.RotatedDims, contextLength), contextLength);
@@ -57,6 +57,9 @@ internal sealed partial class EagleHead : IDisposable
             WorkspaceBytes = _parallel.OwnBytes + _rope.SizeBytes + PagedAttention.BytesFor(team.Count, spec.Heads, spec.HeadDim, contextLength),
         };
     }
+
+    /// <summary>Whose states it works on.</summary>
+    public DecoderModel Target { get; }
 
     /// <summary>Of its layer; rows of logits take <see cref="BytesPerLogitRow"/> each beside what stands here.</summary>
     public ModelShape Shape { get; }

@@ -8,6 +8,9 @@ internal readonly record struct PlannedRows(SequenceState Sequence, int FirstPos
 {
     /// <summary>The last of the rows are of so many drafts, which the step verifies; the others are of final tokens.</summary>
     public int Drafts { get; init; }
+
+    /// <summary>The first of them among the rows of the step; the plan's to say.</summary>
+    public int FirstRow { get; init; }
 }
 
 /// <summary>A sequence that begins (again) in a step.</summary>
@@ -58,7 +61,7 @@ internal sealed class StepPlan
 
     public void Add(PlannedRows rows)
     {
-        Rows.Add(rows);
+        Rows.Add(rows with { FirstRow = RowCount });
         if (rows.Count == 1 + rows.Drafts && rows.FirstPosition >= rows.Sequence.PromptLength) DecodeRows += rows.Count;
         Work = Work.Plus(rows.FirstPosition, rows.Count, LogitRows(rows));
     }

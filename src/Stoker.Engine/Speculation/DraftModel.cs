@@ -6,7 +6,7 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Speculation;
 
-/// <summary>Opens the model that drafts for another one.</summary>
+/// <summary>Opens the model, or the head, that drafts for another model.</summary>
 internal static class DraftModel
 {
     /// <param name="team">The target's: the two never compute at once.</param>
@@ -17,8 +17,6 @@ internal static class DraftModel
         string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, string targetFolder, Tokenizer tokenizer,
         ICollection<string> notes)
     {
-        if (!Directory.Exists(folder)) throw new ModelLoadException(folder, null, "there is no such folder for the draft model");
-        RefuseOtherKinds(folder);
         CheckTokenizer(folder, tokenizer, Name(targetFolder));
         var spec = Architectures.Read(ConfigObject.Read(folder, LanguageModel.ConfigFile));
         var packed = PackedModel.Open(folder, options.Precision, options.Packed == PackedUse.Never ? PackedUse.Never : PackedUse.Auto, notes);
@@ -29,7 +27,7 @@ internal static class DraftModel
                 ContextLength = Math.Min(target.Shape.ContextLength, spec.MaxContextLength),
                 Precision = options.Precision,
                 Packed = packed?.Weights,
-                MemoryBytes = Math.Min(options.MemoryBudgetBytes ?? long.MaxValue, MachineMemory.LimitBytes()) - target.WeightBytes,
+                MemoryBytes = MemoryBeside(target, options),
                 LockMemory = options.LockMemory,
                 Notes = notes,
             });
@@ -39,18 +37,35 @@ internal static class DraftModel
         throw Unfit(folder, LanguageModel.ConfigFile, $"vocab_size is {rows}, and {Name(targetFolder)}, which it is to draft for, has {tokenizer.VocabularySize} tokens");
     }
 
-    private static void RefuseOtherKinds(string folder)
+    /// <summary>Whether the files are of a head that drafts on the target's states, and not of a model of its own.</summary>
+    /// <exception cref="ModelLoadException">Of neither.</exception>
+    public static bool IsEagle(string folder)
     {
+        if (!Directory.Exists(folder)) throw new ModelLoadException(folder, null, "there is no such folder for the draft model");
         if (File.Exists(Path.Combine(folder, PeftAddon.ConfigFile)))
         {
             throw new ModelLoadException(PeftAddon.ConfigFile, null, $"{Name(folder)} is a LoRA addon, which cannot draft; name a small model of the same family");
         }
         using var checkpoint = Checkpoint.Open(folder, WeightPlacement.None);
-        if (EagleDraft.IsOne(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint))
-        {
-            throw new ModelLoadException(LanguageModel.ConfigFile, null, $"{Name(folder)} is an EAGLE head, which does not draft here yet; name a small model of the same family");
-        }
+        return EagleDraft.IsOne(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint);
     }
+
+    /// <param name="target">What it drafts for; keeps its states from here on.</param>
+    /// <exception cref="ModelLoadException">The files are of no EAGLE-1 head, or of one for another model.</exception>
+    /// <exception cref="ArgumentException">There is not the memory for it.</exception>
+    public static EagleHead LoadEagle(
+        string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, string targetFolder, ICollection<string> notes)
+    {
+        var head = EagleHead.Load(
+            folder, target, kernels, team,
+            new() { Precision = options.Precision, MemoryBytes = MemoryBeside(target, options), LockMemory = options.LockMemory, Notes = notes },
+            Name(targetFolder));
+        target.KeepStates();
+        return head;
+    }
+
+    private static long MemoryBeside(DecoderModel target, EngineOptions options) =>
+        Math.Min(options.MemoryBudgetBytes ?? long.MaxValue, MachineMemory.LimitBytes()) - target.WeightBytes;
 
     /// <summary>A draft is a token id: it must mean the same to both.</summary>
     private static void CheckTokenizer(string folder, Tokenizer target, string name)

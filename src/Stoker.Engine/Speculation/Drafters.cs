@@ -16,23 +16,31 @@ internal static class Drafters
         return Math.Min(Math.Max(own, Speculator.PredictedRows), options.StepTokens / 2);
     }
 
-    public static DraftMemory? MemoryOf(DecoderModel? draft, StepLimits limits, KvFormat format) => draft is null
-        ? null
-        : new(draft.WeightBytes, ModelDrafter.StepBytes(draft.Shape, limits), ModelDrafter.BlockBytes(draft.Shape, format));
+    public static DraftMemory? MemoryOf(EngineParts parts, StepLimits limits, KvFormat format) => parts switch
+    {
+        { Draft: { } draft } => new(draft.WeightBytes, ModelDrafter.StepBytes(draft.Shape, limits), ModelDrafter.BlockBytes(draft.Shape, format)),
+        { Eagle: { } head } => new(head.WeightBytes, EagleDrafter.StepBytes(head, limits), ModelDrafter.BlockBytes(head.Shape, format)),
+        _ => null,
+    };
 
     /// <param name="drawable">Ids below are tokens.</param>
     /// <returns>Null: none is asked for.</returns>
-    public static IDrafter? New(DecoderModel? draft, EngineOptions options, StepLimits limits, BlockPool pool, int drawable)
+    public static IDrafter? New(EngineParts parts, EngineOptions options, StepLimits limits, BlockPool pool, int drawable)
     {
-        var drafter = Asked(draft, options, limits, pool, drawable);
+        var drafter = Asked(parts, options, limits, pool, drawable);
         return drafter is null ? null : options.WrapDrafter?.Invoke(drafter) ?? drafter;
     }
 
-    private static IDrafter? Asked(DecoderModel? draft, EngineOptions options, StepLimits limits, BlockPool pool, int drawable) => options.Speculation switch
+    private static IDrafter? Asked(EngineParts parts, EngineOptions options, StepLimits limits, BlockPool pool, int drawable)
     {
-        { DraftTokens: > 0, NgramLength: > 0 and var length } => new NgramDrafter(length),
-        _ when draft is not null => new ModelDrafter(
-            draft, new(draft.Shape, pool.Count, KvFormats.Of(options.KvPrecision)), pool, limits, drawable, options.Time),
-        _ => null,
-    };
+        if (options.Speculation is { DraftTokens: > 0, NgramLength: > 0 and var length }) return new NgramDrafter(length);
+        return parts switch
+        {
+            { Draft: { } draft } => new ModelDrafter(draft, NewStore(draft.Shape), pool, limits, drawable, options.Time),
+            { Eagle: { } head } => new EagleDrafter(head, NewStore(head.Shape), pool, limits, drawable, options.Time),
+            _ => null,
+        };
+
+        KvStore NewStore(ModelShape shape) => new(shape, pool.Count, KvFormats.Of(options.KvPrecision));
+    }
 }

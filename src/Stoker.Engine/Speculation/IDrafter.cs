@@ -18,9 +18,8 @@ namespace Stoker.Engine.Speculation;
 /// What it throws ends no request: the sequences go on without drafts, and after a few times it is not asked again.
 /// What a drafter knows of a sequence is kept with the sequence (<see cref="SequenceDrafts"/>) and goes with it. A preemption takes the
 /// blocks away: <see cref="SequenceState.Preemptions"/> tells. Paused sequences are not proposed for, but <see cref="Computed"/> goes on.
-/// One that drafts from the target's hidden states copies, in <see cref="Computed"/>, those of the first <c>final</c> rows of the
-/// sequence; the rows of a step stand in the order of the plan. The forward pass takes only rows with logits through its last layer, so it must
-/// first be told to take all.
+/// One that drafts from the target's states copies, in <see cref="Computed"/>, those of the first <c>final</c> rows from
+/// <see cref="PlannedRows.FirstRow"/> on; the model must have been told to keep them.
 /// </remarks>
 internal interface IDrafter : IDisposable
 {

@@ -53,7 +53,7 @@ public sealed class EagleTargetTests
         var error = Refused(TestData.Model("story-3m-eagle"), TestData.Model("story-draft-400k"));
         error.File.ShouldBe("story-3m-eagle/config.json");
         error.Item.ShouldBe("hidden_size");
-        error.Reason.ShouldContain("is 192, and that of the model it is to draft for (LlamaForCausalLM) is 96");
+        error.Reason.ShouldContain("is 192, and that of LlamaForCausalLM, which it is to draft for, is 96");
     }
 
     [Theory]

@@ -47,6 +47,26 @@ public sealed class DraftModelTests
         ((drafting.Memory.KvBytes - plain.Memory.KvBytes) / plain.Memory.KvBlocks).ShouldBe((2 * 2 * 32 * 2 * 32) + sizeof(uint));
     }
 
+    [Fact]
+    public async Task Memory_counts_an_eagle_head()
+    {
+        var options = new EngineOptions { Threads = 1, MaxSequences = 4 };
+        await using var plain = StoryEngine.Open(options);
+        await using var drafting = StoryEngine.Open(options with { Speculation = new() { DraftFolder = TestData.Model("story-3m-eagle") } });
+        drafting.Memory.WeightBytes.ShouldBeGreaterThan(plain.Memory.WeightBytes + 900_000);
+        // the target's states and those that wait, of 192 numbers
+        drafting.Memory.StepBytes.ShouldBeGreaterThan(plain.Memory.StepBytes + (2L * options.StepTokens * 192 * sizeof(float)));
+        // 1 layer of 2 kv heads of 32, keys and values, 16 bit, 32 positions; and which hand-out they are of
+        ((drafting.Memory.KvBytes - plain.Memory.KvBytes) / plain.Memory.KvBlocks).ShouldBe((2 * 2 * 32 * 2 * 32) + sizeof(uint));
+    }
+
+    [Fact]
+    public void An_eagle_head_of_another_model_is_refused_with_both() =>
+        Should.Throw<ModelLoadException>(() => InferenceEngine.Open(
+            TestData.Model("story-draft-400k"), new() { Threads = 1, Speculation = new() { DraftFolder = TestData.Model("story-3m-eagle") } }))
+            .Message.ShouldBe("story-3m-eagle/config.json: hidden_size: is 192, and that of story-draft-400k, which it is to draft for, is 96; "
+                + "an EAGLE head is trained for one model: name the one for this model, or leave it out");
+
     [Theory]
     [InlineData(-1, 0, "DraftTokens")]
     [InlineData(17, 0, "DraftTokens")]

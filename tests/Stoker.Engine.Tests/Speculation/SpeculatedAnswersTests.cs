@@ -21,13 +21,15 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    public static TheoryData<string> Kinds => new("ngram", "model", "adaptive");
+    public static TheoryData<string> Kinds => new("ngram", "model", "adaptive", "eagle", "adaptive eagle");
 
     /// <summary>Kinds of one engine, and requests with predictions (right, edited and wrong), without speculation and as they are.</summary>
     [Theory]
     [InlineData("ngram")]
     [InlineData("model")]
     [InlineData("adaptive")]
+    [InlineData("eagle")]
+    [InlineData("adaptive eagle")]
     [InlineData("none")]
     public async Task All_together_with_predictions_and_without(string kind)
     {
@@ -82,6 +84,8 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
         "ngram" => new() { NgramLength = 3, Adaptive = false },
         "model" => new() { DraftFolder = TestData.Model("story-draft-400k"), Adaptive = false },
         "adaptive" => new() { DraftFolder = TestData.Model("story-draft-400k") },
+        "eagle" => new() { DraftFolder = TestData.Model("story-3m-eagle"), Adaptive = false },
+        "adaptive eagle" => new() { DraftFolder = TestData.Model("story-3m-eagle") },
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 
