@@ -56,4 +56,10 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(RenewLeaseRequest))]
 [JsonSerializable(typeof(ReplicaExit))]
 [JsonSerializable(typeof(ReplicaLifeSign))]
+[JsonSerializable(typeof(LoadAddonRequest))]
+[JsonSerializable(typeof(UnloadAddonRequest))]
+[JsonSerializable(typeof(ReplicaAddonList))]
+[JsonSerializable(typeof(ReplicaRefusal))]
+[JsonSerializable(typeof(DeployedModelResource))]
+[JsonSerializable(typeof(ListDeployedModelsResponse))]
 public sealed partial class ApiJson : JsonSerializerContext;

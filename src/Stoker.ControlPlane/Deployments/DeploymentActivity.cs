@@ -16,7 +16,6 @@ public static class DeploymentActivity
         When(spec.DraftModel is not null && spec.DraftTokenCount != 0, "draft_model", "needs speculative decoding");
         When(spec.NgramSpeculationLength > 0 && spec.DraftTokenCount != 0, "ngram_speculation_length", "needs speculative decoding");
         When(spec is { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 }, "draft_token_count", "needs speculative decoding");
-        When(spec.EnableAddons, "enable_addons", "needs multi-LoRA");
         When(!simulated && !DeploymentRules.IsAsStored(spec.Precision), "precision", "other than FP16 and BF16 (as stored) needs quantization");
         When(IsSet(asked.DeploymentShape), "deployment_shape", "needs shapes");
         When(IsSet(asked.DeploymentTemplate), "deployment_template", "needs shapes");

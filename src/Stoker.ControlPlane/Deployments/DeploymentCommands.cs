@@ -18,7 +18,8 @@ public sealed class DeploymentCommands(
     CapacityTermsStore terms,
     AccountSettings accounts,
     LastRequests requests,
-    TimeProvider time)
+    TimeProvider time,
+    IEnumerable<IAddonUse>? addons = null)
 {
     private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int GeneratedIdLength = 8;
@@ -73,6 +74,7 @@ public sealed class DeploymentCommands(
             var region =
                 asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
             if (!(await CheckAsync(name.Parent, asked, deployment.Spec, name, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
+            if (await RefuseLosingAddonsAsync(deployment, spec, cancellation) is { } keeps) return keeps;
             if (await RefuseSurgeAsync(deployment, spec, cancellation) is { } noRoom) return noRoom;
 
             var (same, document) = (spec.RunsAs(deployment.Spec), stored.Row.Spec);
@@ -168,6 +170,16 @@ public sealed class DeploymentCommands(
         if (limit is null) return null;
         var (_, all) = await store.ListAsync(account, cancellation);
         return DeploymentCapacity.OverQuota(account, spec, current, all.Select(stored => stored.Deployment).Where(other => other.Name != self), limit.Value);
+    }
+
+    private async Task<Problem?> RefuseLosingAddonsAsync(Deployment deployment, DeploymentSpec wanted, CancellationToken cancellation)
+    {
+        if (wanted.EnableAddons || !deployment.Spec.EnableAddons) return null;
+        var names = new List<string>();
+        foreach (var use in addons ?? []) names.AddRange(await use.FindAddonsAsync(deployment.Name, cancellation));
+        if (names.Count == 0) return null;
+        var why = $"cannot be switched off while addons are deployed there ({string.Join(", ", names)}): undeploy them first";
+        return new(Code.FailedPrecondition, $"enable_addons {why}", [new("enable_addons", why)]);
     }
 
     /// <summary>What the store says of slots is a moment old; what changes meanwhile, the reconciler waits for.</summary>

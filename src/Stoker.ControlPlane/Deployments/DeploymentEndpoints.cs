@@ -34,7 +34,7 @@ public static class DeploymentEndpoints
     /// Resources around deployments that are not there yet: refused by name, so that nobody takes them for a misspelt
     /// path.
     /// </summary>
-    private static readonly string[] InactiveCollections = ["routers", "deploymentShapes", "deployedModels"];
+    private static readonly string[] InactiveCollections = ["routers", "deploymentShapes"];
 
     public static void MapDeployments(this IEndpointRouteBuilder routes)
     {

@@ -31,7 +31,8 @@ public sealed partial class DeploymentReconciler(
     IOptions<DeploymentsOptions> options,
     IOptions<LocalRuntimeOptions> runtimeOptions,
     TimeProvider time,
-    ILogger<DeploymentReconciler> logger) : BackgroundService, IHostedLifecycleService
+    ILogger<DeploymentReconciler> logger,
+    IEnumerable<IControlledLoop>? beside = null) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
@@ -129,6 +130,7 @@ public sealed partial class DeploymentReconciler(
             FollowStoreAsync(queue, revision, running.Token), FollowRuntimeAsync(queue, running.Token), SweepAsync(queue, running.Token),
             FollowCapacityAsync(ReservationName.Collection, queue, running.Token), FollowCapacityAsync(QuotaName.Collection, queue, running.Token),
             FollowLoadAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token), ledger.KeepAsync(runtime.List, running.Token),
+            .. (beside ?? []).Select(loop => loop.RunAsync(running.Token)),
         ];
         await Task.WhenAny(loops);
         await running.CancelAsync();
@@ -250,6 +252,7 @@ public sealed partial class DeploymentReconciler(
             Cores = pool is { Cores.Count: > 0 } ? [.. allotment.Slots.Where(slot => slot < pool.Cores.Count).Select(slot => pool.Cores[slot])] : [],
             ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, model),
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
+            EnableAddons = deployment.Spec.EnableAddons,
             EmulatedBy = pool?.EmulatedBy,
             Simulate = pool?.EmulatedBy == Inventory.Simulated ? inventory.SimulatedReplicas.Figures(allotment.Slots.Count) : null,
         };

@@ -104,7 +104,7 @@ public static class DeploymentRules
                 "precision", $"{WireEnum.TextOf(spec.Precision)} runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
         }
 
-        if (spec.EnableAddons && !IsAsStored(spec.Precision))
+        if (spec.EnableAddons && !IsAsStored(spec.Precision) && spec.AcceleratorType != AcceleratorType.Cpu)
         {
             violations.Add("enable_addons", "invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4)");
         }

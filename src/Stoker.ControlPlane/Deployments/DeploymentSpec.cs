@@ -133,7 +133,7 @@ public sealed record DeploymentSpec
         StokerBrokenStreams = BrokenStreams == BrokenStreams.Resume ? null : WireEnum.TextOf(BrokenStreams),
     };
 
-    public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt);
+    public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt) { EnableAddons = EnableAddons };
 
     /// <summary>
     /// Whether running replicas can serve the other spec too: nothing differs that a replica is started with.

@@ -7,6 +7,9 @@ namespace Stoker.ControlPlane.Deployments;
 /// <param name="MaxContextLength">0 means the model's.</param>
 public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int AcceleratorCount, int MaxContextLength, bool LongPrompt)
 {
+    /// <summary>Addons can be loaded beside the base model.</summary>
+    public bool EnableAddons { get; init; }
+
     /// <summary>The wish with these settings in it, and everything else as it is.</summary>
     public DeploymentResource Over(DeploymentResource wish) => wish with
     {
@@ -14,6 +17,7 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
         AcceleratorCount = AcceleratorCount,
         MaxContextLength = MaxContextLength == 0 ? null : MaxContextLength,
         AutoTune = LongPrompt ? (wish.AutoTune ?? new()) with { LongPrompt = true } : null,
+        EnableAddons = EnableAddons ? true : null,
     };
 }
 

@@ -20,13 +20,14 @@ internal sealed partial class Failover(Holding holding, LoadBoard loads, Gateway
     /// <param name="end">How the replica ended the try; what the client is told when nobody goes on.</param>
     public async Task<Admittance> AdmitAsync(Exchange exchange, ForwardEnd end)
     {
-        var (progress, route) = (exchange.Progress, exchange.Route.Queue.Newest ?? exchange.Route);
+        var (progress, route) = (exchange.Progress, exchange.Route.Newest ?? exchange.Route);
         var error = end.Error ?? RouteErrors.BrokeOff;
         var failed = end.BrokenBy ?? end.TurnedAwayBy!;
         if (end.BrokenBy is not null) progress.Breaks++;
         var obstacle = progress.HasBegun ? progress.Obstacle : null;
         if (route.BrokenStreams == BrokenStreams.Error) return Refused(exchange, BreakErrors.Policy, error);
         if (obstacle is not null) return Refused(exchange, obstacle, error);
+        if (progress.HasBegun && route.ServedName != exchange.Route.ServedName) return Refused(exchange, BreakErrors.OtherKind, error); // other files of that name
         if (progress.Breaks > options.Value.ResumeAttempts) return Refused(exchange, BreakErrors.Attempts, error);
         return progress is { HasBegun: true, Succession: { } succession }
             ? await GoOnAsync(exchange, route, succession, failed, error)
@@ -52,7 +53,7 @@ internal sealed partial class Failover(Holding holding, LoadBoard loads, Gateway
         var admitted = await holding.AdmitBegunAsync(exchange.Context, route, exchange.Request, exchange.Body.Bytes.Length, succession);
         if (admitted.Lease is not null) return GoesOn(exchange, failed, admitted);
         if (admitted.Error is { } other) return Counted(exchange, BreakErrors.NoReplica, other); // the queue is full, the server stops
-        var newest = route.Queue.Newest;
+        var newest = route.Newest;
         var isOther = newest is not null && succession.Among(newest.Ready) == SuccessionChance.OtherKind;
         var cause = isOther ? BreakErrors.OtherKind : BreakErrors.NoReplica;
         return Counted(exchange, cause, BreakErrors.For(cause, error));

@@ -86,7 +86,7 @@ internal sealed partial class Forwarder(
     /// wait for the next. One that should be there and is not reached is a failure, which the client has to hear of.
     /// </summary>
     private static ForwardEnd NobodyElse(Route route, ReplicaTarget replica, bool turnedAway) =>
-        turnedAway || route.Queue.Newest is not { } newest || !newest.Ready.Contains(replica)
+        turnedAway || route.Newest is not { } newest || !newest.Ready.Contains(replica)
             ? new(null, replica)
             : new(RouteErrors.Unreachable);
 
@@ -159,6 +159,8 @@ internal sealed partial class Forwarder(
         var asked = ModelNames.Quote(exchange.Request.Model);
         if (answer.StatusCode != HttpStatusCode.OK)
         {
+            // It was undeployed in the same moment; the replica's own words have its own name for it.
+            if (answer.StatusCode == HttpStatusCode.NotFound && exchange.Route.Addon is not null) return InferenceError.ModelNotFound;
             var isEvent = exchange.Context.Response.HasStarted; // it was held
             var failed = await answers.PassErrorAsync(exchange.Context, answer, phase);
             if (isEvent && failed is null) metrics.Broke("REPLICA_ERROR");

@@ -54,7 +54,7 @@ internal sealed class Holding(
         }
 
         if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route));
-        if (!rejects) return await HoldAsync(context, route, request.Stream, new(bytes), load, isAgain: false);
+        if (!rejects) return await HoldAsync(context, route, request.Stream, new(bytes, addon: route.Addon), load, isAgain: false);
 
         // It wakes the deployment all the same, by the same report as a held one.
         load.Held();
@@ -72,11 +72,11 @@ internal sealed class Holding(
 
     /// <summary>A replica that ends has turned the request away before it ran: it waits for another one.</summary>
     public Task<Admittance> AdmitAgainAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget except) =>
-        HoldAsync(context, route, request.Stream, new(bytes, except), loads.Of(route.Name), isAgain: true);
+        HoldAsync(context, route, request.Stream, new(bytes, except, addon: route.Addon), loads.Of(route.Name), isAgain: true);
 
     /// <summary>A stream that has begun waits for a replica that can go on with it; neither place nor error when none did come.</summary>
     public Task<Admittance> AdmitBegunAsync(HttpContext context, Route route, ScannedRequest request, long bytes, Succession succession) =>
-        HoldAsync(context, route, request.Stream, new(bytes, succession: succession), loads.Of(route.Name), isAgain: true);
+        HoldAsync(context, route, request.Stream, new(bytes, succession: succession, addon: route.Addon), loads.Of(route.Name), isAgain: true);
 
     private async Task<Admittance> HoldAsync(
         HttpContext context, Route route, bool streams, HeldRequest held, DeploymentLoad load, bool isAgain)
@@ -192,7 +192,7 @@ internal sealed class Holding(
 
     private StartEstimate Estimate(Route route) => replicas.Starts.Estimate(route.Name, time.GetUtcNow());
 
-    private static Route Newest(Route route) => route.Queue.Newest ?? route;
+    private static Route Newest(Route route) => route.Newest ?? route;
 
     private enum HoldEnd
     {

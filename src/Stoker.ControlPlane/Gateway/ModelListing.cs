@@ -13,10 +13,12 @@ namespace Stoker.ControlPlane.Gateway;
 /// <remarks>
 /// A model with a deployment is there by its own name, which leads to its default deployment; every deployment is there
 /// by its full
-/// <c>model#deployment</c> name. Deployments that will not answer (failed, parked, being deleted) are not.
+/// <c>model#deployment</c> name, and so are its addons. Deployments that will not answer (failed, parked, being deleted) are not.
 /// </remarks>
 internal sealed class ModelListing(Authenticator authenticator, RoutingSource routing, TimeProvider time, IOptions<GatewayOptions> options)
 {
+    private const string AddonKind = "HF_PEFT_ADDON";
+
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public async Task HandleAsync(HttpContext context)
@@ -51,22 +53,28 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
         foreach (var route in table.Of(caller))
         {
             if (!route.IsCallable) continue;
-            if (table.IsDefault(route)) Write(json, route, route.BaseModel.ToString());
-            Write(json, route, $"{route.BaseModel}#{route.Name}");
+            if (table.IsDefault(route)) Write(json, route, route.BaseModel, route.BaseModel.ToString());
+            Write(json, route, route.BaseModel, $"{route.BaseModel}#{route.Name}");
+            foreach (var addon in route.Addons.ByModel.Values.OrderBy(addon => addon.Name.ToString(), StringComparer.Ordinal))
+            {
+                if (route.To(addon.Model) is not { IsCallable: true } own) continue;
+                if (addon.IsDefault) Write(json, own, addon.Model, addon.Model.ToString());
+                Write(json, own, addon.Model, $"{addon.Model}#{route.Name}");
+            }
         }
 
         json.WriteEndArray();
         json.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter json, Route route, string id)
+    private static void Write(Utf8JsonWriter json, Route route, ModelName model, string id)
     {
         json.WriteStartObject();
         json.WriteString("id"u8, id);
         json.WriteString("object"u8, "model"u8);
-        json.WriteString("owned_by"u8, route.BaseModel.Account.ToString());
+        json.WriteString("owned_by"u8, model.Account.ToString());
         json.WriteNumber("created"u8, route.CreateTime.ToUnixTimeSeconds());
-        if (route.Model.Kind is { } kind) json.WriteString("kind"u8, kind);
+        if ((route.Addon is null ? route.Model.Kind : AddonKind) is { } kind) json.WriteString("kind"u8, kind);
         json.WriteBoolean("supports_chat"u8, route.Model.SupportsChat);
         json.WriteBoolean("supports_image_input"u8, route.Model.SupportsImageInput);
         json.WriteBoolean("supports_tools"u8, route.Model.SupportsTools);

@@ -57,6 +57,11 @@ internal static class RouteErrors
                 TimeSpan.FromMinutes(1)),
             Waiting.Deleting => Unavailable(
                 "DEPLOYMENT_DELETING", $"Deployment {route.Name} is being deleted: use another one", TimeSpan.FromMinutes(1)),
+            Waiting.AddonFailed => new(
+                StatusCodes.Status412PreconditionFailed,
+                "PRECONDITION_FAILED",
+                $"{route.Addon?.Model} could not be loaded on deployment {route.Name}{detail}: see firectl get deployed-model {route.Addon?.Name.DeployedModel}",
+                "model"),
             _ => throw new UnreachableException($"{route.Waiting}: such a request is held"),
         };
     }

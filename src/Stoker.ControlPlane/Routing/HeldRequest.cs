@@ -1,3 +1,6 @@
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
+
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>What a held request waited for.</summary>
@@ -10,7 +13,8 @@ internal readonly record struct HoldAnswer(Route? Route, ReplicaLease? Lease);
 /// <param name="bytes">Of its body.</param>
 /// <param name="except">A replica that has turned it away because it ends.</param>
 /// <param name="succession">Of a stream that has begun: who may go on with it.</param>
-internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succession? succession = null) : IThreadPoolWorkItem
+/// <param name="addon">Only replicas that have it will do; null: any.</param>
+internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succession? succession = null, AddonRoute? addon = null) : IThreadPoolWorkItem
 {
     private readonly TaskCompletionSource<HoldAnswer> _answer = new();
 
@@ -19,6 +23,11 @@ internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succ
     public ReplicaTarget? Except => except;
 
     public Succession? Succession => succession;
+
+    public ModelName? Addon => addon?.Model;
+
+    /// <summary>Whether a route to the addon will do. A stream that has begun goes on with the same files alone.</summary>
+    public bool Fits(Route route) => succession is null || addon?.ServedName == route.Addon?.ServedName;
 
     /// <summary>Ends once, unless the request leaves the queue before.</summary>
     public Task<HoldAnswer> Answer => _answer.Task;

@@ -25,6 +25,8 @@ internal enum HoldRefusal
 /// </code>
 /// Streams that have begun and lost their replica stand before the others, and keep none of them waiting: the first replica
 /// that is ready and has not failed them takes them, or, being of another kind, ends their wait.
+/// One that wants an addon keeps no others waiting either: the replicas that have it may be few. It is asked first whenever a
+/// place is free.
 /// Whoever enters meets the newest table: entering, leaving and every event are one step under a lock.
 /// </remarks>
 internal sealed class HoldQueue
@@ -52,7 +54,7 @@ internal sealed class HoldQueue
         {
             if (_count >= maxRequests) return HoldRefusal.Count;
             if (_bytes + request.Bytes > maxBytes) return HoldRefusal.Bytes;
-            if (!_told) _route = route;
+            if (!_told) _route = route.Whole;
             request.Place = request.Succession is null ? _held.AddLast(request) : _held.AddFirst(request);
             _count++;
             _bytes += request.Bytes;
@@ -86,11 +88,12 @@ internal sealed class HoldQueue
         if (Count == 0) return;
         lock (_gate)
         {
-            Settle_NeedsLock();
+            Settle_NeedsLock(onlyPlaces: true);
         }
     }
 
-    private void Settle_NeedsLock()
+    /// <param name="onlyPlaces">Nothing is new but a place: when that is taken, nobody further back can have it.</param>
+    private void Settle_NeedsLock(bool onlyPlaces = false)
     {
         for (var place = _held.First; place is not null;)
         {
@@ -100,7 +103,7 @@ internal sealed class HoldQueue
                 Remove_NeedsLock(request);
                 request.Release(answer);
             }
-            else if (request.Succession is null)
+            else if (request.Succession is null && (request.Addon is null || (onlyPlaces && _route?.HasFree != true)))
             {
                 return; // none goes before it
             }
@@ -111,8 +114,9 @@ internal sealed class HoldQueue
 
     private bool TryAnswer_NeedsLock(HeldRequest request, out HoldAnswer answer)
     {
-        answer = new(_route, Lease: null);
-        if (_route is not { IsCallable: true } route) return true;
+        var route = _route?.To(request.Addon);
+        answer = new(route, Lease: null);
+        if (route is not { IsCallable: true } || !request.Fits(route)) return true;
         if (request.Succession is not { } succession)
         {
             answer = answer with { Lease = route.PickFree(request.Except) };

@@ -6,8 +6,8 @@ namespace Stoker.ControlPlane.Routing;
 /// <remarks>
 /// Forms: <c>accounts/A/models/M#accounts/B/deployments/D</c> and its shorthand <c>A/M#B/D</c> (the two halves may
 /// mix),
-/// <c>accounts/B/deployments/D</c>, <c>accounts/A/models/M</c> and its shorthand <c>A/M</c>. Names of deployed models and routers have
-/// no form here: none exist yet, so they answer like every name of nothing.
+/// <c>accounts/B/deployments/D</c>, <c>accounts/A/models/M</c> and its shorthand <c>A/M</c>, <c>accounts/A/deployedModels/DM</c>. Names of
+/// routers have no form here: none exist yet, so they answer like every name of nothing. A model is a base model or an addon.
 /// </remarks>
 public sealed record ModelReference
 {
@@ -16,10 +16,13 @@ public sealed record ModelReference
 
     private ModelReference(ModelName? model, DeploymentName? deployment) => (Model, Deployment) = (model, deployment);
 
-    /// <summary>The model, or null when the deployment alone is named. Not both are null.</summary>
+    /// <summary>The model, or null when the deployment alone is named.</summary>
     public ModelName? Model { get; }
 
     public DeploymentName? Deployment { get; }
+
+    /// <summary>An addon on its deployment; then there is nothing else.</summary>
+    public DeployedModelName? DeployedModel { get; private init; }
 
     /// <returns>Null for text that can name nothing.</returns>
     public static ModelReference? Parse(string text)
@@ -33,6 +36,7 @@ public sealed record ModelReference
 
         if (parts.Length != 1) return null;
         if (DeploymentName.TryParse(text, out var deployment)) return new(null, deployment);
+        if (DeployedModelName.TryParse(text, null, out var deployed)) return new(null, null) { DeployedModel = deployed };
         return ParseModel(text) is { } alone ? new(alone, null) : null;
     }
 

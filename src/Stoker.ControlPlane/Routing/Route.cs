@@ -1,4 +1,5 @@
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Routing;
@@ -20,6 +21,9 @@ public enum Waiting
 
     /// <summary>It is being deleted.</summary>
     Deleting,
+
+    /// <summary>Its replicas gave up on the addon; they serve everything else.</summary>
+    AddonFailed,
 }
 
 /// <summary>What listings say about the model behind a route.</summary>
@@ -39,13 +43,50 @@ public sealed record Route(
     ModelCard Model,
     IReadOnlyList<ReplicaTarget> Ready)
 {
+    private readonly Route? _whole;
+
     /// <summary>Whether a request to it is answered now, or will be before long.</summary>
     public bool IsCallable => Ready.Count > 0 || Waiting is Waiting.Starting or Waiting.Capacity;
 
     /// <summary>How much is held while no replica is ready.</summary>
     public HoldLimits Hold { get; init; } = HoldLimits.Default;
 
+    /// <summary>Whether a request would run at once on some replica.</summary>
+    internal bool HasFree => ReplicaChoice.LeastOutstanding(Ready, except: null, onlyFree: true) is not null;
+
     public BrokenStreams BrokenStreams { get; init; }
+
+    /// <summary>What its replicas have beside the base model.</summary>
+    public DeploymentAddons Addons { get; init; } = DeploymentAddons.None;
+
+    /// <summary>The addon that this is the route to; null on the deployment's own.</summary>
+    public AddonRoute? Addon { get; private init; }
+
+    /// <summary>The deployment's own.</summary>
+    public Route Whole { get => _whole ?? this; private init => _whole = value; }
+
+    /// <summary>The same route by the newest table; null when that does not have it any more, or before the first.</summary>
+    public Route? Newest => Queue.Newest?.To(Addon?.Model);
+
+    /// <summary>The route to an addon: the replicas that have it, under the name that they know it by.</summary>
+    /// <param name="addon">Null for the base model.</param>
+    /// <returns>Null when the addon is not deployed there.</returns>
+    public Route? To(ModelName? addon)
+    {
+        if (addon is null) return Whole;
+        if (!Addons.ByModel.TryGetValue(addon, out var there)) return null;
+        ReplicaTarget[] having = [.. Whole.Ready.Where(replica => there.On.Contains(replica.ReplicaId))];
+        var failed = having.Length == 0 && there.Failure is not null && Whole.IsCallable;
+        return Whole with
+        {
+            Addon = there,
+            Whole = Whole,
+            ServedName = there.ServedName,
+            Ready = having,
+            Waiting = failed ? Waiting.AddonFailed : Whole.Waiting,
+            Detail = failed ? there.Failure : Whole.Detail,
+        };
+    }
 
     /// <summary>
     /// Takes a place on the replica with the fewest outstanding requests; null when no replica is ready.

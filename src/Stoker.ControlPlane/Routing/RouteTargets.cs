@@ -1,5 +1,6 @@
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Runtimes;
 
@@ -19,14 +20,15 @@ internal sealed class RouteTargets(AnswerBoard answers)
     private readonly HashSet<ReplicaId> _left = [];
 
     /// <summary>The route of the table before when nothing of it changed.</summary>
-    public Route ToRoute(DeploymentRoute deployment, ModelCard card)
+    public Route ToRoute(DeploymentRoute deployment, ModelCard card, DeploymentAddons? addons = null)
     {
-        if (_made.TryGetValue(deployment.Name, out var made) && ReferenceEquals(made.Of, deployment) && made.Card == card)
+        var own = addons ?? DeploymentAddons.None;
+        if (_made.TryGetValue(deployment.Name, out var made) && ReferenceEquals(made.Of, deployment) && made.Card == card && ReferenceEquals(made.Route.Addons, own))
         {
             return made.Route;
         }
 
-        var route = Make(deployment, card);
+        var route = Make(deployment, card) with { Addons = own };
         if (made is not null) _left.UnionWith(made.Of.Ready.Select(replica => replica.Id));
         _left.ExceptWith(deployment.Ready.Select(replica => replica.Id));
         _made[deployment.Name] = new(deployment, card, route);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
@@ -9,11 +10,12 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>
-/// Makes the routing table anew whenever replicas or models change. The table's only writer. Held requests wait for it:
+/// Makes the routing table anew whenever replicas, addons or models change. The table's only writer. Held requests wait for it:
 /// what it needs of deployments is in the directory, and of models it reads only those that are new.
 /// </summary>
 internal sealed partial class RoutingFeed(
     ReplicaDirectory replicas,
+    AddonDirectory addons,
     ModelStore models,
     RoutingSource routing,
     TimeProvider time,
@@ -36,7 +38,7 @@ internal sealed partial class RoutingFeed(
         while (!stopping.IsCancellationRequested)
         {
             // Both taken before looking, so that a change while the table is made is not lost.
-            var replicasChanged = replicas.Changed;
+            var (replicasChanged, addonsChanged) = (replicas.Changed, addons.Changed);
             if (modelsChanged.IsCompleted)
             {
                 modelsChanged = _modelsChanged.Next;
@@ -46,7 +48,7 @@ internal sealed partial class RoutingFeed(
             try
             {
                 await PublishAsync(stopping);
-                await Task.WhenAny(replicasChanged, modelsChanged).WaitAsync(stopping);
+                await Task.WhenAny(replicasChanged, addonsChanged, modelsChanged).WaitAsync(stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -63,7 +65,7 @@ internal sealed partial class RoutingFeed(
     private async Task PublishAsync(CancellationToken cancellation)
     {
         var snapshot = replicas.Current;
-        if (ReferenceEquals(snapshot, ReplicaSnapshot.Unknown)) return;
+        if (ReferenceEquals(snapshot, ReplicaSnapshot.Unknown) || addons.Current is not { } deployed) return;
         var known = snapshot.Routes;
         var routes = new List<Route>(known.Count);
         foreach (var deployment in known.Values)
@@ -73,10 +75,10 @@ internal sealed partial class RoutingFeed(
                 _cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
             }
 
-            routes.Add(_targets.ToRoute(deployment, card));
+            routes.Add(_targets.ToRoute(deployment, card, deployed.Of(deployment.Name)));
         }
 
-        routing.Publish(new RoutingTable(routes));
+        routing.Publish(new RoutingTable(routes, deployed));
         _targets.DropOthers(known);
     }
 

@@ -1,4 +1,5 @@
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
 
 namespace Stoker.ControlPlane.Routing;
 
@@ -9,8 +10,12 @@ public sealed class RoutingTable
     private readonly Dictionary<(AccountName, ModelName), Route> _defaults = [];
     private readonly Dictionary<AccountName, List<Route>> _byAccount = [];
 
-    public RoutingTable(IEnumerable<Route> routes)
+    private readonly AddonSnapshot _addons;
+
+    /// <param name="addons">By model and by name; what each deployment has is in its route.</param>
+    public RoutingTable(IEnumerable<Route> routes, AddonSnapshot? addons = null)
     {
+        _addons = addons ?? AddonSnapshot.Empty;
         var sorted = routes.ToArray();
         Array.Sort(sorted, Compare);
         foreach (var route in sorted)
@@ -52,19 +57,33 @@ public sealed class RoutingTable
     /// </summary>
     /// <remarks>
     /// Both halves of <c>model#deployment</c> must fit together. A model alone means the caller's own default
-    /// deployment of it; then would come the serverless tier, which has none yet.
+    /// deployment of it, be it a base model or an addon; then, of an addon, the public default of its own account; then would
+    /// come the serverless tier, which has none yet.
     /// </remarks>
     public Route? Find(AccountName caller, ModelReference reference)
     {
-        if (reference.Deployment is { } name)
+        if (reference.DeployedModel is { } deployed)
         {
-            return _deployments.TryGetValue(name, out var route)
-                && name.Parent == caller
-                && (reference.Model is null || reference.Model == route.BaseModel)
-                    ? route
-                    : null;
+            return _addons.ByName.TryGetValue(deployed, out var at) ? Addon(caller, at.Deployment, at.Model) : null;
         }
 
-        return reference.Model is { } model ? _defaults.GetValueOrDefault((caller, model)) : null;
+        if (reference.Deployment is { } name)
+        {
+            if (!_deployments.TryGetValue(name, out var route)) return null;
+            if (reference.Model is { } named && named != route.BaseModel) return Addon(caller, name, named);
+            return name.Parent == caller ? route : null;
+        }
+
+        return reference.Model is not { } model ? null
+            : _defaults.TryGetValue((caller, model), out var own) ? own
+            : DefaultAddon(caller, caller, model) ?? DefaultAddon(caller, model.Parent, model);
     }
+
+    private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model) =>
+        _addons.Defaults.TryGetValue((owner, model), out var deployment) ? Addon(caller, deployment, model) : null;
+
+    private Route? Addon(AccountName caller, DeploymentName deployment, ModelName model) =>
+        _deployments.TryGetValue(deployment, out var route) && route.To(model) is { Addon: { } addon } found && (deployment.Parent == caller || addon.Public)
+            ? found
+            : null;
 }

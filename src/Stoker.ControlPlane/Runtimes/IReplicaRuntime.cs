@@ -32,6 +32,19 @@ public interface IReplicaRuntime
     /// <summary>Removes an ended replica from the list.</summary>
     Task ForgetAsync(ReplicaId id, CancellationToken cancellation);
 
+    /// <summary>Names of the addons that a replica has; null when it does not say.</summary>
+    Task<IReadOnlyList<string>?> ListAddonsAsync(ReplicaId id, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>?>(null);
+
+    /// <summary>Has a replica load an addon beside what it serves; doing it again changes nothing.</summary>
+    /// <param name="name">Of these very contents: requests to the replica carry it in <c>model</c>.</param>
+    /// <returns>Null when it has the addon, else why not.</returns>
+    Task<string?> LoadAddonAsync(ReplicaId id, string name, string folder, CancellationToken cancellation) =>
+        Task.FromResult<string?>("replicas of this kind take no addons");
+
+    /// <summary>Has a replica let an addon go; requests that run with it are answered.</summary>
+    /// <returns>False when it may still have it.</returns>
+    Task<bool> UnloadAddonAsync(ReplicaId id, string name, CancellationToken cancellation) => Task.FromResult(true);
+
     /// <summary>
     /// Names of deployments whose replicas changed. A name means "look here"; it may come twice or for nothing.
     /// </summary>

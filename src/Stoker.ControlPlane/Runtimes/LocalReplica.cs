@@ -51,6 +51,9 @@ internal sealed class LocalReplica : IDisposable
 
     public ObservedReplica Observed => _observed;
 
+    /// <summary>For calls beside those of the watching loop.</summary>
+    public ReplicaConnection Connection => _connection;
+
     /// <summary>The watching loop; ends with the replica or, leaving it alone, by cancellation.</summary>
     public Task Watching { get; private set; } = Task.CompletedTask;
 

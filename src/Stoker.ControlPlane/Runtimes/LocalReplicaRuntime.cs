@@ -102,6 +102,15 @@ public sealed partial class LocalReplicaRuntime(
         return Task.CompletedTask;
     }
 
+    public Task<IReadOnlyList<string>?> ListAddonsAsync(ReplicaId id, CancellationToken cancellation) =>
+        _replicas.TryGetValue(id, out var replica) ? replica.Connection.AddonsAsync(cancellation) : Task.FromResult<IReadOnlyList<string>?>(null);
+
+    public Task<string?> LoadAddonAsync(ReplicaId id, string name, string folder, CancellationToken cancellation) =>
+        _replicas.TryGetValue(id, out var replica) ? replica.Connection.LoadAddonAsync(name, folder, cancellation) : Task.FromResult<string?>("the replica is gone");
+
+    public Task<bool> UnloadAddonAsync(ReplicaId id, string name, CancellationToken cancellation) =>
+        _replicas.TryGetValue(id, out var replica) ? replica.Connection.UnloadAddonAsync(name, cancellation) : Task.FromResult(true);
+
     public async IAsyncEnumerable<string> ChangesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var deployment in _changes.Reader.ReadAllAsync(cancellation)) yield return deployment;
@@ -174,6 +183,7 @@ public sealed partial class LocalReplicaRuntime(
         ];
         if (spec.ModelFolder.Length > 0) arguments.AddRange("--model", spec.ModelFolder);
         if (spec.Simulate is { } figures) arguments.AddRange("--simulate", figures);
+        if (spec.EnableAddons) arguments.Add("--enable-addons");
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
 
         // Replicas that share cores must be moved out of each other's way; the simulated engine has no threads to bind.

@@ -11,7 +11,7 @@ namespace Stoker.ControlPlane.Runtimes;
 /// <summary>
 /// The owner's side of a replica's own calls, over its unix socket. No answer is null or false, never an exception.
 /// </summary>
-internal sealed class ReplicaConnection(ReplicaId id, string socketPath, TimeProvider time) : IDisposable
+internal sealed partial class ReplicaConnection(ReplicaId id, string socketPath, TimeProvider time) : IDisposable
 {
     /// <summary>
     /// A health answer costs a replica microseconds; one under full load of its machine may take a second.

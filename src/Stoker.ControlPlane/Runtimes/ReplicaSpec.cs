@@ -35,6 +35,9 @@ public sealed record ReplicaSpec
     /// <summary>Memory for weights and KV cache together, in bytes.</summary>
     public required long MemoryBytes { get; init; }
 
+    /// <summary>Addons can be loaded while it runs.</summary>
+    public bool EnableAddons { get; init; }
+
     /// <summary>The engine that emulates accelerators which are not there; null for the runtime's own.</summary>
     public string? EmulatedBy { get; init; }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Gateway;
@@ -57,6 +58,7 @@ internal static class ServerHost
         services.AddSingleton<IModelPacker, PackProcess>();
         services.AddModels();
         services.AddDeployments();
+        services.AddAddons();
         services.AddSingleton(Machine.Current.Within(InferenceEngine.AllottedThreads)); // as the replicas will count
         RoutingServices.AddRouting(services); // named: ASP.NET has an extension of that name too
         services.AddGateway();
@@ -68,6 +70,7 @@ internal static class ServerHost
         app.MapModels();
         app.MapCapacity();
         app.MapDeployments();
+        app.MapAddons();
         app.MapGateway();
         // For load balancers and scripts: the process answers. It says nothing of replicas; deployments do.
         app.MapGet("/health", () => Results.Text("ok\n"));

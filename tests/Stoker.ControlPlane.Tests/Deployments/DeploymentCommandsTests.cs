@@ -125,7 +125,6 @@ public sealed class DeploymentCommandsTests : IAsyncDisposable
     [InlineData("state", Code.InvalidArgument)]
     [InlineData("placement", Code.InvalidArgument)]
     [InlineData("base_model", Code.InvalidArgument)]
-    [InlineData("enable_addons", Code.Unimplemented)]
     public async Task An_update_obeys_the_rules_of_a_create(string mask, Code expected)
     {
         await _world.AddModelAsync();
@@ -135,7 +134,6 @@ public sealed class DeploymentCommandsTests : IAsyncDisposable
             BaseModel = "accounts/fireworks/models/other",
             MinReplicaCount = 2,
             State = "FAILED",
-            EnableAddons = true,
             Placement = new() { Region = "LOCAL" },
         };
         var problem = (await _world.TryUpdateAsync("d", patch, mask)).Problem.ShouldNotBeNull();

@@ -139,7 +139,6 @@ public class DeploymentRulesTests
         { "draft_model", Least with { DraftModel = "story-draft-400k", DraftTokenCount = 4 } },
         { "ngram_speculation_length", Least with { NgramSpeculationLength = 3, DraftTokenCount = 4 } },
         { "draft_token_count", Least with { DraftTokenCount = 4 } },
-        { "enable_addons", Least with { EnableAddons = true } },
         { "precision", Least with { Precision = "FP8" } },
         { "precision", Least with { Precision = "FP4" } },
         { "deployment_shape", Least with { DeploymentShape = "accounts/fireworks/deploymentShapes/x" } },
@@ -194,7 +193,7 @@ public class DeploymentRulesTests
     [InlineData(null)]
     public void What_is_active_passes(string? precision)
     {
-        var asked = Least with { MinReplicaCount = 2, Precision = precision, DraftTokenCount = 0, AcceleratorCount = 2, MaxContextLength = 100 };
+        var asked = Least with { MinReplicaCount = 2, Precision = precision, EnableAddons = true, DraftTokenCount = 0, AcceleratorCount = 2, MaxContextLength = 100 };
         DeploymentActivity.Inactive(asked, Spec(asked)).ShouldBeNull();
     }
 

@@ -66,6 +66,10 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     public DeploymentsOptions Options { get; } = new();
     public LocalRuntimeOptions RuntimeOptions { get; } = new();
     public DeploymentStore Store { get; }
+    public ModelStore Models => _models;
+    public Inventory Inventory => _inventory;
+    public CapacityTermsStore Terms => _terms;
+    public AccountStore Accounts => _accounts;
 
     /// <summary>What the store is asked.</summary>
     public WatchedResourceStore Rows { get; }

@@ -20,6 +20,13 @@ public class ModelReferenceTests
         (reference.Model?.ToString(), reference.Deployment?.ToString()).ShouldBe((model, deployment));
     }
 
+    [Fact]
+    public void Reads_a_deployed_model()
+    {
+        var reference = ModelReference.Parse("accounts/a/deployedModels/zog-0123abcd")!;
+        (reference.Model, reference.Deployment, reference.DeployedModel?.ToString()).ShouldBe((null, null, "accounts/a/deployedModels/zog-0123abcd"));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("m")]
@@ -29,8 +36,8 @@ public class ModelReferenceTests
     [InlineData("a/m#d")]
     [InlineData("a/m#b/d#c/e")]
     [InlineData("accounts/b/deployments/d#accounts/b/deployments/d")]
-    [InlineData("accounts/a/deployedModels/x")]
     [InlineData("accounts/a/routers/r")]
+    [InlineData("accounts/a/deployedModels/x#accounts/b/deployments/d")]
     [InlineData("accounts/a/models")]
     [InlineData("accounts/a/models/m/versions/1")]
     [InlineData("/accounts/a/models/m")]

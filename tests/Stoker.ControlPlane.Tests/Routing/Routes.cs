@@ -1,4 +1,5 @@
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Tests.Routing;
@@ -17,6 +18,23 @@ internal static class Routes
         Detail: null,
         new ModelCard("HF_BASE_MODEL", 512, SupportsChat: true, SupportsTools: false, SupportsImageInput: false),
         ready);
+
+    /// <summary>The same route with one more addon on it.</summary>
+    /// <param name="on">Ids of the replicas that have it.</param>
+    public static Route With(this Route route, string model, string? failure = null, bool isDefault = true, bool isPublic = false, params string[] on)
+    {
+        var (name, id) = (ModelName.Parse(model), route.Name.Account);
+        var addon = new AddonRoute(new(id, ResourceId.Parse($"{name.Model}-{route.Name.Deployment}")), name, $"{model}@digest", isDefault, isPublic, [.. on], failure);
+        return route with { Addons = new(route.Addons.ByModel.SetItem(name, addon)) };
+    }
+
+    /// <summary>As the addons' loop would have published it.</summary>
+    public static AddonSnapshot Deployed(params IEnumerable<Route> routes)
+    {
+        var directory = new AddonDirectory();
+        directory.Begin(routes.Select(route => (route.Name, route.Addons)));
+        return directory.Current!;
+    }
 
     public static ReplicaTarget Replica(string id, int maxSequences = int.MaxValue) => new(id, new Uri("http://127.0.0.1:1"), null, maxSequences);
 }

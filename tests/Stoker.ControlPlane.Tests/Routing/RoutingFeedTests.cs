@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Routing;
@@ -20,6 +21,7 @@ public sealed class RoutingFeedTests : IAsyncLifetime
 
     private readonly StoreFile _file = new();
     private readonly ReplicaDirectory _directory = new();
+    private readonly AddonDirectory _addons = new();
     private readonly RoutingSource _routing = new();
     private SqliteDatabase _database = null!;
     private ModelStore _models = null!;
@@ -34,7 +36,8 @@ public sealed class RoutingFeedTests : IAsyncLifetime
         _models = new(store, _file.Data);
         await _models.Rows.CreateAsync(
             Model, new ModelResource { Kind = "HF_BASE_MODEL", ContextLength = 512 }, ModelStatus.Empty(null), Cancellation);
-        _feed = new(_directory, _models, _routing, TimeProvider.System, NullLogger<RoutingFeed>.Instance);
+        _addons.Begin([]);
+        _feed = new(_directory, _addons, _models, _routing, TimeProvider.System, NullLogger<RoutingFeed>.Instance);
     }
 
     public async ValueTask DisposeAsync()

@@ -95,6 +95,51 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         return Task.CompletedTask;
     }
 
+    /// <summary>Addons that replicas have, by the names that they were loaded under.</summary>
+    public Dictionary<ReplicaId, SortedSet<string>> Addons { get; } = [];
+
+    /// <summary>Why addons cannot be loaded from a folder, from now on.</summary>
+    public Dictionary<string, string> BadFolders { get; } = [];
+
+    /// <summary>Replicas that answer no call about addons.</summary>
+    public HashSet<ReplicaId> Silent { get; } = [];
+
+    /// <summary>What was called, such as <c>list</c> or <c>load NAME</c>.</summary>
+    public List<string> AddonCalls { get; } = [];
+
+    /// <summary>While set, loads wait for it.</summary>
+    public Task? LoadsWaitFor { get; set; }
+
+    public Task<IReadOnlyList<string>?> ListAddonsAsync(ReplicaId id, CancellationToken cancellation)
+    {
+        AddonCalls.Add("list");
+        return Task.FromResult<IReadOnlyList<string>?>(Silent.Contains(id) ? null : [.. AddonsOf(id)]);
+    }
+
+    public async Task<string?> LoadAddonAsync(ReplicaId id, string name, string folder, CancellationToken cancellation)
+    {
+        AddonCalls.Add($"load {name}");
+        if (LoadsWaitFor is { } wait) await wait.WaitAsync(cancellation);
+        if (Silent.Contains(id)) return "the replica did not answer";
+        if (BadFolders.TryGetValue(folder, out var why)) return why;
+        AddonsOf(id).Add(name);
+        return null;
+    }
+
+    public Task<bool> UnloadAddonAsync(ReplicaId id, string name, CancellationToken cancellation)
+    {
+        AddonCalls.Add($"unload {name}");
+        if (Silent.Contains(id)) return Task.FromResult(false);
+        AddonsOf(id).Remove(name);
+        return Task.FromResult(true);
+    }
+
+    public SortedSet<string> AddonsOf(ReplicaId id)
+    {
+        if (!Addons.TryGetValue(id, out var names)) Addons.Add(id, names = new(StringComparer.Ordinal));
+        return names;
+    }
+
     /// <summary>kill -9.</summary>
     public void Crash(ReplicaId id, string words = "was killed by signal 9")
     {

@@ -1,0 +1,121 @@
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
+using Row = Stoker.ControlPlane.Storage.Stored<
+    Stoker.Api.Names.DeployedModelName, Stoker.ControlPlane.Addons.DeployedModelSpec, Stoker.ControlPlane.Addons.DeployedModelStatus>;
+
+namespace Stoker.ControlPlane.Addons;
+
+/// <summary>Records what is asked of deployed models; <see cref="AddonReconciler"/> carries it out.</summary>
+internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore deployments, ModelNames models)
+{
+    /// <summary>Tries of one read, change and conditional write before the caller is told that others are faster.</summary>
+    private const int WriteTries = 5;
+
+    public async Task<Result<DeployedModelResource>> LoadAsync(AccountName account, DeployedModelResource asked, CancellationToken cancellation)
+    {
+        var violations = new Violations();
+        AddonRules.Fields(asked, violations);
+        var place = Place(account, asked.Deployment, violations);
+        if (violations.Any) return violations.ToProblem();
+        if (AddonRules.Inactive(asked) is { } inactive) return inactive;
+        if (!(await models.ResolveAsync(account, asked.Model!, cancellation)).TryGet(out var model, out var problem)) return problem;
+        if (place!.Parent != account || await deployments.FindAsync(place, cancellation) is not { } deployment) return MissingResource.Problem(place.ToString());
+        if (AddonRules.Check(model, deployment.Deployment) is { } unfit) return unfit;
+
+        var (name, all) = (AddonRules.NameOf(model.Name, place), await ListAsync(account, cancellation));
+        if (all.FirstOrDefault(row => row.Name == name) is { } taken) return Taken(taken);
+        if (all.Count(row => row.Spec.Deployment == place) >= AddonRules.MostPerDeployment)
+        {
+            return new Problem(Code.ResourceExhausted, $"{place} has {AddonRules.MostPerDeployment} addons, as many as may be: undeploy some, or use another deployment");
+        }
+
+        var others = all.Where(row => row.Spec.Model == model.Name && !row.Spec.Unload).ToList();
+        var spec = new DeployedModelSpec(model.Name, place, asked.Default ?? others.Count == 0, asked.Public ?? false, asked.DisplayName, asked.Description);
+        var created = await store.Rows.CreateAsync(name, spec, DeployedModelStatus.New, cancellation);
+        if (!created.TryGet(out var row, out problem)) return problem.Code == Code.AlreadyExists ? AlreadyExists(name, model.Name, place) : problem;
+        if (spec.Default) await ResignAsync(others, cancellation);
+        return row.ToResource();
+    }
+
+    public Task<Result<DeployedModelResource>> UpdateAsync(DeployedModelName name, DeployedModelResource patch, string? mask, CancellationToken cancellation) =>
+        ChangeAsync(name, async row =>
+        {
+            if (row.Spec.Unload) return Leaving(name);
+            var merged = FieldMask.Apply(row.ToResource(), patch, mask, WireJson.Context.DeployedModelResource, AddonRules.Updatable);
+            if (!merged.TryGet(out var asked, out var problem)) return problem;
+            var violations = new Violations();
+            AddonRules.Texts(asked, violations);
+            if (violations.Any) return violations.ToProblem();
+            var isDefault = asked.Default ?? false;
+            if (row.Spec.Default && !isDefault && await OthersAsync(row, cancellation) is { Count: > 0 } others) return MustMove(row, others[0], "is no default any more");
+            return row.Spec with { Default = isDefault, Public = asked.Public ?? false, DisplayName = asked.DisplayName, Description = asked.Description };
+        }, cancellation);
+
+    /// <summary>Asks for the end; asking again changes nothing.</summary>
+    public Task<Result<DeployedModelResource>> UnloadAsync(DeployedModelName name, CancellationToken cancellation) => ChangeAsync(name, async row =>
+    {
+        if (row.Spec.Unload) return row.Spec;
+        if (row.Spec.Default && await OthersAsync(row, cancellation) is { Count: > 0 } others) return MustMove(row, others[0], "can go");
+        return row.Spec with { Unload = true };
+    }, cancellation);
+
+    private async Task<Result<DeployedModelResource>> ChangeAsync(DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            if (await store.Rows.FindAsync(name, cancellation) is not { } row) return MissingResource.Problem(name.ToString());
+            if (!(await change(row)).TryGet(out var spec, out var problem)) return problem;
+            if (spec == row.Spec) return row.ToResource();
+            if ((await store.Rows.UpdateSpecAsync(row, spec, cancellation)).TryGet(out var written, out problem))
+            {
+                if (spec.Default && !row.Spec.Default) await ResignAsync(await OthersAsync(written, cancellation), cancellation);
+                return written.ToResource();
+            }
+
+            if (problem.Code != Code.Aborted || tries + 1 == WriteTries) return problem;
+        }
+    }
+
+    /// <summary>There is a new default: those of before are none any more. One that changes meanwhile is read again.</summary>
+    private async Task ResignAsync(IEnumerable<Row> others, CancellationToken cancellation)
+    {
+        foreach (var other in others.Where(other => other.Spec.Default))
+        {
+            for (var (row, tries) = (other, 0); row is { Spec.Default: true } && tries < WriteTries; tries++)
+            {
+                if ((await store.Rows.UpdateSpecAsync(row, row.Spec with { Default = false }, cancellation)).Problem is null) break;
+                row = await store.Rows.FindAsync(row.Name, cancellation);
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<Row>> ListAsync(AccountName account, CancellationToken cancellation) =>
+        (await store.Rows.ListAsync(account.ToString(), cancellation)).Items;
+
+    /// <summary>The same addon on other deployments of the account.</summary>
+    private async Task<IReadOnlyList<Row>> OthersAsync(Row row, CancellationToken cancellation) =>
+        [.. (await ListAsync(row.Name.Parent, cancellation)).Where(other => other.Name != row.Name && other.Spec.Model == row.Spec.Model && !other.Spec.Unload)];
+
+    private static DeploymentName? Place(AccountName account, string? text, Violations violations)
+    {
+        if (string.IsNullOrEmpty(text)) return null; // found to be missing already
+        if (ResourceId.TryParse(text, out var id)) return account.Deployment(id);
+        return violations.Parse<DeploymentName>("deployment", text);
+    }
+
+    private static Problem Taken(Row row) => row.Spec.Unload ? Leaving(row.Name) : AlreadyExists(row.Name, row.Spec.Model, row.Spec.Deployment);
+
+    private static Problem AlreadyExists(DeployedModelName name, ModelName model, DeploymentName deployment) =>
+        Problem.AlreadyExists($"{model} is on {deployment} already, as {name}");
+
+    private static Problem Leaving(DeployedModelName name) => Problem.FailedPrecondition($"{name} is being undeployed: try again in a moment");
+
+    private static Problem MustMove(Row row, Row other, string what) => Problem.FailedPrecondition(
+        $"{row.Name} is the default of {row.Spec.Model}, which is deployed elsewhere too: make another the default before it {what} "
+        + $"(firectl update deployed-model {other.Name.DeployedModel} --default), or undeploy those first");
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Storage;
+
+namespace Stoker.ControlPlane.Addons;
+
+/// <summary>An addon on a deployment, for those who send requests.</summary>
+/// <param name="ServedName">The name that replicas know it by.</param>
+/// <param name="On">Ids of the replicas that have it: no other gets its requests.</param>
+/// <param name="Failure">Why replicas gave up on it; null while it is there or on its way.</param>
+public sealed record AddonRoute(
+    DeployedModelName Name, ModelName Model, string ServedName, bool IsDefault, bool Public, ImmutableHashSet<string> On, string? Failure);
+
+/// <summary>The addons of one deployment at one moment.</summary>
+public sealed record DeploymentAddons(ImmutableDictionary<ModelName, AddonRoute> ByModel)
+{
+    public static DeploymentAddons None { get; } = new(ImmutableDictionary<ModelName, AddonRoute>.Empty);
+}
+
+/// <summary>All addons at one moment. Immutable: take it once.</summary>
+public sealed record AddonSnapshot(
+    ImmutableDictionary<DeploymentName, DeploymentAddons> Deployments,
+    ImmutableDictionary<(AccountName, ModelName), DeploymentName> Defaults,
+    ImmutableDictionary<DeployedModelName, (DeploymentName Deployment, ModelName Model)> ByName)
+{
+    public static AddonSnapshot Empty { get; } = new(
+        ImmutableDictionary<DeploymentName, DeploymentAddons>.Empty,
+        ImmutableDictionary<(AccountName, ModelName), DeploymentName>.Empty,
+        ImmutableDictionary<DeployedModelName, (DeploymentName, ModelName)>.Empty);
+
+    public DeploymentAddons Of(DeploymentName name) => Deployments.GetValueOrDefault(name, DeploymentAddons.None);
+}
+
+/// <summary>Where addons are. <see cref="AddonReconciler"/> alone writes it; the gateway's table is made of it.</summary>
+public sealed class AddonDirectory
+{
+    private readonly ChangeSignal _changed = new();
+    private volatile AddonSnapshot? _current;
+
+    /// <summary>Null before the first look: what is not in it may be there all the same.</summary>
+    public AddonSnapshot? Current => _current;
+
+    /// <summary>Ends with the next change. Take it before <see cref="Current"/>.</summary>
+    public Task Changed => _changed.Next;
+
+    /// <summary>All that there is, at once: an addon that waits for its first look must not be called missing.</summary>
+    public void Begin(IEnumerable<(DeploymentName Name, DeploymentAddons Addons)> all)
+    {
+        _current = all.Aggregate(AddonSnapshot.Empty, (before, item) => With(before, item.Name, item.Addons));
+        _changed.Raise();
+    }
+
+    /// <summary>What one deployment has now; those of all others are left alone, so that thousands cost little.</summary>
+    public void Publish(DeploymentName name, DeploymentAddons addons)
+    {
+        _current = With(_current ?? AddonSnapshot.Empty, name, addons);
+        _changed.Raise();
+    }
+
+    private static AddonSnapshot With(AddonSnapshot before, DeploymentName name, DeploymentAddons addons)
+    {
+        var (defaults, names) = (before.Defaults.ToBuilder(), before.ByName.ToBuilder());
+        foreach (var gone in before.Of(name).ByModel.Values)
+        {
+            names.Remove(gone.Name);
+            if (defaults.GetValueOrDefault((name.Parent, gone.Model)) == name) defaults.Remove((name.Parent, gone.Model));
+        }
+
+        foreach (var addon in addons.ByModel.Values)
+        {
+            names[addon.Name] = (name, addon.Model);
+            if (addon.IsDefault) defaults[(name.Parent, addon.Model)] = name;
+        }
+
+        var all = addons.ByModel.IsEmpty ? before.Deployments.Remove(name) : before.Deployments.SetItem(name, addons);
+        return new(all, defaults.ToImmutable(), names.ToImmutable());
+    }
+}

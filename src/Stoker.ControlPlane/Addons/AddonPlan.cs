@@ -1,0 +1,134 @@
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Addons;
+
+/// <summary>An addon that a deployment is to have, or to let go.</summary>
+/// <param name="ServedName">Null when its files are not to be had, for <paramref name="Problem"/>.</param>
+/// <param name="Folder">Its files.</param>
+public sealed record WishedAddon(DeployedModelName Name, string? ServedName, string? Folder, string? Problem, bool Unload, DeployedModelStatus Status);
+
+/// <summary>Tries of one addon on one replica that failed in a row.</summary>
+/// <param name="At">Of the last one.</param>
+public sealed record AddonFailure(int Count, DateTimeOffset At, string Message);
+
+/// <summary>A ready replica, and what is known of its addons.</summary>
+/// <param name="Has">Served names; null: it was not asked yet.</param>
+/// <param name="Busy">Steps are under way: it gets no others now.</param>
+public sealed record AddonReplica(
+    ReplicaId Id, IReadOnlySet<string>? Has, IReadOnlyDictionary<string, AddonFailure> Failures, bool Busy, DateTimeOffset? AskAgainAt = null);
+
+/// <summary>What to do on one replica.</summary>
+public abstract record AddonStep(ReplicaId Replica)
+{
+    public sealed record Ask(ReplicaId Replica) : AddonStep(Replica);
+
+    public sealed record Load(ReplicaId Replica, string ServedName, string Folder) : AddonStep(Replica);
+
+    public sealed record Unload(ReplicaId Replica, string ServedName) : AddonStep(Replica);
+}
+
+/// <param name="MaxTries">Of one addon on one replica.</param>
+/// <param name="Batch">Steps that a replica gets at a time: what was asked meanwhile comes in between.</param>
+public sealed record AddonLimits(int MaxTries, int Batch, Backoff Backoff)
+{
+    /// <summary>Three tries in some ten seconds: a file that was being written is whole by then.</summary>
+    public static AddonLimits Default { get; } = new(MaxTries: 3, Batch: 32, new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1)));
+}
+
+/// <summary>The next steps of a deployment's addons: pure.</summary>
+/// <param name="Statuses">Of every addon, as it is now.</param>
+/// <param name="Remove">Those that no replica has any more, and that were to go.</param>
+public sealed record AddonPlan(
+    IReadOnlyList<AddonStep> Steps, IReadOnlyDictionary<DeployedModelName, DeployedModelStatus> Statuses, IReadOnlyList<DeployedModelName> Remove,
+    TimeSpan? LookAgainAfter)
+{
+    public static AddonPlan For(IReadOnlyList<WishedAddon> wished, IReadOnlyList<AddonReplica> replicas, AddonLimits limits, DateTimeOffset now)
+    {
+        var (steps, statuses, remove) = (new List<AddonStep>(), new Dictionary<DeployedModelName, DeployedModelStatus>(), new List<DeployedModelName>());
+        TimeSpan? again = null;
+        foreach (var replica in replicas.Where(replica => !replica.Busy)) LookAgainAfter(StepsOf(replica, wished, limits, now, steps));
+        foreach (var addon in wished)
+        {
+            if (addon.Unload && !replicas.Any(replica => MayHave(replica, addon))) remove.Add(addon.Name);
+            statuses[addon.Name] = StatusOf(addon, replicas, limits);
+        }
+
+        return new(steps, statuses, remove, again);
+
+        void LookAgainAfter(TimeSpan? delay)
+        {
+            if (delay is not null && (again is null || delay < again)) again = delay;
+        }
+    }
+
+    /// <summary>First what it is to let go, which makes room; then what it lacks, in the order in which it was wished.</summary>
+    /// <returns>When the first of those that failed may be tried again.</returns>
+    private static TimeSpan? StepsOf(
+        AddonReplica replica, IReadOnlyList<WishedAddon> wished, AddonLimits limits, DateTimeOffset now, List<AddonStep> steps)
+    {
+        if (replica.Has is not { } has)
+        {
+            if (replica.AskAgainAt is { } later && later > now) return later - now;
+            steps.Add(new AddonStep.Ask(replica.Id));
+            return null;
+        }
+
+        TimeSpan? again = null;
+        var room = limits.Batch;
+        var kept = wished.Where(addon => !addon.Unload && addon.ServedName is not null).Select(addon => addon.ServedName!).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in has.Where(name => !kept.Contains(name)).Order(StringComparer.Ordinal))
+        {
+            if (Due(name) && room-- > 0) steps.Add(new AddonStep.Unload(replica.Id, name));
+        }
+
+        foreach (var addon in wished)
+        {
+            if (addon is not { Unload: false, ServedName: { } name, Folder: { } folder } || has.Contains(name)) continue;
+            if (GaveUp(replica, name, limits) || !Due(name)) continue;
+            if (room-- > 0) steps.Add(new AddonStep.Load(replica.Id, name, folder));
+        }
+
+        return again;
+
+        bool Due(string name)
+        {
+            if (!replica.Failures.TryGetValue(name, out var failure) || failure.At > now) return true; // a clock that was set back holds up nobody
+            var wait = failure.At + limits.Backoff.After(failure.Count + 1, name) - now;
+            if (wait <= TimeSpan.Zero) return true;
+            if (again is null || wait < again) again = wait;
+            return false;
+        }
+    }
+
+    private static DeployedModelStatus StatusOf(WishedAddon addon, IReadOnlyList<AddonReplica> replicas, AddonLimits limits)
+    {
+        if (addon.Unload) return new(DeployedModelState.Undeploying, null);
+        if (addon is not { ServedName: { } name }) return new(DeployedModelState.Failed, addon.Problem);
+        var lacking = replicas.Where(replica => replica.Has?.Contains(name) != true).ToList();
+        if (lacking.Count == 0)
+        {
+            // Without replicas nobody says that a failure is over: the next one will.
+            return replicas.Count == 0 && addon.Status.State == DeployedModelState.Failed ? addon.Status : new(DeployedModelState.Deployed, null);
+        }
+
+        var failure = lacking.Select(replica => replica.Failures.GetValueOrDefault(name)).OfType<AddonFailure>().MaxBy(failure => failure.Count);
+        if (failure is null) return addon.Status;
+        if (failure.Count >= limits.MaxTries)
+        {
+            return new(
+                DeployedModelState.Failed,
+                $"It could not be loaded in {limits.MaxTries} tries: {failure.Message.TrimEnd('.')}. Mend the cause, undeploy it, and deploy it again");
+        }
+
+        return addon.Status.State == DeployedModelState.Failed
+            ? addon.Status
+            : addon.Status with { Message = $"A replica could not load it (try {failure.Count} of {limits.MaxTries}): {failure.Message.TrimEnd('.')}" };
+    }
+
+    private static bool GaveUp(AddonReplica replica, string name, AddonLimits limits) =>
+        replica.Failures.TryGetValue(name, out var failure) && failure.Count >= limits.MaxTries;
+
+    private static bool MayHave(AddonReplica replica, WishedAddon addon) => addon.ServedName is { } name && replica.Has?.Contains(name) != false;
+}

@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Logging;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Reconciling;
+
+namespace Stoker.ControlPlane.Addons;
+
+/// <summary>Where the names in the queue come from, and what is logged.</summary>
+public sealed partial class AddonReconciler
+{
+    private async Task FollowStoreAsync(WorkQueue<DeploymentName> queue, long revision, CancellationToken cancellation)
+    {
+        // A row that is removed no longer says whose it was.
+        var owners = new Dictionary<DeployedModelName, DeploymentName>();
+        await foreach (var change in store.Rows.WatchAsync(revision, cancellation)) // when it is too far behind, all is loaded anew
+        {
+            if (change.Resource is { } row) owners[change.Name] = row.Spec.Deployment;
+            if (owners.TryGetValue(change.Name, out var owner)) queue.Add(owner);
+            if (change.Resource is null) owners.Remove(change.Name);
+        }
+    }
+
+    private async Task FollowReplicasAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var changed = replicas.Changed;
+            WakeChanged(queue);
+            await changed.WaitAsync(cancellation);
+        }
+    }
+
+    /// <summary>Deployments with addons whose replicas are not those that were looked at last.</summary>
+    internal void WakeChanged(WorkQueue<DeploymentName> queue)
+    {
+        var routes = replicas.Current.Routes;
+        foreach (var (name, ready) in _seen)
+        {
+            var now = routes.TryGetValue(name, out var route) ? route.Ready : [];
+            if (!ReferenceEquals(now, ready) && !now.SequenceEqual(ready)) queue.Add(name);
+        }
+    }
+
+    /// <summary>Everything, now and then: a deployment may be gone, a model mended.</summary>
+    private async Task SweepAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            await Task.Delay(SweepInterval, time, cancellation);
+            foreach (var row in (await store.Rows.ListAsync(null, cancellation)).Items) queue.Add(row.Spec.Deployment);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Name} is {State}: {Model} on {Deployment}; {Reason}")]
+    private partial void LogState(DeployedModelName name, DeployedModelState state, ModelName model, DeploymentName deployment, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The addons of {Deployment} could not be reconciled; it is tried again")]
+    private partial void LogFailed(DeploymentName deployment, Exception error);
+
+    [LoggerMessage(LogLevel.Warning, "Addons could not be followed; trying again")]
+    private partial void LogTrouble(Exception error);
+}

@@ -1,0 +1,224 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
+using Row = Stoker.ControlPlane.Storage.Stored<
+    Stoker.Api.Names.DeployedModelName, Stoker.ControlPlane.Addons.DeployedModelSpec, Stoker.ControlPlane.Addons.DeployedModelStatus>;
+
+namespace Stoker.ControlPlane.Addons;
+
+/// <summary>
+/// Brings every ready replica to the addons that its deployment is to have. The only writer of their statuses and of the
+/// addon directory; it may be killed at any line and goes on from what replicas say they have.
+/// </summary>
+/// <remarks>
+/// Replicas are asked once, when they are first seen; from then on nobody else changes what they have. So a thousand addons on
+/// ten replicas cost ten questions, and a load for each.
+/// </remarks>
+public sealed partial class AddonReconciler(
+    DeployedModelStore store,
+    DeploymentStore deployments,
+    ModelStore models,
+    IReplicaRuntime runtime,
+    ReplicaDirectory replicas,
+    AddonDirectory directory,
+    TimeProvider time,
+    ILogger<AddonReconciler> logger) : IControlledLoop
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
+
+    // Of deployments with addons: their replicas when they were looked at last.
+    private readonly ConcurrentDictionary<DeploymentName, IReadOnlyList<ReplicaEndpoint>> _seen = new();
+
+    // The loop's own.
+    private readonly Dictionary<DeploymentName, Dictionary<ReplicaId, ReplicaAddons>> _replicas = [];
+    private readonly Dictionary<ModelName, Model?> _models = [];
+    private long _modelsRevision = -1;
+
+    public async Task RunAsync(CancellationToken held)
+    {
+        while (true)
+        {
+            try
+            {
+                await ControlAsync(held);
+            }
+            catch (Exception error) when (!held.IsCancellationRequested)
+            {
+                LogTrouble(error);
+            }
+
+            await Task.Delay(RetryDelay, time, held);
+        }
+    }
+
+    private async Task ControlAsync(CancellationToken held)
+    {
+        using var queue = new WorkQueue<DeploymentName>(time);
+        using var running = CancellationTokenSource.CreateLinkedTokenSource(held);
+        var revision = await LoadAsync(queue, held);
+        Task[] loops =
+        [
+            FollowStoreAsync(queue, revision, running.Token), FollowReplicasAsync(queue, running.Token), SweepAsync(queue, running.Token),
+            ReconcileAllAsync(queue, running.Token),
+        ];
+        await Task.WhenAny(loops);
+        await running.CancelAsync();
+        await Task.WhenAll(loops);
+    }
+
+    /// <summary>Publishes what there is before anybody was asked: its requests wait for the answer.</summary>
+    internal async Task<long> LoadAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        _replicas.Clear();
+        _seen.Clear();
+        var list = await store.Rows.ListAsync(null, cancellation);
+        var all = new List<(DeploymentName, DeploymentAddons)>();
+        foreach (var rows in list.Items.GroupBy(row => row.Spec.Deployment))
+        {
+            var own = rows.ToList();
+            all.Add((rows.Key, RoutesOf(own, await WishedAsync(own, cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
+            queue.Add(rows.Key);
+        }
+
+        directory.Begin(all);
+        return list.Revision;
+    }
+
+    private async Task ReconcileAllAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        await foreach (var name in queue.ReadAllAsync(cancellation)) // one loop: no locks below
+        {
+            try
+            {
+                if (await ReconcileAsync(name, queue, cancellation) is { } delay) queue.AddAfter(name, delay);
+            }
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
+            {
+                LogFailed(name, error);
+                queue.AddAfter(name, RetryDelay);
+            }
+        }
+    }
+
+    internal async Task<TimeSpan?> ReconcileAsync(DeploymentName name, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        var rows = await RowsAsync(name, cancellation);
+        if (rows.Count == 0 && !_replicas.ContainsKey(name)) return null;
+        var isGone = rows.Count > 0 && await deployments.FindAsync(name, cancellation) is null;
+        var own = ReplicasOf(name);
+        var wished = await WishedAsync(rows, cancellation);
+        foreach (var replica in own) replica.ForgetOthers(wished.Where(addon => !addon.Unload).Select(addon => addon.ServedName).OfType<string>().ToHashSet(StringComparer.Ordinal));
+        List<AddonReplica> known = [.. own.Select(replica => replica.Known)];
+        var plan = AddonPlan.For(wished, known, AddonLimits.Default, time.GetUtcNow());
+
+        // What is to go takes no requests before its replicas are told, and what is there does before its state says so.
+        Publish(name, isGone ? DeploymentAddons.None : RoutesOf(rows, wished, known, plan.Statuses));
+        foreach (var row in rows)
+        {
+            if (isGone || plan.Remove.Contains(row.Name)) await store.Rows.DeleteAsync(row, cancellation); // refused when it changed meanwhile: the watch brings us back
+            else await WriteAsync(row, plan.Statuses[row.Name], cancellation);
+        }
+
+        foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, steps.Key, [.. steps], queue, cancellation);
+        if (rows.Count == 0 && plan.Steps.Count == 0 && known.TrueForAll(replica => !replica.Busy)) Forget(name);
+        return plan.LookAgainAfter;
+    }
+
+    private async Task<List<Row>> RowsAsync(DeploymentName name, CancellationToken cancellation) =>
+        [.. (await store.Rows.ListAsync(name.Parent.ToString(), cancellation)).Items.Where(row => row.Spec.Deployment == name).OrderBy(row => row.CreateTime)];
+
+    private async Task WriteAsync(Row row, DeployedModelStatus status, CancellationToken cancellation)
+    {
+        if (status == row.Status) return;
+        if ((await store.Rows.UpdateStatusAsync(row, status, cancellation)).Problem is not null || status.State == row.Status.State) return;
+        LogState(row.Name, status.State, row.Spec.Model, row.Spec.Deployment, status.Message ?? "as asked");
+    }
+
+    /// <summary>Those that are ready now; of one that is gone nothing is kept.</summary>
+    private Dictionary<ReplicaId, ReplicaAddons>.ValueCollection ReplicasOf(DeploymentName name)
+    {
+        var ready = replicas.Current.Routes.TryGetValue(name, out var route) ? route.Ready : [];
+        _seen[name] = ready;
+        if (!_replicas.TryGetValue(name, out var known)) _replicas.Add(name, known = []);
+        foreach (var gone in known.Keys.Where(id => ready.All(endpoint => endpoint.Id != id)).ToList()) known.Remove(gone);
+        foreach (var endpoint in ready) known.TryAdd(endpoint.Id, new(endpoint.Id, runtime, time));
+        return known.Values;
+    }
+
+    private void Forget(DeploymentName name)
+    {
+        _replicas.Remove(name);
+        _seen.TryRemove(name, out _);
+    }
+
+    private async Task<IReadOnlyList<WishedAddon>> WishedAsync(List<Row> rows, CancellationToken cancellation)
+    {
+        // One question for all: most looks find the models as they were.
+        var revision = await models.Rows.RevisionAsync(cancellation);
+        if (revision != _modelsRevision) _models.Clear();
+        _modelsRevision = revision;
+        var wished = new List<WishedAddon>(rows.Count);
+        foreach (var row in rows)
+        {
+            if (!_models.TryGetValue(row.Spec.Model, out var model)) _models.Add(row.Spec.Model, model = await models.FindAsync(row.Spec.Model, cancellation));
+            wished.Add(model is { IsReady: true, FilesDigest: not null }
+                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, row.Spec.Unload, row.Status)
+                : new(row.Name, null, null, $"{row.Spec.Model} is gone or has no weights: upload it again, or undeploy it", row.Spec.Unload, row.Status));
+        }
+
+        return wished;
+    }
+
+    private static DeploymentAddons RoutesOf(
+        List<Row> rows, IReadOnlyList<WishedAddon> wished, IReadOnlyList<AddonReplica> known, IReadOnlyDictionary<DeployedModelName, DeployedModelStatus> statuses)
+    {
+        var routes = ImmutableDictionary.CreateBuilder<ModelName, AddonRoute>();
+        for (var index = 0; index < rows.Count; index++)
+        {
+            var (row, addon) = (rows[index], wished[index]);
+            if (addon.Unload) continue;
+            var status = statuses.GetValueOrDefault(row.Name, row.Status);
+            var on = addon.ServedName is { } name ? known.Where(replica => replica.Has?.Contains(name) == true).Select(replica => replica.Id.ToString()) : [];
+            routes[row.Spec.Model] = new(
+                row.Name, row.Spec.Model, addon.ServedName ?? row.Spec.Model.ToString(), row.Spec.Default, row.Spec.Public, [.. on],
+                status.State == DeployedModelState.Failed ? status.Message : null);
+        }
+
+        return new(routes.ToImmutable());
+    }
+
+    private void Publish(DeploymentName name, DeploymentAddons addons)
+    {
+        var before = (directory.Current ?? AddonSnapshot.Empty).Of(name).ByModel;
+        var isSame = before.Count == addons.ByModel.Count
+            && addons.ByModel.All(pair => before.TryGetValue(pair.Key, out var other) && other with { On = pair.Value.On } == pair.Value && other.On.SetEquals(pair.Value.On));
+        if (!isSame) directory.Publish(name, addons);
+    }
+
+    private void Start(DeploymentName name, ReplicaId id, List<AddonStep> steps, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        if (_replicas[name].TryGetValue(id, out var replica)) _ = RunAsync(name, replica, steps, queue, cancellation);
+    }
+
+    private async Task RunAsync(DeploymentName name, ReplicaAddons replica, List<AddonStep> steps, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        try
+        {
+            await replica.RunAsync(steps, cancellation);
+        }
+        catch (Exception error)
+        {
+            if (cancellation.IsCancellationRequested) return;
+            LogFailed(name, error);
+        }
+
+        queue.Add(name);
+    }
+}

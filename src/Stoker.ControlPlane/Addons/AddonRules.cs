@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Deployments;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
+
+namespace Stoker.ControlPlane.Addons;
+
+/// <summary>What may be loaded where: pure.</summary>
+internal static class AddonRules
+{
+    /// <summary>What a replica reserves its pool for; the same bound holds when an addon is uploaded.</summary>
+    public const int MaxRank = 64;
+
+    /// <summary>A replica that starts loads them all: at some 10 ms each this is less than a minute.</summary>
+    public const int MostPerDeployment = 4000;
+
+    private const int SuffixLength = 9; // a dash and eight hexadecimal digits
+
+    public static UpdatableFields Updatable { get; } = new(
+        Mutable: ["display_name", "description", "default", "public"],
+        OutputOnly: ["name", "create_time", "update_time", "state", "status"]);
+
+    /// <summary>
+    /// The hosted form, <c>my-lora-a3c03f21</c>. It follows from the addon and its deployment, so that of two loads at once the
+    /// store refuses one.
+    /// </summary>
+    public static DeployedModelName NameOf(ModelName model, DeploymentName deployment)
+    {
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{model}#{deployment}")).AsSpan(0, 4));
+        var id = model.Model.ToString();
+        var most = ResourceId.MaxLength - SuffixLength;
+        return new(deployment.Account, ResourceId.Parse($"{(id.Length <= most ? id : id[..most])}-{hash}"));
+    }
+
+    /// <summary>
+    /// The name that replicas know it by. It has the digest of its files, so that a model's name that is used again never
+    /// meets weights or prompts of the old one.
+    /// </summary>
+    public static string ServedName(Model model) => string.Create(CultureInfo.InvariantCulture, $"{model.Name}@{model.FilesDigest}");
+
+    /// <summary>The fields that a load may have.</summary>
+    public static void Fields(DeployedModelResource asked, Violations violations)
+    {
+        violations.Require(string.IsNullOrEmpty(asked.Name), "name", "is made by the server: leave it out");
+        violations.Require(!string.IsNullOrEmpty(asked.Model), "model", "is required: the addon to load");
+        violations.Require(!string.IsNullOrEmpty(asked.Deployment), "deployment", "is required: where to load it");
+        Texts(asked, violations);
+    }
+
+    public static void Texts(DeployedModelResource asked, Violations violations)
+    {
+        AtMost("display_name", asked.DisplayName, 63);
+        AtMost("description", asked.Description, 999);
+
+        void AtMost(string field, string? text, int most) =>
+            violations.Require(text is null || text.Length <= most, field, $"must have at most {most} characters, had {text?.Length}");
+    }
+
+    /// <summary>What is not there on this platform.</summary>
+    public static Problem? Inactive(DeployedModelResource asked) => asked.Serverless == true
+        ? new(Code.Unimplemented, "serverless needs the serverless tier: leave it out", [new("serverless", "needs the serverless tier")])
+        : null;
+
+    /// <summary>Whether the addon can run beside what the deployment serves.</summary>
+    public static Problem? Check(Model addon, Deployment deployment)
+    {
+        var violations = new Violations();
+        if (!addon.IsAddon)
+        {
+            violations.Add("model", addon.Kind == ModelKind.DraftAddon
+                ? $"{addon.Name} is a draft head: name it with --draft-model when you create a deployment"
+                : $"{addon.Name} is a {WireEnum.TextOf(addon.Kind)}, not an addon: a deployment of it serves it without a load");
+            return violations.ToProblem();
+        }
+
+        if (addon.BaseModel is { } own && own != deployment.Spec.BaseModel)
+        {
+            violations.Add("model", $"{addon.Name} is an addon of {own}, and {deployment.Name} runs {deployment.Spec.BaseModel}: load it on a deployment of {own}");
+        }
+
+        violations.Require(
+            addon.Peft?.R is not > MaxRank, "model", $"{addon.Name} has rank {addon.Peft?.R}, and a deployment takes addons of rank {MaxRank} at most");
+        return violations.Any ? violations.ToProblem() : Unready(addon) ?? Unready(deployment);
+    }
+
+    private static Problem? Unready(Model addon) => addon.IsReady && addon.FilesDigest is not null
+        ? null
+        : Problem.FailedPrecondition($"{addon.Name} has no weights here yet: upload its files with `firectl upload model {addon.Name} PATH` and try again");
+
+    private static Problem? Unready(Deployment deployment)
+    {
+        var id = deployment.Name.Deployment;
+        if (deployment.Deletion is not null) return Problem.FailedPrecondition($"{deployment.Name} is deleted: undelete it, or load the addon elsewhere");
+        if (!deployment.Spec.EnableAddons)
+        {
+            return Problem.FailedPrecondition($"{deployment.Name} takes no addons: switch them on first (firectl update deployment {id} --enable-addons)");
+        }
+
+        return deployment.Status.State == DeploymentState.Ready && deployment.Status.ObservedGeneration == deployment.Generation
+            ? null
+            : Problem.FailedPrecondition($"{deployment.Name} is {deployment.ToResource().State}, not READY: wait for it (firectl get deployment {id}) and try again");
+    }
+}

@@ -1,0 +1,142 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Runtimes;
+
+namespace Stoker.ControlPlane.Tests.Addons;
+
+/// <summary>What is done next with a deployment's addons.</summary>
+public class AddonPlanTests
+{
+    private static readonly DateTimeOffset Noon = new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly AddonLimits Limits = AddonLimits.Default;
+    private static readonly ReplicaId One = ReplicaId.Parse("replica00001"), Two = ReplicaId.Parse("replica00002");
+    private static readonly Dictionary<string, AddonFailure> NoFailures = [];
+
+    [Fact]
+    public void A_replica_that_nobody_asked_is_asked_before_it_is_told_anything()
+    {
+        var plan = Plan([Wished("a")], new AddonReplica(One, Has: null, NoFailures, Busy: false));
+        plan.Steps.ShouldBe([new AddonStep.Ask(One)]);
+        plan.Statuses.Values.ShouldBe([DeployedModelStatus.New]);
+    }
+
+    [Fact]
+    public void Every_replica_gets_what_it_lacks_and_lets_go_what_nobody_wishes()
+    {
+        var plan = Plan([Wished("a"), Wished("b")], Having(One, "a"), Having(Two, "b", "old"));
+        plan.Steps.ShouldBe([new AddonStep.Load(One, "b@1", "/b"), new AddonStep.Unload(Two, "old@1"), new AddonStep.Load(Two, "a@1", "/a")]);
+    }
+
+    [Fact]
+    public void It_is_deployed_when_every_ready_replica_has_it()
+    {
+        StateOf(Wished("a"), Having(One, "a"), Having(Two)).ShouldBe(DeployedModelState.Deploying);
+        StateOf(Wished("a"), Having(One, "a"), Having(Two, "a")).ShouldBe(DeployedModelState.Deployed);
+        StateOf(Wished("a")).ShouldBe(DeployedModelState.Deployed); // at zero replicas: the next one gets it
+    }
+
+    [Fact]
+    public void One_that_is_deployed_stays_so_while_a_new_replica_gets_it() =>
+        StateOf(Wished("a") with { Status = new(DeployedModelState.Deployed, null) }, Having(One, "a"), Having(Two)).ShouldBe(DeployedModelState.Deployed);
+
+    [Fact]
+    public void Tries_are_apart_and_bounded_and_the_reason_is_told()
+    {
+        var replica = Having(One) with { Failures = new Dictionary<string, AddonFailure> { ["a@1"] = new(1, Noon, "no such file.") } };
+        var plan = Plan([Wished("a")], replica);
+        plan.Steps.ShouldBeEmpty();
+        plan.LookAgainAfter.ShouldNotBeNull().TotalSeconds.ShouldBeInRange(4, 6);
+        plan.Statuses.Values.Single().ShouldBe(new(DeployedModelState.Deploying, "A replica could not load it (try 1 of 3): no such file"));
+        AddonPlan.For([Wished("a")], [replica], Limits, Noon + TimeSpan.FromSeconds(7)).Steps.Count.ShouldBe(1);
+
+        var over = Plan([Wished("a"), Wished("b")], replica with { Failures = new Dictionary<string, AddonFailure> { ["a@1"] = new(3, Noon, "no such file") } });
+        over.Steps.ShouldBe([new AddonStep.Load(One, "b@1", "/b")]); // others are not disturbed
+        over.Statuses[Wished("a").Name].State.ShouldBe(DeployedModelState.Failed);
+        over.Statuses[Wished("a").Name].Message.ShouldNotBeNull().ShouldContain("3 tries: no such file. Mend the cause");
+    }
+
+    [Fact]
+    public void One_that_failed_is_deployed_again_when_every_replica_has_it_and_not_because_there_is_none()
+    {
+        var failed = Wished("a") with { Status = new(DeployedModelState.Failed, "why") };
+        StateOf(failed).ShouldBe(DeployedModelState.Failed);
+        StateOf(failed, Having(One)).ShouldBe(DeployedModelState.Failed);
+        StateOf(failed, Having(One, "a")).ShouldBe(DeployedModelState.Deployed);
+    }
+
+    [Fact]
+    public void One_that_is_to_go_is_removed_when_no_replica_may_have_it_any_more()
+    {
+        var going = Wished("a") with { Unload = true };
+        Plan([going], Having(One, "a")).Steps.ShouldBe([new AddonStep.Unload(One, "a@1")]);
+        Plan([going], Having(One, "a")).Remove.ShouldBeEmpty();
+        Plan([going], new AddonReplica(One, Has: null, NoFailures, Busy: false)).Remove.ShouldBeEmpty();
+        Plan([going], Having(One)).Remove.ShouldBe([going.Name]);
+        Plan([going]).Remove.ShouldBe([going.Name]);
+    }
+
+    [Fact]
+    public void An_addon_whose_model_is_gone_fails_and_its_replicas_let_it_go()
+    {
+        var plan = Plan([Wished("a") with { ServedName = null, Folder = null, Problem = "gone" }], Having(One, "a"));
+        plan.Statuses.Values.ShouldBe([new DeployedModelStatus(DeployedModelState.Failed, "gone")]);
+        plan.Steps.ShouldBe([new AddonStep.Unload(One, "a@1")]);
+    }
+
+    [Fact]
+    public void A_busy_replica_gets_no_steps_and_a_thousand_addons_come_in_batches()
+    {
+        List<WishedAddon> wished = [.. Enumerable.Range(0, 1_000).Select(number => Wished($"a{number:0000}"))];
+        Plan(wished, Having(One) with { Busy = true }).Steps.ShouldBeEmpty();
+        Plan(wished, Having(One)).Steps.Count.ShouldBe(Limits.Batch);
+    }
+
+    [Fact]
+    public void Whatever_replicas_have_and_however_loads_fail_it_comes_to_rest_with_what_can_be_had() => Prop.ForAll(
+        Gen.Choose(0, 255).ArrayOf(5).ToArbitrary(),
+        bits =>
+        {
+            var (wished, bad) = (Names(bits[0]).Select(Wished).ToList(), Names(bits[1]).Select(name => name + "@1").ToHashSet());
+            var fakes = bits[2..].Select((has, index) => (Id: ReplicaId.Parse($"replica0000{index}"), Has: Names(has).Select(name => name + "@1").ToHashSet(), Failures: new Dictionary<string, AddonFailure>())).ToList();
+            var (now, loads) = (Noon, 0);
+            for (var turn = 0; turn < 200; turn++, now += TimeSpan.FromSeconds(30))
+            {
+                var plan = AddonPlan.For(wished, [.. fakes.Select(fake => new AddonReplica(fake.Id, fake.Has, fake.Failures, Busy: false))], Limits, now);
+                foreach (var step in plan.Steps)
+                {
+                    var fake = fakes.Single(other => other.Id == step.Replica);
+                    if (step is AddonStep.Unload unload) fake.Has.Remove(unload.ServedName);
+                    if (step is not AddonStep.Load load) continue;
+                    loads++;
+                    if (bad.Contains(load.ServedName)) fake.Failures[load.ServedName] = new((fake.Failures.GetValueOrDefault(load.ServedName)?.Count ?? 0) + 1, now, "bad");
+                    else fake.Has.Add(load.ServedName);
+                }
+
+                wished = [.. wished.Select(addon => addon with { Status = plan.Statuses[addon.Name] })];
+                if (plan.Steps.Count == 0 && plan.LookAgainAfter is null) break;
+            }
+
+            foreach (var fake in fakes) fake.Has.ShouldBeSubsetOf(wished.Select(addon => addon.ServedName!));
+            foreach (var addon in wished)
+            {
+                var everywhere = fakes.TrueForAll(fake => fake.Has.Contains(addon.ServedName!));
+                addon.Status.State.ShouldBe(everywhere ? DeployedModelState.Deployed : DeployedModelState.Failed);
+                (everywhere || bad.Contains(addon.ServedName!)).ShouldBeTrue();
+            }
+
+            loads.ShouldBeLessThanOrEqualTo(8 * 3 * Limits.MaxTries);
+        }).QuickCheckThrowOnFailure();
+
+    private static IEnumerable<string> Names(int bits) => Enumerable.Range(0, 8).Where(bit => (bits & (1 << bit)) != 0).Select(bit => $"m{bit}");
+
+    private static DeployedModelState StateOf(WishedAddon addon, params IReadOnlyList<AddonReplica> replicas) => Plan([addon], replicas).Statuses[addon.Name].State;
+
+    private static AddonPlan Plan(IReadOnlyList<WishedAddon> wished, params IReadOnlyList<AddonReplica> replicas) => AddonPlan.For(wished, replicas, Limits, Noon);
+
+    private static WishedAddon Wished(string id) =>
+        new(DeployedModelName.Parse($"accounts/acme/deployedModels/{id}"), $"{id}@1", $"/{id}", null, Unload: false, DeployedModelStatus.New);
+
+    private static AddonReplica Having(ReplicaId id, params string[] names) => new(id, names.Select(name => name + "@1").ToHashSet(), NoFailures, Busy: false);
+}

@@ -1,0 +1,111 @@
+using System.Net;
+using System.Text.Json;
+using Stoker.ControlPlane.Routing;
+using Stoker.ControlPlane.Tests.Routing;
+using static Stoker.ControlPlane.Tests.Gateway.Inference;
+
+namespace Stoker.ControlPlane.Tests.Gateway;
+
+/// <summary>Requests for an addon.</summary>
+public sealed class AddonForwardingTests : IAsyncLifetime
+{
+    private const string Zog = "accounts/default/models/zog", Served = Zog + "@digest";
+    private const string Answer = $$$"""{"model":"{{{Served}}}","choices":[{"text":"y"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}""";
+
+    private GatewayHost _host = null!;
+    private HttpClient _client = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _host = await GatewayHost.StartAsync();
+        _client = _host.Admin();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        await _host.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("default/zog")]
+    [InlineData(Zog + "#" + Deployment)]
+    [InlineData("accounts/default/deployedModels/zog-d")]
+    public async Task A_replica_that_has_it_sees_the_name_that_it_was_loaded_under_and_the_client_its_own(string asked)
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        await using var other = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        Publish(Routes.To(Deployment, Model, other.Target, replica.Target).With(Zog, on: replica.Target.ReplicaId));
+
+        for (var request = 0; request < 3; request++)
+        {
+            using var answer = await _client.CompleteAsync($$"""{"model":"{{asked}}","prompt":"x"}""");
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+            (await answer.TextAsync()).ShouldBe(Answer.Replace(Served, asked, StringComparison.Ordinal));
+        }
+
+        (await replica.Received).Body.ShouldBe($$"""{"model":"{{Served}}","prompt":"x"}""");
+        (replica.Requests, other.Requests).ShouldBe((3, 0));
+    }
+
+    [Fact]
+    public async Task A_stream_has_the_clients_name_too()
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Streaming($$"""data: {"model":"{{Served}}","choices":[{"text":"y"}]}""" + "\n\n", "data: [DONE]\n\n"));
+        Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, on: replica.Target.ReplicaId));
+        using var answer = await _client.StreamAsync($$"""{"model":"{{Zog}}","prompt":"x","stream":true}""");
+        (await answer.TextAsync()).ShouldContain($$"""{"model":"{{Zog}}",""");
+    }
+
+    [Fact]
+    public async Task One_that_could_not_be_loaded_is_a_failed_precondition_with_the_reason()
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, failure: "adapter_model.safetensors is cut off"));
+        using var answer = await _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        var error = await answer.ErrorAsync(412);
+        error.GetProperty("code").GetString().ShouldBe("PRECONDITION_FAILED");
+        error.GetProperty("message").GetString()!.ShouldContain("adapter_model.safetensors is cut off");
+        replica.Requests.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task One_that_is_undeployed_in_the_same_moment_is_not_found_and_the_replicas_name_stays_inside()
+    {
+        const string refusal = $$$"""{"error":{"message":"The model '{{{Served}}}' does not exist here","type":"NotFoundError","param":"model","code":"model_not_found"}}""";
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(refusal, status: 404));
+        Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, on: replica.Target.ReplicaId));
+        using var answer = await _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        (await answer.ErrorAsync(404)).GetProperty("message").GetString()!.ShouldNotContain("@");
+    }
+
+    [Fact]
+    public async Task A_request_waits_while_it_is_being_loaded_and_the_base_model_answers_meanwhile()
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        var route = Routes.To(Deployment, Model, replica.Target);
+        Publish(route.With(Zog));
+        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        while (route.Queue.Count == 0) await Task.Yield();
+
+        using var meanwhile = await _client.CompleteAsync();
+        meanwhile.StatusCode.ShouldBe(HttpStatusCode.OK);
+        waiting.IsCompleted.ShouldBeFalse();
+
+        Publish(route.With(Zog, on: replica.Target.ReplicaId));
+        using var answer = await waiting;
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task The_list_of_models_has_those_that_can_be_called()
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, on: replica.Target.ReplicaId).With("accounts/default/models/bad", failure: "cut off"));
+        using var list = JsonDocument.Parse(await _client.GetStringAsync("/inference/v1/models", TestContext.Current.CancellationToken));
+        var models = list.RootElement.GetProperty("data").EnumerateArray().Select(model => (model.GetProperty("id").GetString(), model.GetProperty("kind").GetString()));
+        models.ShouldBe([(Model, "HF_BASE_MODEL"), ($"{Model}#{Deployment}", "HF_BASE_MODEL"), (Zog, "HF_PEFT_ADDON"), ($"{Zog}#{Deployment}", "HF_PEFT_ADDON")]);
+    }
+
+    private void Publish(Route route) => _host.Routing.Publish(new RoutingTable([route], Routes.Deployed(route)));
+}

@@ -1,0 +1,151 @@
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Routing;
+using static Stoker.ControlPlane.Tests.Routing.Routes;
+
+namespace Stoker.ControlPlane.Tests.Routing;
+
+/// <summary>Where names of addons lead, and which replicas get their requests.</summary>
+public class AddonRoutingTests
+{
+    private const string Base = "accounts/fireworks/models/story-3m", Zog = "accounts/mine/models/zog";
+    private const string D = "accounts/mine/deployments/d", E = "accounts/mine/deployments/e", Theirs = "accounts/theirs/deployments/d";
+    private static readonly ModelName ZogName = ModelName.Parse(Zog);
+
+    [Theory]
+    [InlineData("accounts/mine/models/zog")]
+    [InlineData("mine/zog")]
+    [InlineData("accounts/mine/models/zog#accounts/mine/deployments/d")]
+    [InlineData("mine/zog#mine/d")]
+    [InlineData("accounts/mine/deployedModels/zog-d")]
+    public void Every_form_leads_to_the_addon_on_its_deployment(string name)
+    {
+        var route = Find(name, To(D, Base, Replica("one"), Replica("two")).With(Zog, on: "two"), To(E, Base).With(Zog, isDefault: false)).ShouldNotBeNull();
+        (route.Name.ToString(), route.ServedName, route.Addon?.Model).ShouldBe((D, Zog + "@digest", ZogName));
+        route.Ready.ShouldHaveSingleItem().ReplicaId.ShouldBe("two"); // the other one has it not
+    }
+
+    [Theory]
+    [InlineData("accounts/mine/models/zog#accounts/mine/deployments/e")] // not deployed there
+    [InlineData("accounts/mine/models/bolt")]
+    [InlineData("accounts/mine/models/bolt#accounts/mine/deployments/d")]
+    [InlineData("accounts/mine/deployedModels/other")]
+    [InlineData("accounts/theirs/deployedModels/zog-d")]
+    [InlineData("accounts/mine/models/zog#accounts/theirs/deployments/d")]
+    public void Names_of_nothing_or_of_others_lead_nowhere(string name) =>
+        Find(name, To(D, Base).With(Zog), To(E, Base), To(Theirs, Base).With(Zog)).ShouldBeNull();
+
+    [Fact]
+    public void The_default_answers_for_the_name_alone() =>
+        Find(Zog, To(D, Base).With(Zog, isDefault: false), To(E, Base).With(Zog))!.Name.ToString().ShouldBe(E);
+
+    [Fact]
+    public void Others_may_call_what_is_public_and_reach_ones_own_first()
+    {
+        const string Hers = "accounts/theirs/models/zog";
+        var open = To(Theirs, Base).With(Hers, isPublic: true);
+        Find(Hers, open)!.Name.ToString().ShouldBe(Theirs);
+        Find($"{Hers}#{Theirs}", open).ShouldNotBeNull();
+        Find("accounts/theirs/deployedModels/zog-d", open).ShouldNotBeNull();
+        Find(Theirs, open).ShouldBeNull(); // the base model is not
+        Find(Hers, To(Theirs, Base).With(Hers)).ShouldBeNull();
+        Find(Hers, open, To(D, Base).With(Hers))!.Name.ToString().ShouldBe(D);
+    }
+
+    [Fact]
+    public void The_base_model_is_as_it_was()
+    {
+        var route = To(D, Base, Replica("one")).With(Zog, on: "one");
+        var found = Find($"{Base}#{D}", route).ShouldNotBeNull();
+        (found.ServedName, found.Addon).ShouldBe((Base, null));
+        found.ShouldBeSameAs(route);
+    }
+
+    [Fact]
+    public void One_that_failed_everywhere_is_not_waited_for_and_one_that_is_still_somewhere_serves()
+    {
+        var failed = To(D, Base, Replica("one")).With(Zog, failure: "cut off").To(ZogName).ShouldNotBeNull();
+        (failed.IsCallable, failed.Waiting, failed.Detail).ShouldBe((false, Waiting.AddonFailed, "cut off"));
+        To(D, Base, Replica("one")).With(Zog, failure: "cut off", on: "one").To(ZogName)!.IsCallable.ShouldBeTrue();
+        To(D, Base, Replica("one")).With(Zog).To(ZogName)!.IsCallable.ShouldBeTrue(); // on its way
+    }
+
+    [Fact]
+    public async Task Who_waits_for_an_addon_holds_up_nobody_and_goes_first_where_it_is()
+    {
+        var queue = To(D, Base).With(Zog);
+        var (addon, other) = (new HeldRequest(1, addon: queue.To(ZogName)!.Addon), new HeldRequest(1));
+        queue.Queue.TryEnter(addon, queue.To(ZogName)!, 10, 10).ShouldBe(HoldRefusal.None);
+        queue.Queue.TryEnter(other, queue, 10, 10).ShouldBe(HoldRefusal.None);
+        var (one, two) = (Replica("one", maxSequences: 1), Replica("two", maxSequences: 1));
+
+        queue.Queue.Follow(Table(one));
+        (await other.Answer).Lease!.Replica.ShouldBeSameAs(one);
+        addon.Answer.IsCompleted.ShouldBeFalse(); // the replica is ready, and has it not
+
+        queue.Queue.Follow(Table(one, two).With(Zog, on: "two"));
+        var answer = await addon.Answer;
+        (answer.Lease!.Replica, answer.Route!.ServedName).ShouldBe((two, Zog + "@digest"));
+
+        Route Table(params ReplicaTarget[] ready) => (To(D, Base, ready) with { Shared = queue.Shared }).With(Zog);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_an_addon_learns_that_it_failed_or_is_gone()
+    {
+        var route = To(D, Base).With(Zog);
+        var (first, second) = (Enter(), Enter());
+        route.Queue.TryLeave(second);
+        route.Queue.Follow((To(D, Base, Replica("one")) with { Shared = route.Shared }).With(Zog, failure: "cut off"));
+        (await first.Answer).Route!.Waiting.ShouldBe(Waiting.AddonFailed);
+        var third = new HeldRequest(1, addon: route.To(ZogName)!.Addon);
+        route.Queue.Follow(route);
+        route.Queue.TryEnter(third, route.To(ZogName)!, 10, 10);
+        route.Queue.Follow(To(D, Base, Replica("one")) with { Shared = route.Shared });
+        (await third.Answer).Route.ShouldBeNull();
+
+        HeldRequest Enter()
+        {
+            var request = new HeldRequest(1, addon: route.To(ZogName)!.Addon);
+            route.Queue.TryEnter(request, route.To(ZogName)!, 10, 10).ShouldBe(HoldRefusal.None);
+            return request;
+        }
+    }
+
+    [Fact]
+    public async Task A_stream_that_has_begun_never_goes_on_with_other_files_of_the_same_name()
+    {
+        var route = To(D, Base).With(Zog);
+        var succession = new Succession("kind");
+        var begun = new HeldRequest(1, succession: succession, addon: route.To(ZogName)!.Addon);
+        route.Queue.TryEnter(begun, route.To(ZogName)!, 10, 10).ShouldBe(HoldRefusal.None);
+        var replica = new ReplicaTarget("one", new Uri("http://127.0.0.1:1"), null) { Kind = "kind" };
+        var other = (To(D, Base, replica) with { Shared = route.Shared }).With(Zog, on: "one").To(ZogName)!.Addon! with { ServedName = Zog + "@other" };
+        var table = To(D, Base, replica) with { Shared = route.Shared };
+        route.Queue.Follow(table with { Addons = new(route.Addons.ByModel.SetItem(ZogName, other)) });
+        (await begun.Answer).Lease.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_freed_place_goes_to_the_first_who_can_have_it()
+    {
+        var (one, two) = (Replica("one", maxSequences: 1), Replica("two", maxSequences: 1));
+        var table = To(D, Base, one, two).With(Zog, on: "two");
+        var (busy, alsoBusy) = (table.Pick()!, table.Pick()!);
+        List<HeldRequest> held = [Enter(addon: true), Enter(addon: false), Enter(addon: true)];
+        (busy.Replica == one ? busy : alsoBusy).Dispose();
+        held.Select(request => request.Place is null).ShouldBe([false, true, false]); // the replica of that place has not the addon
+        (busy.Replica == two ? busy : alsoBusy).Dispose();
+        held.Select(request => request.Place is null).ShouldBe([true, true, false]);
+
+        HeldRequest Enter(bool addon)
+        {
+            var route = addon ? table.To(ZogName)! : table;
+            var request = new HeldRequest(1, addon: route.Addon);
+            table.Queue.TryEnter(request, route, 10, 10).ShouldBe(HoldRefusal.None);
+            return request;
+        }
+    }
+
+    private static Route? Find(string name, params Route[] routes) =>
+        new RoutingTable(routes, Deployed(routes)).Find(AccountName.Parse("accounts/mine"), ModelReference.Parse(name)!);
+}
