@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Firectl.Accounts;
+using Firectl.Addons;
 using Firectl.Capacity;
 using Firectl.Deployments;
 using Firectl.Models;
@@ -85,6 +86,7 @@ internal static class FirectlProgram
         var verbs = new VerbTree(root, context);
         DeploymentVerbs.Add(verbs);
         ModelVerbs.Add(verbs);
+        DeployedModelVerbs.Add(verbs);
         RegionVerbs.Add(verbs);
         ReservationVerbs.Add(verbs);
         QuotaVerbs.Add(verbs);

@@ -34,6 +34,14 @@ internal sealed class VerbTree(RootCommand root, FirectlContext context)
         root.Subcommands.Add(command);
     }
 
+    /// <summary>A verb that stands behind its noun alone; before it, it has a meaning of its own.</summary>
+    public void AddUnder(string noun, string verb, string description, Func<Command, Verb> build)
+    {
+        var command = new Command(verb, description);
+        Complete(command, build);
+        Child(root, [noun], $"work with {noun}").Subcommands.Add(command);
+    }
+
     private void Complete(Command command, Func<Command, Verb> build)
     {
         var verb = build(command);
