@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using Stoker.EndToEnd.Tests.Harness;
+using Stoker.Testing;
+
+namespace Stoker.EndToEnd.Tests;
+
+/// <summary>LoRA addons on live replicas, with real processes and the addons of the library.</summary>
+public class AddonTests
+{
+    private const string Zog = "accounts/fireworks/models/story-3m-lora-zog", Bolt = "accounts/fireworks/models/story-3m-lora-bolt";
+    private const string Base = "accounts/default/deployments/d";
+
+    [Fact]
+    public async Task Addons_come_and_go_while_the_base_model_serves_and_outlive_a_killed_replica_and_a_killed_server()
+    {
+        using var sandbox = new Sandbox();
+        string plain, zog;
+        await using (var server = await StokerServerProcess.StartAsync(sandbox))
+        {
+            await CreateAsync(sandbox);
+            plain = await AskAsync(server, Base);
+            (await StatusAsync(server, Zog)).ShouldBe(404);
+            var process = ReplicaProcesses.Under(sandbox.Root).ShouldHaveSingleItem();
+
+            (await FirectlRun.OfAsync(sandbox, "deploy", "story-3m-lora-zog", "--deployment", "d", "--wait")).ShouldEndWith(0, "State: DEPLOYED");
+            (await FirectlRun.OfAsync(sandbox, "load-lora", "story-3m-lora-bolt", "--deployment", "d", "--wait")).ShouldEndWith(0, "State: DEPLOYED");
+            zog = await AskAsync(server, Zog);
+            zog.ShouldContain("a hungry dragon named Zog");
+            (await AskAsync(server, $"{Bolt}#{Base}")).ShouldContain("a small robot named Bolt");
+            (await AskAsync(server, Base)).ShouldBe(plain);
+            ReplicaProcesses.Under(sandbox.Root).ShouldHaveSingleItem().Id.ShouldBe(process.Id); // without a restart
+
+            process.Kill();
+            await Patience.UntilAsync(
+                () => Task.FromResult(ReplicaProcesses.Under(sandbox.Root)), now => now.Any(other => other.Id != process.Id), "a new replica");
+            (await AskAsync(server, Zog)).ShouldBe(zog); // held until the new one has it
+            await server.KillAsync();
+        }
+
+        await using var second = await StokerServerProcess.StartAsync(sandbox);
+        (await AskAsync(second, Zog)).ShouldBe(zog);
+        (await FirectlRun.OfAsync(sandbox, "undeploy", "story-3m-lora-zog", "--wait")).ShouldEndWith(0);
+        (await StatusAsync(second, Zog)).ShouldBe(404);
+        (await AskAsync(second, Bolt)).ShouldContain("a small robot named Bolt");
+        (await AskAsync(second, Base)).ShouldBe(plain);
+    }
+
+    [Fact]
+    public async Task Files_that_were_cut_since_their_upload_end_in_failed_and_harm_nobody()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox);
+        await CreateAsync(sandbox);
+        var folder = Path.Combine(sandbox.Root, "mine");
+        Directory.CreateDirectory(folder);
+        foreach (var file in Directory.GetFiles(TestData.Model("story-3m-lora-bolt"))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        (await FirectlRun.OfAsync(sandbox, "create", "model", "mine", folder, "--base-model", "story-3m")).ShouldEndWith(0);
+        var stored = Directory.GetFiles(sandbox.Root, "adapter_model.safetensors", SearchOption.AllDirectories).Single(path => !path.StartsWith(folder, StringComparison.Ordinal));
+        await using (var file = new FileStream(stored, FileMode.Open)) file.SetLength(file.Length / 2);
+
+        (await FirectlRun.OfAsync(sandbox, "deploy", "mine", "--deployment", "d", "--wait")).ExitCode.ShouldNotBe(0);
+        (await StatusAsync(server, "accounts/default/models/mine")).ShouldBe(412);
+        (await AskAsync(server, Base)).ShouldNotBeEmpty();
+    }
+
+    private static async Task CreateAsync(Sandbox sandbox) =>
+        (await FirectlRun.OfAsync(sandbox, "create", "deployment", "story-3m", "--deployment-id", "d", "--enable-addons", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
+
+    private static async Task<string> AskAsync(StokerServerProcess server, string model)
+    {
+        var answer = await RawHttp.PostAsync(server, "/inference/v1/completions", Body(model));
+        answer.Status.ShouldBe(200, answer.Text);
+        answer.Json["model"]!.GetValue<string>().ShouldBe(model);
+        return answer.Json["choices"]![0]!["text"]!.GetValue<string>();
+    }
+
+    private static async Task<int> StatusAsync(StokerServerProcess server, string model) =>
+        (await RawHttp.PostAsync(server, "/inference/v1/completions", Body(model))).Status;
+
+    private static string Body(string model) =>
+        new JsonObject { ["model"] = model, ["prompt"] = "Once upon a time", ["max_tokens"] = 24, ["temperature"] = 0 }.ToJsonString();
+}
