@@ -33,6 +33,7 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(GetUploadEndpointRequest))]
 [JsonSerializable(typeof(GetUploadEndpointResponse))]
 [JsonSerializable(typeof(ValidateUploadResponse))]
+[JsonSerializable(typeof(PrepareModelRequest))]
 [JsonSerializable(typeof(DeploymentResource))]
 [JsonSerializable(typeof(ListDeploymentsResponse))]
 [JsonSerializable(typeof(ScaleDeploymentRequest))]

@@ -47,6 +47,7 @@ internal static class CreateDeployment
             if (waiting.IsAsked(invocation) && !invocation.Value(validateOnly)) created = await ReadyAsync(invocation, waiting, created, cancellation);
             await DeploymentVerbs.WriteAsync(invocation, created);
             foreach (var note in Notes(created)) await invocation.Context.Errors.WriteLineAsync(note);
+            if (!invocation.Value(noSpeculation) && await DraftNoteAsync(invocation, body, created, cancellation) is { } drafts) await invocation.Context.Errors.WriteLineAsync(drafts);
             return 0;
         };
     }
@@ -59,6 +60,29 @@ internal static class CreateDeployment
         {
             yield return $"Note: with {created.AcceleratorCount} accelerators a replica is faster, but less than {created.AcceleratorCount} times; "
                 + "more replicas serve more requests in proportion.";
+        }
+    }
+
+    /// <summary>What drafts for it by default, or what could.</summary>
+    private static async Task<string?> DraftNoteAsync(
+        Invocation invocation, DeploymentResource asked, DeploymentResource created, CancellationToken cancellation)
+    {
+        if (asked.DraftModel is { Length: > 0 } || asked.NgramSpeculationLength > 0 || asked.DraftTokenCount == 0) return null;
+        if (created.DraftModel is { Length: > 0 } draft)
+        {
+            return $"Note: {draft} drafts {created.DraftTokenCount} tokens at a time, the model's default; --disable-speculative-decoding leaves it out.";
+        }
+
+        try
+        {
+            var model = await invocation.Server.GetAsync($"v1/{created.BaseModel}", ServerConnection.Type<ModelResource>(), cancellation);
+            return RecommendedDrafts.For(model) is var (recommended, tokens)
+                ? $"Hint: speculative decoding mostly pays for a model of this size: --draft-model {recommended} --draft-token-count {tokens}"
+                : null;
+        }
+        catch (ProblemException)
+        {
+            return null; // the deployment is there; a hint is not worth an error
         }
     }
 

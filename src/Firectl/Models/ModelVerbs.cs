@@ -28,6 +28,8 @@ internal static class ModelVerbs
         verbs.Add("list", Nouns, "List models", List);
         verbs.Add("update", Nouns, "Change a model", Update);
         verbs.Add("delete", Nouns, "Delete a model and its files", Delete);
+        verbs.Add("prepare", Nouns, "Prepare a model for another precision", PrepareModel.Build);
+        verbs.Add("prepare-model", "Prepare a model for another precision", PrepareModel.Build);
     }
 
     private static JsonTypeInfo<ModelResource> ModelType => ServerConnection.Type<ModelResource>();
@@ -180,7 +182,7 @@ internal static class ModelVerbs
         };
     }
 
-    private static async Task ShowAsync(Invocation invocation, ModelName name, CancellationToken cancellation) =>
+    internal static async Task ShowAsync(Invocation invocation, ModelName name, CancellationToken cancellation) =>
         await WriteAsync(invocation, await invocation.Server.GetAsync($"v1/{name}", ModelType, cancellation));
 
     private static Task WriteAsync(Invocation invocation, ModelResource model) =>

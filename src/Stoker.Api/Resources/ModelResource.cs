@@ -39,6 +39,9 @@ public sealed record ModelResource
     public bool? RlTunable { get; init; }
     public IReadOnlyList<string>? SupportedPrecisions { get; init; }
     public IReadOnlyList<string>? SupportedPrecisionsWithCalibration { get; init; }
+
+    /// <summary>Precisions that the model was asked to be prepared for; ours.</summary>
+    public IReadOnlyList<ModelPreparationResource>? StokerPreparations { get; init; }
     public IReadOnlyDictionary<string, double>? DefaultSamplingParams { get; init; }
     public string? SnapshotType { get; init; }
     public bool? UseHfApplyChatTemplate { get; init; }
@@ -67,6 +70,27 @@ public sealed record PeftDetailsResource
     public IReadOnlyList<string>? TargetModules { get; init; }
     public string? BaseModelType { get; init; }
     public string? MergeAddonModelName { get; init; }
+}
+
+/// <summary>One precision that a model is prepared for: what <c>:prepare</c> began, until the model's files change.</summary>
+public sealed record ModelPreparationResource
+{
+    public required string Precision { get; init; }
+
+    /// <summary>PENDING, RUNNING, READY or FAILED.</summary>
+    public required string State { get; init; }
+    public int Percent { get; init; }
+
+    /// <summary>Why it failed, and what to do.</summary>
+    public string? Message { get; init; }
+    public DateTimeOffset UpdateTime { get; init; }
+}
+
+/// <summary>The body of <c>POST .../models/{m}:prepare</c>.</summary>
+public sealed record PrepareModelRequest
+{
+    public string? Precision { get; init; }
+    public string? ReadMask { get; init; }
 }
 
 public sealed record TeftDetailsResource;

@@ -30,7 +30,38 @@ public class DeploymentVerbsTests
     {
         using var run = new FirectlRun().AnswerWhoAmI().Answer("POST /v1/accounts/team/deployments?deploymentId=d", Ready);
         (await run.RunAsync(commandLine)).ShouldBe(0);
-        JsonNode.DeepEquals(JsonNode.Parse(run.Sent[^1].Body), JsonNode.Parse("""{"baseModel":"story-3m"}""")).ShouldBeTrue();
+        var created = run.Sent.Single(sent => sent.Method == "POST");
+        JsonNode.DeepEquals(JsonNode.Parse(created.Body), JsonNode.Parse("""{"baseModel":"story-3m"}""")).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("llama", 8_030_000_000, "", "Hint: * --draft-model accounts/fireworks/models/llama-v3p2-1b-instruct --draft-token-count 4")]
+    [InlineData("qwen2", 7_600_000_000, "", "Hint: * --draft-model accounts/fireworks/models/qwen2p5-0p5b-instruct --draft-token-count 4")]
+    [InlineData("llama", 3_200_000_000, "", null)] // too small for it to pay
+    [InlineData("gemma2", 9_000_000_000, "", null)] // nothing is known
+    [InlineData("llama", 8_030_000_000, "--disable-speculative-decoding", null)]
+    [InlineData("llama", 8_030_000_000, "--draft-token-count 0", null)]
+    [InlineData("llama", 8_030_000_000, "--ngram-speculation-length 3 --draft-token-count 4", null)]
+    public async Task A_model_without_drafts_gets_the_recommended_one_as_a_hint(string type, long parameters, string flags, string? hint)
+    {
+        var disabled = flags.StartsWith("--disable", StringComparison.Ordinal) ? "?disableSpeculativeDecoding=true" : "";
+        using var run = new FirectlRun()
+            .Answer($"POST /v1/accounts/team/deployments{disabled}", Ready)
+            .Answer(
+                "GET /v1/accounts/fireworks/models/story-3m",
+                $$$"""{"name":"accounts/fireworks/models/story-3m","kind":"HF_BASE_MODEL","baseModelDetails":{"modelType":"{{{type}}}","parameterCount":"{{{parameters}}}"}}""");
+        (await run.RunAsync($"create deployment m -a team {flags}")).ShouldBe(0, run.Errors);
+        if (hint is null) run.Errors.ShouldNotContain("Hint");
+        else run.Errors.ShouldContain(hint[(hint.IndexOf('*', StringComparison.Ordinal) + 2)..]);
+    }
+
+    [Fact]
+    public async Task A_default_draft_is_told()
+    {
+        var drafting = Ready.Replace("\"state\"", "\"draftModel\":\"accounts/fireworks/models/dm\",\"draftTokenCount\":3,\"state\"", StringComparison.Ordinal);
+        using var run = new FirectlRun().Answer("POST /v1/accounts/team/deployments", drafting);
+        (await run.RunAsync("create deployment m -a team")).ShouldBe(0, run.Errors);
+        run.Errors.ShouldContain("accounts/fireworks/models/dm drafts 3 tokens at a time, the model's default");
     }
 
     [Fact]

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+
+namespace Firectl.Tests.Models;
+
+public class PrepareModelTests
+{
+    private const string Asked = "POST /v1/accounts/team/models/m:prepare", Looked = "GET /v1/accounts/team/models/m";
+
+    [Theory]
+    [InlineData("prepare-model m -a team --precision FP8")]
+    [InlineData("model prepare m -a team --precision fp8")]
+    [InlineData("prepare model m -a team --precision fp8")]
+    public async Task All_word_orders_begin_it(string commandLine)
+    {
+        using var run = new FirectlRun().Answer(Asked, "{}").Answer(Looked, Model("PENDING", 0));
+        (await run.RunAsync(commandLine)).ShouldBe(0, run.Errors);
+        JsonNode.DeepEquals(JsonNode.Parse(run.Sent[0].Body), JsonNode.Parse("""{"precision":"FP8"}""")).ShouldBeTrue();
+        run.Output.ShouldContain("PENDING");
+    }
+
+    [Fact]
+    public async Task A_precision_is_required()
+    {
+        using var run = new FirectlRun();
+        (await run.RunAsync("prepare-model m -a team")).ShouldBe(2);
+        run.Errors.ShouldContain("--precision");
+    }
+
+    [Fact]
+    public async Task Waiting_ends_when_the_precision_is_there()
+    {
+        using var run = new FirectlRun().Answer(Asked, "{}").Answer(Looked, Model("READY", 100, "\"BF16\",\"FP8\""));
+        (await run.RunAsync("prepare-model m -a team --precision FP8 --wait")).ShouldBe(0, run.Errors);
+        run.Errors.ShouldContain("accounts/team/models/m for FP8: READY");
+    }
+
+    [Fact]
+    public async Task Waiting_ends_with_the_reason_of_a_failure()
+    {
+        using var run = new FirectlRun().Answer(Asked, "{}").Answer(Looked, Model("FAILED", 35, "\"BF16\"", "the disk is full: make room"));
+        (await run.RunAsync("prepare-model m -a team --precision FP8 --wait")).ShouldNotBe(0);
+        run.Errors.ShouldContain("is not prepared for FP8: the disk is full: make room");
+    }
+
+    private static string Model(string state, int percent, string supported = "\"BF16\"", string? message = null) => $$"""
+        {"name":"accounts/team/models/m","kind":"HF_BASE_MODEL","supportedPrecisions":[{{supported}}],
+         "stokerPreparations":[{"precision":"FP8","state":"{{state}}","percent":{{percent}},{{(message is null ? "" : $"\"message\":\"{message}\",")}}"updateTime":"2030-01-01T12:00:00Z"}]}
+        """;
+}
