@@ -9,14 +9,9 @@ namespace Stoker.ControlPlane.Deployments;
 /// </summary>
 public static class DeploymentActivity
 {
-    /// <param name="simulated">Its replicas are simulated, so that there is nothing to quantize.</param>
-    public static Problem? Inactive(DeploymentResource asked, DeploymentSpec spec, bool simulated = false)
+    public static Problem? Inactive(DeploymentResource asked)
     {
         var inactive = new List<Violation>();
-        When(spec.DraftModel is not null && spec.DraftTokenCount != 0, "draft_model", "needs speculative decoding");
-        When(spec.NgramSpeculationLength > 0 && spec.DraftTokenCount != 0, "ngram_speculation_length", "needs speculative decoding");
-        When(spec is { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 }, "draft_token_count", "needs speculative decoding");
-        When(!simulated && !DeploymentRules.IsAsStored(spec.Precision), "precision", "other than FP16 and BF16 (as stored) needs quantization");
         When(IsSet(asked.DeploymentShape), "deployment_shape", "needs shapes");
         When(IsSet(asked.DeploymentTemplate), "deployment_template", "needs shapes");
         When(asked.MaxWithRevocableReplicaCount is > 0, "max_with_revocable_replica_count", "needs revocable capacity");

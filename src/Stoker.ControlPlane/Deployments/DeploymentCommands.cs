@@ -32,13 +32,14 @@ public sealed class DeploymentCommands(
     /// <param name="id">The chosen identifier, null for a random one.</param>
     /// <param name="validateOnly">Check everything, answer what would be, create nothing.</param>
     /// <param name="user">Who asks.</param>
+    /// <param name="draftByDefault">Take the model's default draft model where none is asked for.</param>
     public async Task<Result<Deployment>> CreateAsync(
-        AccountName account, DeploymentResource asked, string? id, bool validateOnly, UserName user, CancellationToken cancellation)
+        AccountName account, DeploymentResource asked, string? id, bool validateOnly, UserName user, bool draftByDefault, CancellationToken cancellation)
     {
         var violations = new Violations();
         var deploymentId = ParseId(id, violations);
         DeploymentRules.CreateBody(asked, violations);
-        if (!(await CheckAsync(account, asked, current: null, self: null, violations, region: null, cancellation)).TryGet(out var spec, out var problem)) return problem;
+        if (!(await CheckAsync(account, asked, current: null, self: null, violations, region: null, draftByDefault, cancellation)).TryGet(out var spec, out var problem)) return problem;
 
         var name = account.Deployment(deploymentId!);
         var document = new DeploymentDocument { Resource = spec.ToResource(), CreatedBy = user.ToString() };
@@ -73,7 +74,7 @@ public sealed class DeploymentCommands(
             asked = DeploymentRules.LeaveWindows(asked, body);
             var region =
                 asked.AcceleratorType == deployment.Spec.AcceleratorType.Name ? null : deployment.Status.Region;
-            if (!(await CheckAsync(name.Parent, asked, deployment.Spec, name, new(), region, cancellation)).TryGet(out var spec, out problem)) return problem;
+            if (!(await CheckAsync(name.Parent, asked, deployment.Spec, name, new(), region, draftByDefault: false, cancellation)).TryGet(out var spec, out problem)) return problem;
             if (await RefuseLosingAddonsAsync(deployment, spec, cancellation) is { } keeps) return keeps;
             if (await RefuseSurgeAsync(deployment, spec, cancellation) is { } noRoom) return noRoom;
 
@@ -139,7 +140,7 @@ public sealed class DeploymentCommands(
     /// <summary>The rules in their order; the first group that fails answers.</summary>
     private async Task<Result<DeploymentSpec>> CheckAsync(
         AccountName account, DeploymentResource asked, DeploymentSpec? current, DeploymentName? self, Violations violations, Region? region,
-        CancellationToken cancellation)
+        bool draftByDefault, CancellationToken cancellation)
     {
         // A bare identifier is resolved by looking it up, which comes after the field rules: until then it stands for
         // one of the account's own.
@@ -152,14 +153,32 @@ public sealed class DeploymentCommands(
         if (!resolved.TryGet(out var model, out problem)) return problem;
         if (isBare && !DeploymentSpec.From(asked with { BaseModel = model.Name.ToString() }, inventory.DefaultType, current).TryGet(out spec, out problem)) return problem;
 
-        if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
         var simulated = inventory.IsSimulated(spec.AcceleratorType);
+        if (!(await WithDraftAsync(account, asked, spec, model, draftByDefault, simulated, cancellation)).TryGet(out spec, out problem)) return problem;
+        if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
         problem = DeploymentRules.ForModel(spec, model, current)
-            ?? DeploymentActivity.Inactive(asked, spec, simulated)
+            ?? DeploymentActivity.Inactive(asked)
             ?? DeploymentRules.ForInventory(spec, inventory, region)
             ?? await OverQuotaAsync(account, spec, current, self, cancellation)
             ?? DeploymentRules.Startable(spec, model, simulated);
         return problem is null ? spec : problem;
+    }
+
+    /// <summary>Finds the draft model that is asked for, or the model's own proposal, and writes its full name into the spec.</summary>
+    private async Task<Result<DeploymentSpec>> WithDraftAsync(
+        AccountName account, DeploymentResource asked, DeploymentSpec spec, Model model, bool draftByDefault, bool simulated, CancellationToken cancellation)
+    {
+        var proposed = draftByDefault ? DraftRules.DefaultFor(asked, model) : null;
+        if (proposed is { } byDefault) spec = spec.WithDraft(byDefault.Draft, byDefault.Tokens);
+        if (DraftRules.CheckCounts(spec, model) is { Any: true } wrong) return wrong.ToProblem();
+        if (spec.DraftModel is not { } name) return spec;
+        if (!(await modelNames.ResolveAsync(account, name, cancellation)).TryGet(out var draft, out var missing))
+        {
+            return new Problem(Code.InvalidArgument, $"draft_model: cannot be used: {missing.Message}", [new("draft_model", $"cannot be used: {missing.Message}")]);
+        }
+
+        spec = spec.WithDraft(draft.Name, spec.DraftTokenCount ?? 0);
+        return spec.Drafting is not null && DraftRules.Check(model, draft, proposed is not null, simulated) is { } problem ? problem : spec;
     }
 
     /// <summary>Only a wish for more is held against the quota: a deployment that is over it may still be changed.</summary>

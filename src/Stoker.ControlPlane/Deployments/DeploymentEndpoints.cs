@@ -73,7 +73,8 @@ public static class DeploymentEndpoints
 
         var user = request.HttpContext.GetPrincipal().User;
         var validateOnly = QueryParameters.Flag(query, "validateOnly").Value;
-        return Answer(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, cancellation));
+        var draftByDefault = !QueryParameters.Flag(query, "disableSpeculativeDecoding").Value;
+        return Answer(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, draftByDefault, cancellation));
     }
 
     private static async Task<IResult> List(

@@ -8,6 +8,7 @@ using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Reconciling;
 using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Resources;
 using Stoker.ControlPlane.Runtimes;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -168,9 +169,10 @@ public sealed partial class DeploymentReconciler(
         var (deployment, decision) = scaling.Decide(stored.Deployment, own);
         _known.Set(deployment);
         var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
+        var draft = ModelName.TryParse(deployment.Spec.Drafting?.Model, out var drafting) ? await models.FindAsync(drafting, cancellation) : null;
         var limits = await LimitsAsync(deployment, cancellation);
         var plan = ReplicaPlan.For(
-            new(deployment, own, ProblemOf(deployment, model), inventory, TakenByOthers(name), _options, time.GetUtcNow())
+            new(deployment, own, ProblemOf(deployment, model, draft), inventory, TakenByOthers(name), _options, time.GetUtcNow())
             {
                 Limits = limits,
                 LastRequest = lifecycle.LastRequest(name),
@@ -188,7 +190,7 @@ public sealed partial class DeploymentReconciler(
         Publish(planned, own);
         if (plan.Remove)
         {
-            foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
+            foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, draft, cancellation);
             // refused when the spec changed meanwhile: the watch brings us back
             await store.RemoveAsync(stored, cancellation);
             return TimeSpan.Zero;
@@ -207,7 +209,7 @@ public sealed partial class DeploymentReconciler(
             LogChange(stored.Deployment, planned);
         }
 
-        foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, cancellation);
+        foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, draft, cancellation);
         if (plan.Change is { } change) await lifecycle.ApplyAsync(stored, change, cancellation); // the watch brings us back
         if (Freed(deployment.Status, plan.Status)) WakeWaiting(queue);
         if (plan.Status.Stockout is not null) await WakeGivingAsync(queue, cancellation);
@@ -215,16 +217,24 @@ public sealed partial class DeploymentReconciler(
         return plan.LookAgainAfter;
     }
 
-    private string? ProblemOf(Deployment deployment, Model? model) => model is null
-        ? $"Its model {deployment.Spec.BaseModel} is gone: upload it again, or delete the deployment"
-        : DeploymentRules.Startable(deployment.Spec, model, inventory.IsSimulated(deployment.Spec.AcceleratorType))?.Message;
+    private string? ProblemOf(Deployment deployment, Model? model, Model? draft)
+    {
+        var simulated = inventory.IsSimulated(deployment.Spec.AcceleratorType);
+        if (model is null) return $"Its model {deployment.Spec.BaseModel} is gone: upload it again, or delete the deployment";
+        if (deployment.Spec.Drafting?.Model is { } name && draft?.IsReady != true && !simulated)
+        {
+            return $"Its draft model {name} is gone or has no weights: upload it again, or switch drafts off (--draft-token-count 0)";
+        }
 
-    private async Task ApplyAsync(ReplicaStep step, Deployment deployment, Model? model, CancellationToken cancellation)
+        return DeploymentRules.Startable(deployment.Spec, model, simulated)?.Message;
+    }
+
+    private async Task ApplyAsync(ReplicaStep step, Deployment deployment, Model? model, Model? draft, CancellationToken cancellation)
     {
         switch (step)
         {
             case ReplicaStep.Start start when model is not null && (model.Folder is not null || inventory.IsSimulated(deployment.Spec.AcceleratorType)):
-                await runtime.StartAsync(SpecOf(start.Replica, deployment, model), cancellation);
+                await runtime.StartAsync(SpecOf(start.Replica, deployment, model, draft), cancellation);
                 break;
             case ReplicaStep.Stop stop:
                 await runtime.StopAsync(stop.Id, cancellation);
@@ -235,10 +245,11 @@ public sealed partial class DeploymentReconciler(
         }
     }
 
-    private ReplicaSpec SpecOf(Replica replica, Deployment deployment, Model model)
+    private ReplicaSpec SpecOf(Replica replica, Deployment deployment, Model model, Model? draft)
     {
         var allotment = replica.Allotment ?? throw new InvalidOperationException($"Replica {replica.Id} was to start without capacity");
         var pool = inventory.Find(allotment.Region, allotment.Type);
+        var settings = pool?.EmulatedBy == Inventory.Simulated ? null : deployment.Spec.ReplicaSettings; // it has its speed from its figures
         return new()
         {
             Id = replica.Id,
@@ -253,6 +264,10 @@ public sealed partial class DeploymentReconciler(
             ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, model),
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
             EnableAddons = deployment.Spec.EnableAddons,
+            Precision = settings is { Precision: not Precision.PrecisionUnspecified and var precision } ? WireEnum.TextOf(precision).ToLowerInvariant() : null,
+            DraftFolder = settings?.Drafting is null ? null : draft?.Folder,
+            NgramLength = settings?.Drafting?.NgramLength ?? 0,
+            DraftTokens = settings?.Drafting?.Tokens ?? 0,
             EmulatedBy = pool?.EmulatedBy,
             Simulate = pool?.EmulatedBy == Inventory.Simulated ? inventory.SimulatedReplicas.Figures(allotment.Slots.Count) : null,
         };

@@ -15,13 +15,6 @@ namespace Stoker.ControlPlane.Deployments;
 /// </summary>
 public static class DeploymentRules
 {
-    private static readonly Precision[] AsStored = [Precision.PrecisionUnspecified, Precision.Fp16, Precision.Bf16];
-    private static readonly Precision[] Fp8 =
-    [
-        Precision.Fp8, Precision.Fp8Mm, Precision.Fp8Ar, Precision.Fp8MmKvAttn, Precision.Fp8Kv, Precision.Fp8MmV2, Precision.Fp8V2,
-        Precision.Fp8MmKvAttnV2,
-    ];
-
     /// <summary>
     /// What an update may change. Base model and placement stand in neither list: they are fixed, as are region,
     /// cluster and direct_route_handle, which look like wishes and are not.
@@ -83,8 +76,6 @@ public static class DeploymentRules
     private static string? PlaceOf(PlacementResource? placement) =>
         placement?.Region ?? placement?.MultiRegion ?? (placement?.Regions is { } regions ? string.Join(", ", regions) : null);
 
-    public static bool IsAsStored(Precision precision) => AsStored.Contains(precision);
-
     /// <summary>
     /// Fields of a create body that only the server sets. Most are ignored, so that what was got can be posted again;
     /// those that a caller could take for a wish are refused.
@@ -98,13 +89,17 @@ public static class DeploymentRules
 
     internal static void Combinations(DeploymentSpec spec, Violations violations)
     {
-        if (Fp8.Contains(spec.Precision) && spec.AcceleratorType != AcceleratorType.H100 && spec.AcceleratorType != AcceleratorType.Cpu)
-        {
-            violations.Add(
-                "precision", $"{WireEnum.TextOf(spec.Precision)} runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
-        }
-
-        if (spec.EnableAddons && !IsAsStored(spec.Precision) && spec.AcceleratorType != AcceleratorType.Cpu)
+        violations.Require(
+            spec.Precision.IsSupported(),
+            "precision",
+            $"{WireEnum.TextOf(spec.Precision)} is not supported: FP16 and BF16 (both mean as stored), FP8, FP4, and INT8 on {AcceleratorType.Cpu} are");
+        violations.Require(
+            spec.Precision != Precision.Fp8 || spec.AcceleratorType == AcceleratorType.H100 || spec.AcceleratorType == AcceleratorType.Cpu,
+            "precision", $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
+        violations.Require(
+            spec.Precision != Precision.Int8 || spec.AcceleratorType == AcceleratorType.Cpu,
+            "precision", $"INT8 runs on {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
+        if (spec.EnableAddons && !spec.Precision.IsAsStored() && spec.AcceleratorType != AcceleratorType.Cpu)
         {
             violations.Add("enable_addons", "invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4)");
         }
@@ -185,11 +180,13 @@ public static class DeploymentRules
                 : $"{model.Name} has no weights here yet{(status.Length == 0 ? "" : $" ({status})")}: upload its files with `{command}` and try again");
         }
 
-        return IsAsStored(spec.Precision) || model.SupportedPrecisions.Contains(spec.Precision)
+        return spec.Precision == Precision.PrecisionUnspecified || model.SupportedPrecisions.Contains(spec.Precision)
+            || (spec.Precision.IsAsStored() && model.SupportedPrecisions.Any(precision => precision.IsAsStored()))
             ? null
             : Problem.FailedPrecondition(
                 $"{model.Name} is not prepared for precision {WireEnum.TextOf(spec.Precision)}; it has "
-                + $"{string.Join(", ", model.SupportedPrecisions.Select(WireEnum.TextOf))}: prepare it with `firectl prepare-model {model.Name}`");
+                + $"{string.Join(", ", model.SupportedPrecisions.Select(WireEnum.TextOf))}: "
+                + $"prepare it with `firectl prepare-model {model.Name} --precision {WireEnum.TextOf(spec.Precision)} --wait`");
     }
 
     private static string Base(Model model) => model.BaseModel?.ToString() ?? "its base model";

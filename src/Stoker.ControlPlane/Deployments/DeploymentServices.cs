@@ -58,7 +58,7 @@ internal sealed class DeploymentModelUse(DeploymentStore store) : IModelUse
         return
         [
             .. all.Select(stored => stored.Deployment)
-                .Where(deployment => deployment.Spec.BaseModel == model && deployment.Status.State != DeploymentState.Deleted)
+                .Where(deployment => (deployment.Spec.BaseModel == model || deployment.Spec.DraftModel == model.ToString()) && deployment.Status.State != DeploymentState.Deleted)
                 .Select(deployment => deployment.Name.ToString())
                 .Take(MostNames),
         ];

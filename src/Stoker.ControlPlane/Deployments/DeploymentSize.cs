@@ -33,9 +33,9 @@ internal static class DeploymentSize
     }
 
     private static bool NeedsTheSame(DeploymentSpec spec, DeploymentSpec current) =>
-        spec.RunsAs(current) && spec.Precision == current.Precision && spec.DisableSizeValidation == current.DisableSizeValidation;
+        spec.RunsAs(current) && spec.DisableSizeValidation == current.DisableSizeValidation;
 
-    private static string At(Precision precision) => DeploymentRules.IsAsStored(precision) ? "" : $" at {WireEnum.TextOf(precision)}";
+    private static string At(Precision precision) => precision.IsAsStored() ? "" : $" at {WireEnum.TextOf(precision)}";
 
     private static string Gigabytes(double bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.#} GB");
 }

@@ -35,6 +35,8 @@ public sealed record DeploymentSpec
     /// <summary>0 means the model's.</summary>
     public int MaxContextLength { get; private init; }
     public bool EnableAddons { get; private init; }
+
+    /// <summary>As asked for; by its full name once it was found.</summary>
     public string? DraftModel { get; private init; }
 
     /// <summary>0 switches drafts off; null was not asked.</summary>
@@ -97,6 +99,9 @@ public sealed record DeploymentSpec
     /// <summary>The same with the count that the model needs, for a request that gave none.</summary>
     internal DeploymentSpec WithAcceleratorCount(int count) => this with { AcceleratorCount = count };
 
+    /// <summary>The same with the draft model that was found for it.</summary>
+    internal DeploymentSpec WithDraft(ModelName draft, int tokens) => this with { DraftModel = draft.ToString(), DraftTokenCount = tokens };
+
     /// <summary>The fields that a user may set, on the wire. <see cref="From"/> makes an equal spec of it.</summary>
     public DeploymentResource ToResource() => new()
     {
@@ -133,7 +138,17 @@ public sealed record DeploymentSpec
         StokerBrokenStreams = BrokenStreams == BrokenStreams.Resume ? null : WireEnum.TextOf(BrokenStreams),
     };
 
-    public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt) { EnableAddons = EnableAddons };
+    /// <summary>Null: nothing is drafted.</summary>
+    public Drafting? Drafting => DraftTokenCount is > 0 and var tokens && (DraftModel is not null || NgramSpeculationLength > 0)
+        ? new(DraftModel, NgramSpeculationLength, tokens)
+        : null;
+
+    public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt)
+    {
+        Precision = Precision.IsAsStored() ? Precision.PrecisionUnspecified : Precision,
+        Drafting = Drafting,
+        EnableAddons = EnableAddons,
+    };
 
     /// <summary>
     /// Whether running replicas can serve the other spec too: nothing differs that a replica is started with.

@@ -1,5 +1,7 @@
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Deployments;
 
@@ -7,6 +9,11 @@ namespace Stoker.ControlPlane.Deployments;
 /// <param name="MaxContextLength">0 means the model's.</param>
 public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int AcceleratorCount, int MaxContextLength, bool LongPrompt)
 {
+    /// <summary>FP16, BF16 and unspecified are one: as stored.</summary>
+    public Precision Precision { get; init; }
+
+    public Drafting? Drafting { get; init; }
+
     /// <summary>Addons can be loaded beside the base model.</summary>
     public bool EnableAddons { get; init; }
 
@@ -17,9 +24,19 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
         AcceleratorCount = AcceleratorCount,
         MaxContextLength = MaxContextLength == 0 ? null : MaxContextLength,
         AutoTune = LongPrompt ? (wish.AutoTune ?? new()) with { LongPrompt = true } : null,
+        Precision = Precision == Precision.PrecisionUnspecified ? null : WireEnum.TextOf(Precision),
+        DraftModel = Drafting?.Model,
+        NgramSpeculationLength = Drafting is { NgramLength: > 0 and var length } ? length : null,
+        DraftTokenCount = Drafting?.Tokens ?? (wish.DraftTokenCount is null ? null : 0),
         EnableAddons = EnableAddons ? true : null,
     };
 }
+
+/// <summary>How the replicas of a deployment draft tokens ahead.</summary>
+/// <param name="Model">Full name of the draft model or draft head; null with an n-gram.</param>
+/// <param name="NgramLength">Tokens that are looked up in what is there already; 0 with a draft model.</param>
+/// <param name="Tokens">Drafted at a time, at least 1.</param>
+public sealed record Drafting(string? Model, int NgramLength, int Tokens);
 
 /// <summary>A revision that served, to which an update that fails can be rolled back.</summary>
 public sealed record ReadyRevision(long Revision, ReplicaSettings Settings);

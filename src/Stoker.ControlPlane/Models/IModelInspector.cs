@@ -44,6 +44,12 @@ public sealed record ModelInspection(
 {
     /// <summary>Bytes of the keys and values of one position in 16 bits; null when the files do not say.</summary>
     public long? KvBytesPerToken { get; init; }
+
+    /// <summary>Width of the states; null for addons.</summary>
+    public int? HiddenSize { get; init; }
+
+    /// <summary>Of all tokens with their numbers; null for kinds without a tokenizer, and in rows of older programs.</summary>
+    public string? VocabularyDigest { get; init; }
 }
 
 /// <param name="BaseModel">What the adapter's own files name as its base: a hint, seldom one of our names.</param>

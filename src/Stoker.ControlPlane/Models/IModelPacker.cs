@@ -16,4 +16,9 @@ public interface IModelPacker
     /// </summary>
     /// <returns>The bytes of the packed model, or why there is none: replicas then open the files as they are.</returns>
     Task<Result<long>> PackAsync(string folder, CancellationToken cancellation);
+
+    /// <summary>Packs in another precision than the files', with the same rules; what is there and good stays.</summary>
+    /// <param name="told">The share done, in percent and rising; waited for.</param>
+    /// <returns>The bytes of that packed model, or why there is none and what to do.</returns>
+    Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation);
 }

@@ -38,6 +38,12 @@ public sealed record Model(
     /// <summary>Bytes of the keys and values of one position in 16 bits; null until the files were inspected.</summary>
     public long? KvBytesPerToken { get; init; }
 
+    /// <summary>Width of the states; null until the files were inspected, and for addons.</summary>
+    public int? HiddenSize { get; init; }
+
+    /// <summary>Of all tokens with their numbers: equal where a token means the same text. Null for kinds without a tokenizer.</summary>
+    public string? VocabularyDigest { get; init; }
+
     /// <summary>An addon's rank and target modules; null for other kinds.</summary>
     public PeftDetailsResource? Peft { get; init; }
 

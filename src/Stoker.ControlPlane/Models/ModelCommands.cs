@@ -10,8 +10,11 @@ namespace Stoker.ControlPlane.Models;
 /// <summary>Create, change and delete models.</summary>
 internal sealed partial class ModelCommands(
     ModelStore store, ModelNames names, ModelFiles files, ModelGates gates, ModelCatalogue catalogue, ModelPacking packing, IEnumerable<IModelUse> uses,
-    ILogger<ModelCommands> logger)
+    TimeProvider time, ILogger<ModelCommands> logger)
 {
+    /// <summary>Of one read, change and conditional write: a preparation writes its progress into the same row.</summary>
+    private const int WriteTries = 5;
+
     private readonly TypedStore<ModelName, ModelResource, ModelStatus> _rows = store.Rows;
 
     public async Task<Result<ModelResource>> CreateAsync(
@@ -53,7 +56,10 @@ internal sealed partial class ModelCommands(
         return await _rows.CreateAsync(name, spec, ModelStatus.Empty(NoFilesYet(name)), cancellation);
     }
 
-    public async Task<Result<ModelResource>> UpdateAsync(
+    public Task<Result<ModelResource>> UpdateAsync(ModelName name, ModelResource patch, string? mask, CancellationToken cancellation) =>
+        AgainAsync(() => TryUpdateAsync(name, patch, mask, cancellation));
+
+    private async Task<Result<ModelResource>> TryUpdateAsync(
         ModelName name, ModelResource patch, string? mask, CancellationToken cancellation)
     {
         if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
@@ -68,10 +74,30 @@ internal sealed partial class ModelCommands(
         return written.TryGet(out row, out problem) ? ModelView.Of(row) : problem;
     }
 
+    /// <summary>Begins to prepare a model for a precision. Asking again while it is at work, or after, changes nothing; after a failure it tries again.</summary>
+    public Task<Result<EmptyResponse>> PrepareAsync(ModelName name, PrepareModelRequest request, CancellationToken cancellation) =>
+        AgainAsync(() => TryPrepareAsync(name, request, cancellation));
+
+    private async Task<Result<EmptyResponse>> TryPrepareAsync(ModelName name, PrepareModelRequest request, CancellationToken cancellation)
+    {
+        using var passage = await gates.EnterAsync(name, cancellation);
+        if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
+        if (!PreparationRules.Check(name, row.Status, request.Precision).TryGet(out var precision, out var problem)) return problem;
+        var earlier = row.Status.Preparations.FirstOrDefault(preparation => preparation.Precision == precision);
+        if (row.Status.Precisions().Contains(precision) || earlier is { State: not PreparationState.Failed }) return new EmptyResponse();
+        var asked = new ModelPreparation(precision, PreparationState.Pending, 0, null, time.GetUtcNow());
+        if ((await _rows.UpdateStatusAsync(row, row.Status.With(asked), cancellation)).Problem is { } refused) return refused;
+        packing.Add(name, precision);
+        return new EmptyResponse();
+    }
+
     /// <summary>
     /// Refused while anything uses the model. The row goes first: from then on nobody finds the files.
     /// </summary>
-    public async Task<Result<EmptyResponse>> DeleteAsync(ModelName name, CancellationToken cancellation)
+    public Task<Result<EmptyResponse>> DeleteAsync(ModelName name, CancellationToken cancellation) =>
+        AgainAsync(() => TryDeleteAsync(name, cancellation));
+
+    private async Task<Result<EmptyResponse>> TryDeleteAsync(ModelName name, CancellationToken cancellation)
     {
         using var passage = await gates.EnterAsync(name, cancellation);
         if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
@@ -94,6 +120,16 @@ internal sealed partial class ModelCommands(
         if (catalogue.Find(name) is { } entry) await CreateEntryAsync(name, entry);
         LogDeleted(name);
         return new EmptyResponse();
+    }
+
+    private static async Task<Result<T>> AgainAsync<T>(Func<Task<Result<T>>> change)
+        where T : notnull
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var result = await change();
+            if (result.Problem is not { Code: Code.Aborted } || tries == WriteTries) return result;
+        }
     }
 
     /// <summary>

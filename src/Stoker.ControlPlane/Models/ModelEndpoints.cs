@@ -28,11 +28,8 @@ public static class ModelEndpoints
         models.MapDelete("/{model}", Delete).RequireAccess();
         models.MapModelTransfers();
 
-        foreach (var verb in (ReadOnlySpan<string>)["prepare", "import"])
-        {
-            models.MapPost($"/{{model}}:{verb}", () => NotActive($"models:{verb}")).RequireAccess();
-        }
-
+        models.MapPost("/{model}:prepare", Prepare).RequireAccess();
+        models.MapPost("/{model}:import", () => NotActive("models:import")).RequireAccess();
         models.MapPost("/{model}/versions", () => NotActive("model versions")).RequireAccess();
         models.MapGet("/{model}/versions:count", () => NotActive("model versions")).RequireAccess();
         routes.MapPost("/v1/validateModelConfig", () => NotActive("validateModelConfig")).RequireAccess();
@@ -95,6 +92,18 @@ public static class ModelEndpoints
         if (QueryParameters.Check(context.Request.Query) is { } unknown) return new ProblemResult(unknown);
         if (!NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
         return (await commands.DeleteAsync(name, cancellation)).TryGet(out var empty, out problem)
+            ? TypedResults.Json(empty, WireJson.Context.EmptyResponse)
+            : new ProblemResult(problem);
+    }
+
+    private static async Task<Results<JsonHttpResult<EmptyResponse>, ProblemResult>> Prepare(
+        string account, string model, HttpContext context, ModelCommands commands, CancellationToken cancellation)
+    {
+        if (QueryParameters.Check(context.Request.Query) is { } unknown) return new ProblemResult(unknown);
+        if (!NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
+        var body = await JsonBody.ReadAsync(context.Request, WireJson.Context.PrepareModelRequest, cancellation);
+        if (!body.TryGet(out var request, out problem)) return new ProblemResult(problem);
+        return (await commands.PrepareAsync(name, request, cancellation)).TryGet(out var empty, out problem)
             ? TypedResults.Json(empty, WireJson.Context.EmptyResponse)
             : new ProblemResult(problem);
     }

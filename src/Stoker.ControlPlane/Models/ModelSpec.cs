@@ -14,7 +14,7 @@ public sealed record ModelSpec
     private const int MaxDescriptionLength = 999; // "fewer than 1000"
     private const int MaxUrlLength = 2_000;
     private const int MaxContextLength = 16_777_216; // far above any model; keeps products of lengths within 64 bits
-    private const int MaxDraftTokens = 32; // a longer draft never pays: its last tokens are almost never accepted
+    internal const int MaxDraftTokens = 16; // a longer draft never pays: its last tokens are almost never accepted
     private const int MinRank = 4, MaxRank = 64;
 
     private static readonly string[] TargetModules =
@@ -34,7 +34,7 @@ public sealed record ModelSpec
         [
             "name", "create_time", "update_time", "created_by", "state", "status", "supports_serverless", "imported_from",
             "fine_tuning_job", "deployed_model_refs", "cluster", "calibrated", "tunable", "rl_tunable", "supported_precisions",
-            "supported_precisions_with_calibration", "default_sampling_params", "base_model_details.default_precision",
+            "supported_precisions_with_calibration", "stoker_preparations", "default_sampling_params", "base_model_details.default_precision",
             "peft_details.base_model_type",
         ]);
 
@@ -191,6 +191,7 @@ public sealed record ModelSpec
         violations.Require(body.RlTunable is null, "rl_tunable", Why);
         violations.Require(body.SupportedPrecisions is null, "supported_precisions", Why);
         violations.Require(body.SupportedPrecisionsWithCalibration is null, "supported_precisions_with_calibration", Why);
+        violations.Require(body.StokerPreparations is null, "stoker_preparations", Why);
         violations.Require(body.DefaultSamplingParams is null, "default_sampling_params", Why);
         violations.Require(body.BaseModelDetails?.DefaultPrecision is null, "base_model_details.default_precision", Why);
         violations.Require(body.PeftDetails?.BaseModelType is null, "peft_details.base_model_type", Why);

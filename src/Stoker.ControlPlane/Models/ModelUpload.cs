@@ -92,7 +92,7 @@ internal sealed partial class ModelUpload(
 
         var inspected = await InspectAsync(name, row, cancellation);
         var status = inspected.TryGet(out var seen, out var problem)
-            ? row.Status with { State = ModelState.Ready, Detail = null, Inspection = seen, FilesDigest = ModelFiles.Digest(files.FolderOf(name)) }
+            ? row.Status with { State = ModelState.Ready, Detail = null, Inspection = seen, FilesDigest = ModelFiles.Digest(files.FolderOf(name)), Preparations = [] }
             : row.Status with { Detail = new StatusResource(problem.Code.Row().WireName, problem.Message) };
         var written = await _rows.UpdateStatusAsync(row, status, cancellation);
         if (problem is not null)

@@ -31,10 +31,23 @@ internal static class ModelView
             Calibrated = false,
             Tunable = false,
             ConversationConfig = spec.ConversationConfig ?? (seen?.SupportsChat == true ? new() { Style = "huggingface" } : null),
-            SupportedPrecisions = seen is null ? null : [.. seen.Precisions.Select(WireEnum.TextOf)],
+            SupportedPrecisions = seen is null ? null : [.. status.Precisions().Select(WireEnum.TextOf)],
+            SupportedPrecisionsWithCalibration = seen is null || PreparationRules.WhyNever(seen) is not null
+                ? null
+                : [.. Precisions.Preparable.Except(status.Precisions()).Select(WireEnum.TextOf)],
+            StokerPreparations = status.Preparations.Count == 0 ? null : [.. status.Preparations.Select(Of)],
             DefaultSamplingParams = seen?.DefaultSamplingParams is { Count: > 0 } defaults ? defaults : null,
         };
     }
+
+    private static ModelPreparationResource Of(ModelPreparation preparation) => new()
+    {
+        Precision = WireEnum.TextOf(preparation.Precision),
+        State = WireEnum.TextOf(preparation.State),
+        Percent = preparation.Percent,
+        Message = preparation.Message,
+        UpdateTime = preparation.Time,
+    };
 
     private static BaseModelDetailsResource? Details(BaseModelDetailsResource? spec, ModelInspection? seen) => spec is null || seen is null
         ? spec

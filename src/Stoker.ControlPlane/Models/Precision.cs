@@ -18,4 +18,21 @@ public enum Precision
     Bf16,
     Fp4BlockscaledMm,
     Fp4MxMoe,
+
+    /// <summary>Ours, on CPU only.</summary>
+#pragma warning disable CA1720 // contains a type's name: the field's term, as are the others
+    Int8,
+#pragma warning restore CA1720
+}
+
+public static class Precisions
+{
+    /// <summary>What a model can be prepared for; FP16 and BF16 both mean: as stored.</summary>
+    public static IReadOnlyList<Precision> Preparable { get; } = [Precision.Fp8, Precision.Fp4, Precision.Int8];
+
+    /// <summary>Of a checkpoint in 16 bits; other precisions are run from what was prepared, or from a checkpoint that is stored in them.</summary>
+    public static bool IsAsStored(this Precision precision) => precision is Precision.PrecisionUnspecified or Precision.Fp16 or Precision.Bf16;
+
+    /// <summary>Whether there is a meaning for it here at all: names with suffixes have none that is published.</summary>
+    public static bool IsSupported(this Precision precision) => precision.IsAsStored() || Preparable.Contains(precision);
 }

@@ -182,6 +182,10 @@ public sealed partial class LocalReplicaRuntime(
             "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--log-level", _options.LogLevel, "--detach",
         ];
         if (spec.ModelFolder.Length > 0) arguments.AddRange("--model", spec.ModelFolder);
+        if (spec.Precision is { } precision) arguments.AddRange("--precision", precision);
+        if (spec.DraftFolder is { } draft) arguments.AddRange("--draft-model", draft);
+        if (spec.NgramLength > 0) arguments.AddRange("--ngram-speculation-length", Text(spec.NgramLength));
+        if (spec.DraftTokens > 0) arguments.AddRange("--draft-token-count", Text(spec.DraftTokens));
         if (spec.Simulate is { } figures) arguments.AddRange("--simulate", figures);
         if (spec.EnableAddons) arguments.Add("--enable-addons");
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));

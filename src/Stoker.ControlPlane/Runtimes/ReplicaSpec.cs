@@ -38,6 +38,18 @@ public sealed record ReplicaSpec
     /// <summary>Addons can be loaded while it runs.</summary>
     public bool EnableAddons { get; init; }
 
+    /// <summary>Of the weights, as the replica names it: fp8, fp4, int8; null: as stored.</summary>
+    public string? Precision { get; init; }
+
+    /// <summary>Files of the draft model or draft head; null: none drafts.</summary>
+    public string? DraftFolder { get; init; }
+
+    /// <summary>Tokens that the n-gram lookup goes by; 0: none.</summary>
+    public int NgramLength { get; init; }
+
+    /// <summary>Tokens drafted at a time; 0: none.</summary>
+    public int DraftTokens { get; init; }
+
     /// <summary>The engine that emulates accelerators which are not there; null for the runtime's own.</summary>
     public string? EmulatedBy { get; init; }
 

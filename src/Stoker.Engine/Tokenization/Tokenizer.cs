@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text;
 using Stoker.Engine.Native;
 using Stoker.Engine.Tokenization.Loading;
@@ -18,6 +20,26 @@ public sealed class Tokenizer
 
     /// <summary>Highest id + 1, added tokens included. Model outputs above it are padding.</summary>
     public int VocabularySize => _parts.Texts.Size;
+
+    /// <summary>
+    /// SHA-256 of all tokens with their ids, in hexadecimal: equal where every id means the same bytes, so that the tokens of
+    /// one model are another's.
+    /// </summary>
+    public string VocabularyDigest()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> head = stackalloc byte[5];
+        for (var id = 0; id < VocabularySize; id++)
+        {
+            var bytes = TokenBytes(id).Span;
+            BinaryPrimitives.WriteInt32LittleEndian(head, bytes.Length);
+            head[4] = IsSpecial(id) ? (byte)1 : (byte)0;
+            hash.AppendData(head);
+            hash.AppendData(bytes);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     /// <summary>Opens the tokenizer of a model folder.</summary>
     /// <exception cref="ModelLoadException">tokenizer.json is missing, broken, or uses a component that is not

@@ -1,13 +1,16 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Stoker.Api.Problems;
 using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
 using Stoker.Engine.Models;
+using Precision = Stoker.ControlPlane.Models.Precision;
 
 namespace Stoker.Server.Packing;
 
-/// <summary>Packs in a process of its own, <c>stoker pack</c>, behind everything else that runs.</summary>
+/// <summary>Packs in a process of its own, <c>stoker pack</c> or <c>stoker prepare</c>, behind everything else that runs.</summary>
 /// <remarks>
 /// Not in the server: a checkpoint that shrinks under its map would take the server along, and a process gives all of
 /// its memory back. A killed server leaves a process that ends with its file.
@@ -24,37 +27,62 @@ internal sealed class PackProcess : IModelPacker
 
     public bool IsPacked(string folder) => ModelPacker.IsPacked(folder);
 
-    public async Task<Result<long>> PackAsync(string folder, CancellationToken cancellation)
+    public Task<Result<long>> PackAsync(string folder, CancellationToken cancellation) =>
+        RunAsync(["pack", "--model", folder], _ => Task.CompletedTask, () => SizeOf(folder, "stoker-*.packed"), cancellation);
+
+    public Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation)
+    {
+        var name = WireEnum.TextOf(precision).ToLowerInvariant();
+        return RunAsync(
+            ["prepare", "--model", folder, "--precision", name, "--json"],
+            line => PercentOf(line) is { } percent ? told(percent) : Task.CompletedTask,
+            () => SizeOf(folder, $"stoker-{name}.packed"),
+            cancellation);
+    }
+
+    /// <param name="heard">Each line that it says, waited for.</param>
+    private async Task<Result<long>> RunAsync(string[] arguments, Func<string, Task> heard, Func<long> size, CancellationToken cancellation)
     {
         try
         {
-            using var process = Process.Start(StartOf(folder)) ?? throw new IOException("the system gave no process");
+            using var process = Process.Start(StartOf(arguments)) ?? throw new IOException("the system gave no process");
             Yield(process);
-            return await EndOfAsync(process, folder, cancellation);
+            return await EndOfAsync(process, arguments[0], heard, size, cancellation);
         }
         catch (Exception error) when (error is IOException or Win32Exception or UnauthorizedAccessException)
         {
-            return new Problem(Code.Internal, $"stoker pack could not be run: {error.Message}");
+            return new Problem(Code.Internal, $"stoker {arguments[0]} could not be run: {error.Message}");
         }
     }
 
-    private static async Task<Result<long>> EndOfAsync(Process process, string folder, CancellationToken cancellation)
+    private static async Task<Result<long>> EndOfAsync(Process process, string verb, Func<string, Task> heard, Func<long> size, CancellationToken cancellation)
     {
         try
         {
-            // Both are a line; read together, so that neither can fill up.
-            var (said, failed) = (process.StandardOutput.ReadToEndAsync(cancellation), process.StandardError.ReadToEndAsync(cancellation));
+            // Read together, so that neither can fill up.
+            var (said, failed) = (ListenAsync(process.StandardOutput, heard, cancellation), process.StandardError.ReadToEndAsync(cancellation));
             await Task.WhenAll(said, failed);
             await process.WaitForExitAsync(cancellation);
-            if (process.ExitCode == 0) return SizeOf(folder);
+            if (process.ExitCode == 0) return size();
             var reason = (await failed).Trim();
-            return new Problem(Code.FailedPrecondition, reason.Length > 0 ? reason : $"stoker pack ended with {process.ExitCode}");
+            return new Problem(Code.FailedPrecondition, reason.Length > 0 ? reason : $"stoker {verb} ended with {process.ExitCode}");
         }
         catch (OperationCanceledException)
         {
             await StopAsync(process); // the folder may go only when nobody writes in it
             throw;
         }
+    }
+
+    private static async Task ListenAsync(StreamReader said, Func<string, Task> heard, CancellationToken cancellation)
+    {
+        while (await said.ReadLineAsync(cancellation) is { } line) await heard(line);
+    }
+
+    private static int? PercentOf(string line)
+    {
+        using var parsed = JsonDocument.Parse(line);
+        return parsed.RootElement.TryGetProperty("percent", out var percent) ? percent.GetInt32() : null;
     }
 
     /// <summary>Asked first: it then removes what it has half written, as large as the model. Killed after a while.</summary>
@@ -72,12 +100,12 @@ internal sealed class PackProcess : IModelPacker
         }
     }
 
-    private ProcessStartInfo StartOf(string folder)
+    private ProcessStartInfo StartOf(string[] arguments)
     {
         var self = Program ?? Environment.ProcessPath ?? throw new IOException("this program's path is unknown");
         var start = new ProcessStartInfo(self) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         if (Path.GetFileNameWithoutExtension(self) == "dotnet") start.ArgumentList.Add(Path.GetFullPath(Environment.GetCommandLineArgs()[0]));
-        foreach (var argument in (string[])["pack", "--model", folder]) start.ArgumentList.Add(argument);
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
         start.Environment.Remove("FIREWORKS_API_KEY");
         start.Environment.TryAdd("DOTNET_EnableDiagnostics", "0");
         return start;
@@ -96,8 +124,8 @@ internal sealed class PackProcess : IModelPacker
         }
     }
 
-    private static long SizeOf(string folder) =>
-        new DirectoryInfo(folder).EnumerateFiles("stoker-*.packed").Sum(file => file.Length);
+    private static long SizeOf(string folder, string pattern) =>
+        new DirectoryInfo(folder).EnumerateFiles(pattern).Sum(file => file.Length);
 
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

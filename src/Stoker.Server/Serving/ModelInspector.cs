@@ -2,6 +2,7 @@ using Stoker.Api.Problems;
 using Stoker.ControlPlane.Models;
 using Stoker.Engine;
 using Stoker.Engine.Models;
+using Stoker.Engine.Tokenization;
 using ModelKind = Stoker.ControlPlane.Models.ModelKind;
 using Precision = Stoker.ControlPlane.Models.Precision;
 
@@ -10,7 +11,7 @@ namespace Stoker.Server.Serving;
 /// <summary>Looks into uploaded folders with the engine that will serve them, so that what is READY loads.</summary>
 internal sealed class ModelInspector : IModelInspector
 {
-    // Only headers are read, some 10 ms even for large models, but from a disk: not on the caller's thread.
+    // Headers and the tokenizer are read, some 100 ms for large vocabularies, from a disk: not on the caller's thread.
     public Task<Result<ModelInspection>> InspectAsync(string folder, string? baseFolder, CancellationToken cancellation) =>
         Task.Run(() => Inspect(folder, baseFolder), cancellation);
 
@@ -20,7 +21,8 @@ internal sealed class ModelInspector : IModelInspector
         {
             var seen = ModelFolder.Inspect(folder);
             var isAddon = seen.Kind == Engine.Models.ModelKind.PeftAddon;
-            return Translate(isAddon && baseFolder is not null ? ModelFolder.InspectAddon(folder, baseFolder) : seen);
+            var vocabulary = seen.Kind == Engine.Models.ModelKind.Base ? Tokenizer.Load(folder).VocabularyDigest() : null;
+            return Translate(isAddon && baseFolder is not null ? ModelFolder.InspectAddon(folder, baseFolder) : seen, vocabulary);
         }
         catch (ModelLoadException refused)
         {
@@ -28,7 +30,7 @@ internal sealed class ModelInspector : IModelInspector
         }
     }
 
-    private static ModelInspection Translate(ModelDescription model) => new(
+    private static ModelInspection Translate(ModelDescription model, string? vocabulary) => new(
         KindOf(model.Kind),
         model.ModelType,
         model.ContextLength,
@@ -38,13 +40,22 @@ internal sealed class ModelInspector : IModelInspector
         SupportsChat: model.HasChatTemplate,
         SupportsTools: false,
         SupportsLora: model.Kind == Engine.Models.ModelKind.Base,
-        // The model's own: FP16 and BF16 both mean a 16-bit checkpoint as stored.
-        Precisions: model.DefaultPrecision == Engine.Precision.Fp8 ? [Precision.Fp8] : [Precision.Fp16, Precision.Bf16],
+        PrecisionsOf(model.DefaultPrecision),
         Sampling(model.DefaultSampling),
         model.Kind == Engine.Models.ModelKind.PeftAddon ? new PeftInspection(model.Rank ?? 0, model.TargetModules, model.BaseModelName) : null,
         Warnings: [])
     {
         KvBytesPerToken = model.KvBytesPerToken,
+        HiddenSize = model.HiddenSize,
+        VocabularyDigest = vocabulary,
+    };
+
+    /// <summary>The model's own. FP16 and BF16 both mean a 16-bit checkpoint as stored.</summary>
+    private static Precision[] PrecisionsOf(Engine.Precision? own) => own switch
+    {
+        Engine.Precision.Fp8 => [Precision.Fp8],
+        Engine.Precision.Int8 => [Precision.Int8],
+        _ => [Precision.Fp16, Precision.Bf16],
     };
 
     private static ModelKind KindOf(Engine.Models.ModelKind kind) => kind switch

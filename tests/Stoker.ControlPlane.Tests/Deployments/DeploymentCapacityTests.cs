@@ -197,7 +197,7 @@ public sealed class DeploymentCapacityTests : IAsyncDisposable
     {
         var world = await NewAsync();
         (await world.TryCreateAsync("d", OnH100 with { Precision = "FP8" })).Problem.ShouldBeNull();
-        (await world.TryCreateAsync("e", new() { BaseModel = "story-3m", Precision = "FP8" })).Problem.ShouldNotBeNull().Code.ShouldBe(Code.Unimplemented);
+        (await world.TryCreateAsync("e", new() { BaseModel = "story-3m", Precision = "FP8" })).Problem.ShouldNotBeNull().Code.ShouldBe(Code.FailedPrecondition);
     }
 
     [Fact]

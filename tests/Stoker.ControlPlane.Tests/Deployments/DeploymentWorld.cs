@@ -96,17 +96,18 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     /// <param name="allowTaken">It may be there already.</param>
     public async Task AddModelAsync(
         string id = "story-3m", ModelKind kind = ModelKind.HfBaseModel, bool ready = true, string account = "fireworks", bool allowTaken = false,
-        long parameters = 3_000_000)
+        long parameters = 3_000_000, ModelResource? spec = null, Func<ModelInspection, ModelInspection>? seen = null)
     {
         var inspection = new ModelInspection(
             kind, "llama", ContextLength: 1024, ParameterCount: parameters, WeightBytes: parameters * 2, Moe: false, SupportsChat: true, SupportsTools: false,
             SupportsLora: true, [Precision.Bf16], new Dictionary<string, double>(), Peft: null, Warnings: []);
+        inspection = seen?.Invoke(inspection) ?? inspection;
         var name = AccountName.Parse($"accounts/{account}").Model(ResourceId.Parse(id));
         var status = ready
             ? ModelStatus.Empty(null) with { State = ModelState.Ready, Folder = $"/models/{id}", Inspection = inspection }
             : ModelStatus.Empty(new("FAILED_PRECONDITION", "There are no weights yet"));
         var kindName = ControlPlane.Resources.WireEnum.TextOf(kind);
-        var created = await _models.Rows.CreateAsync(name, new ModelResource { Kind = kindName, Public = true }, status, default);
+        var created = await _models.Rows.CreateAsync(name, (spec ?? new()) with { Kind = kindName, Public = true }, status, default);
         if (!allowTaken) created.Problem.ShouldBeNull();
     }
 
@@ -139,15 +140,16 @@ internal sealed class DeploymentWorld : IAsyncDisposable
     /// <summary>Of another account than the usual one.</summary>
     public async Task CreateOfAsync(string account, string id, DeploymentResource asked)
     {
-        (await Commands.CreateAsync(AccountName.Parse($"accounts/{account}"), asked, id, validateOnly: false, User, default)).Problem.ShouldBeNull();
+        (await Commands.CreateAsync(AccountName.Parse($"accounts/{account}"), asked, id, validateOnly: false, User, draftByDefault: true, default)).Problem.ShouldBeNull();
         await SettleAsync();
     }
 
     public async Task<Deployment> GetOfAsync(string account, string id) =>
         (await Store.FindAsync(DeploymentName.Parse($"accounts/{account}/deployments/{id}"), default)).ShouldNotBeNull().Deployment;
 
-    public Task<Result<Deployment>> TryCreateAsync(string? id, DeploymentResource? asked = null, bool validateOnly = false) =>
-        Commands.CreateAsync(Account, asked ?? new() { BaseModel = "story-3m" }, id, validateOnly, User, default);
+    public Task<Result<Deployment>> TryCreateAsync(
+        string? id, DeploymentResource? asked = null, bool validateOnly = false, bool draftByDefault = true) =>
+        Commands.CreateAsync(Account, asked ?? new() { BaseModel = "story-3m" }, id, validateOnly, User, draftByDefault, default);
 
     public async Task CreateAsync(string id, DeploymentResource? asked = null)
     {

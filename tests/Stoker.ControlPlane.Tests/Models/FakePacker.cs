@@ -50,6 +50,29 @@ internal sealed class FakePacker : IModelPacker
         }
     }
 
+    /// <summary>What preparing says of its progress, in percent.</summary>
+    public int[] Told { get; set; } = [3, 5, 7, 50, 52, 100];
+
+    public ConcurrentQueue<(string Folder, Precision Precision)> Prepared { get; } = new();
+
+    public async Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation)
+    {
+        Of(_started, folder).TrySetResult();
+        try
+        {
+            foreach (var percent in Told) await told(percent);
+            await _gate.Task.WaitAsync(cancellation);
+            if (Fault is { } fault) throw fault;
+            if (Failure is { } failure) return Problem.FailedPrecondition(failure);
+            Prepared.Enqueue((folder, precision));
+            return 10;
+        }
+        finally
+        {
+            Of(_ended, folder).TrySetResult();
+        }
+    }
+
     private static TaskCompletionSource Of(ConcurrentDictionary<string, TaskCompletionSource> all, string folder) =>
         all.GetOrAdd(folder, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
 }

@@ -122,7 +122,6 @@ public sealed class ModelEndpointsTests(ModelsHost host) : IClassFixture<ModelsH
         (await host.Nobody.Send(new HttpMethod(method), Acme + path, "{}")).ShouldBe(401);
 
     [Theory]
-    [InlineData("POST", ":prepare")]
     [InlineData("POST", ":import")]
     [InlineData("POST", "/versions")]
     [InlineData("GET", "/versions:count")]

@@ -10,6 +10,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
 {
     private const string Models = "/v1/accounts/acme/models";
     private const int LargeBytes = 5000; // the host packs from 4000 bytes on
+    private const int SmallBytes = 3000;
     // No library: the tests' models are shared, and nothing may be written beside them.
     private readonly ModelsHost _host = new() { PackFromBytes = 4000, Library = Path.Combine(AppContext.BaseDirectory, "no-library") };
 
@@ -126,20 +127,127 @@ public sealed class ModelPackingTests : IAsyncLifetime
         await Packer.Ended(folder).WaitAsync(Cancellation);
         Packer.Failure = null;
         using var off = Packing(new ModelOptions { Pack = false, PackFromBytes = 0 });
+        (await _host.Tenant.Post($"{Models}/off:prepare", """{"precision": "FP8"}""")).ShouldBe(200);
+        await Patient(() => !Packer.Prepared.IsEmpty);
         await off.StartAsync(Cancellation);
-        await off.ExecuteTask!.WaitAsync(Cancellation);
+        await off.StopAsync(Cancellation);
         Packer.IsPacked(folder).ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task A_model_is_prepared_for_a_precision_and_shows_how_far_it_is()
+    {
+        var folder = await UploadAsync("m", SmallBytes);
+        Packer.Hold();
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP8"}""")).ShouldBe(200);
+        await Patient(async () => (int?)(await PreparationAsync("m"))?["percent"] == 50); // of 3, 5, 7, 50, 52 and 100, the steps of at least five
+        var running = (await _host.Tenant.Get($"{Models}/m")).Json;
+        ((string?)running["stokerPreparations"]![0]!["state"]).ShouldBe("RUNNING");
+        Texts(running["supportedPrecisions"]).ShouldBe(["BF16", "FP16"]);
+        Texts(running["supportedPrecisionsWithCalibration"]).ShouldBe(["FP8", "FP4", "INT8"]);
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP8"}""")).ShouldBe(200); // at work already
+
+        Packer.LetGo();
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+        var ready = (await _host.Tenant.Get($"{Models}/m")).Json;
+        ((int?)ready["stokerPreparations"]![0]!["percent"]).ShouldBe(100);
+        Texts(ready["supportedPrecisions"]).ShouldBe(["BF16", "FP16", "FP8"]);
+        Texts(ready["supportedPrecisionsWithCalibration"]).ShouldBe(["FP4", "INT8"]);
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP8"}""")).ShouldBe(200); // there already
+        Packer.Prepared.ShouldBe([(folder, Precision.Fp8)]);
+    }
+
+    [Fact]
+    public async Task A_preparation_that_failed_says_why_and_can_be_asked_for_again()
+    {
+        await UploadAsync("m", SmallBytes);
+        Packer.Failure = "the disk is full: make room";
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8"}""")).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "FAILED");
+        ((string?)(await PreparationAsync("m"))!["message"]).ShouldBe("the disk is full: make room");
+        Packer.Failure = null;
+        Packer.Fault = new InvalidOperationException("a bug");
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8"}""")).ShouldBe(200);
+        await Patient(async () => ((string?)(await PreparationAsync("m"))?["message"])?.StartsWith("An error of the server", StringComparison.Ordinal) == true);
+        Packer.Fault = null;
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8"}""")).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+    }
+
+    [Fact]
+    public async Task A_preparation_goes_on_after_a_restart()
+    {
+        var folder = await UploadAsync("m", SmallBytes);
+        var store = _host.Services.GetRequiredService<ModelStore>();
+        var row = (await store.Rows.FindAsync(ModelName.Parse("accounts/acme/models/m"), Cancellation))!;
+        var interrupted = new ModelPreparation(Precision.Fp4, PreparationState.Running, 40, null, DateTimeOffset.UnixEpoch);
+        (await store.Rows.UpdateStatusAsync(row, row.Status.With(interrupted), Cancellation)).Problem.ShouldBeNull();
+
+        using var next = Packing(new ModelOptions { Pack = false });
+        await next.StartAsync(Cancellation);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+        Packer.Prepared.ShouldBe([(folder, Precision.Fp4)]);
+        await next.StopAsync(Cancellation);
+    }
+
+    [Fact]
+    public async Task Deleting_a_model_ends_its_preparation_first()
+    {
+        Packer.Hold();
+        var folder = await UploadAsync("gone", SmallBytes);
+        (await _host.Tenant.Post($"{Models}/gone:prepare", """{"precision": "FP8"}""")).ShouldBe(200);
+        await Packer.Started(folder).WaitAsync(Cancellation);
+        (await _host.Tenant.Delete($"{Models}/gone")).ShouldBe(200);
+        Packer.Ended(folder).IsCompleted.ShouldBeTrue();
+        Directory.Exists(folder).ShouldBeFalse();
+        Packer.Prepared.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("{}", 400, "precision must be one of FP8, FP4, INT8: is required")]
+    [InlineData("""{"precision": "FP3"}""", 400, "was 'FP3'")]
+    [InlineData("""{"precision": "FP8_MM"}""", 400, "was 'FP8_MM'")]
+    [InlineData("""{"precision": "BF16"}""", 400, "BF16 is how a model is stored and needs no preparing")]
+    [InlineData("""{"precision": "FP8", "speed": 1}""", 400, "speed")]
+    public async Task What_cannot_be_prepared_is_refused(string body, int status, string reason)
+    {
+        await UploadAsync("m", SmallBytes);
+        (await _host.Tenant.Post($"{Models}/m:prepare", body)).ShouldBe(status).Message.ShouldContain(reason);
+        (await PreparationAsync("m")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Addons_and_models_without_files_are_not_prepared()
+    {
+        (await _host.Tenant.Post(Models, ModelEndpointsTests.Body("empty"))).ShouldBe(200);
+        (await _host.Tenant.Post($"{Models}/empty:prepare", """{"precision": "FP8"}""")).ShouldBe(400).Message.ShouldContain("firectl upload model accounts/acme/models/empty PATH");
+        (await _host.Tenant.Post($"{Models}/nobody:prepare", """{"precision": "FP8"}""")).ShouldBe(404);
+        var addon = new ModelInspection(
+            ModelKind.HfPeftAddon, null, null, 1, 2, false, false, false, false, [Precision.Bf16], new Dictionary<string, double>(), null, []);
+        var status = ModelStatus.Empty(null) with { State = ModelState.Ready, Inspection = addon };
+        var refused = PreparationRules.Check(ModelName.Parse("accounts/a/models/lora"), status, "FP8").Problem.ShouldNotBeNull();
+        refused.Message.ShouldContain("is a HF_PEFT_ADDON: prepare the base model");
+        var stored = status with { Inspection = addon with { Kind = ModelKind.HfBaseModel, Precisions = [Precision.Fp8] } };
+        PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP4").Problem.ShouldNotBeNull().Message.ShouldContain("upload its 16-bit checkpoint");
+        PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP8").Problem.ShouldBeNull(); // it has it
+    }
+
+    private async Task<System.Text.Json.Nodes.JsonNode?> PreparationAsync(string model) =>
+        (await _host.Tenant.Get($"{Models}/{model}")).Json["stokerPreparations"]?[0];
+
+    private static string[] Texts(System.Text.Json.Nodes.JsonNode? list) => [.. list!.AsArray().Select(item => (string)item!)];
+
     /// <summary>A second one over the same models, as after a restart.</summary>
     private ModelPacking Packing(ModelOptions options) => new(
-        _host.Services.GetRequiredService<ModelStore>(), Packer, Microsoft.Extensions.Options.Options.Create(options),
+        _host.Services.GetRequiredService<ModelStore>(), Packer, Microsoft.Extensions.Options.Options.Create(options), TimeProvider.System,
         Microsoft.Extensions.Logging.Abstractions.NullLogger<ModelPacking>.Instance);
 
-    private static async Task Patient(Func<bool> holds)
+    private static Task Patient(Func<bool> holds) => Patient(() => Task.FromResult(holds()));
+
+    private static async Task Patient(Func<Task<bool>> holds)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (!holds()) await timer.WaitForNextTickAsync(Cancellation);
+        while (!await holds()) await timer.WaitForNextTickAsync(Cancellation);
     }
 
     private async Task<string> UploadAsync(string model, int weightBytes)

@@ -10,7 +10,7 @@ public class WireEnumTests
     {
         WireEnum.NamesOf<Precision>().ShouldBe(
             "PRECISION_UNSPECIFIED, FP16, FP8, FP8_MM, FP8_AR, FP8_MM_KV_ATTN, FP8_KV, FP8_MM_V2, FP8_V2, FP8_MM_KV_ATTN_V2, NF4, FP4, BF16, "
-            + "FP4_BLOCKSCALED_MM, FP4_MX_MOE");
+            + "FP4_BLOCKSCALED_MM, FP4_MX_MOE, INT8");
         WireEnum.NamesOf<ModelKind>().ShouldBe(
             "KIND_UNSPECIFIED, HF_BASE_MODEL, HF_PEFT_ADDON, HF_TEFT_ADDON, FLUMINA_BASE_MODEL, FLUMINA_ADDON, DRAFT_ADDON, FIRE_AGENT, LIVE_MERGE, "
             + "CUSTOM_MODEL, EMBEDDING_MODEL, SNAPSHOT_MODEL");

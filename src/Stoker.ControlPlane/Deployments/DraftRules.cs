@@ -1,0 +1,78 @@
+using Stoker.Api.Names;
+using Stoker.Api.Problems;
+using Stoker.Api.Resources;
+using Stoker.ControlPlane.Models;
+using Stoker.ControlPlane.Resources;
+
+namespace Stoker.ControlPlane.Deployments;
+
+/// <summary>Which model drafts for a deployment, and whether it can. Pure.</summary>
+internal static class DraftRules
+{
+    private const string Field = "draft_model";
+
+    /// <summary>What longer ones would find, a shorter one finds too.</summary>
+    private const int MaxNgramLength = 32;
+
+    /// <summary>The draft model that a model proposes, for a create that says nothing of drafts; null when there is none.</summary>
+    public static (ModelName Draft, int Tokens)? DefaultFor(DeploymentResource asked, Model model)
+    {
+        if (asked is not { DraftModel: null or "", NgramSpeculationLength: null or 0 } || asked.DraftTokenCount == 0) return null;
+        return model is { DefaultDraftModel: { } draft, DefaultDraftTokenCount: > 0 and var tokens } ? (draft, asked.DraftTokenCount ?? tokens) : null;
+    }
+
+    /// <summary>INVALID_ARGUMENT for a draft that can never serve this model, FAILED_PRECONDITION for one without its files.</summary>
+    /// <param name="isDefault">The caller did not ask for it by name.</param>
+    /// <param name="simulated">Its replicas are simulated and need no weights.</param>
+    public static Problem? Check(Model target, Model draft, bool isDefault, bool simulated)
+    {
+        var wayOut = isDefault ? $" (the default draft model of {target.Name}; --disable-speculative-decoding leaves it out)" : "";
+        if (WhyNever(target, draft) is { } why)
+        {
+            var violations = new Violations();
+            violations.Add(Field, why + wayOut);
+            return violations.ToProblem();
+        }
+
+        return simulated || draft.IsReady
+            ? null
+            : Problem.FailedPrecondition(
+                $"draft_model: {draft.Name} has no weights here yet: upload its files with `firectl upload model {draft.Name} PATH` and try again{wayOut}");
+    }
+
+    public static Violations CheckCounts(DeploymentSpec spec, Model model)
+    {
+        var violations = new Violations();
+        violations.Require(
+            spec.DraftTokenCount is null or <= ModelSpec.MaxDraftTokens,
+            "draft_token_count", $"must be at most {ModelSpec.MaxDraftTokens}, was {spec.DraftTokenCount}: longer drafts are hardly ever accepted whole");
+        violations.Require(
+            spec.NgramSpeculationLength <= MaxNgramLength,
+            "ngram_speculation_length", $"must be at most {MaxNgramLength}, was {spec.NgramSpeculationLength}");
+        violations.Require(
+            spec is not { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 },
+            "draft_token_count", $"needs draft_model or ngram_speculation_length beside it: {model.Name} has no default draft model");
+        return violations;
+    }
+
+    private static string? WhyNever(Model target, Model draft)
+    {
+        switch (draft.Kind)
+        {
+            case ModelKind.DraftAddon when draft.BaseModel != target.Name:
+                return $"{draft.Name} is a draft head for {draft.BaseModel?.ToString() ?? "another model"} and drafts for nothing else: choose a head trained for {target.Name}";
+            case ModelKind.DraftAddon when Differ(draft.HiddenSize, target.HiddenSize):
+                return $"{draft.Name} reads states of {draft.HiddenSize} values, {target.Name} has {target.HiddenSize}: it is a head for another version of the model";
+            case ModelKind.DraftAddon or ModelKind.HfBaseModel or ModelKind.CustomModel:
+                break;
+            default:
+                return $"must be a base model or a draft addon, {draft.Name} is a {WireEnum.TextOf(draft.Kind)}";
+        }
+
+        return draft.VocabularyDigest is { } own && target.VocabularyDigest is { } other && own != other
+            ? $"{draft.Name} has another vocabulary than {target.Name}, so its tokens stand for other text: choose a draft model with the same tokenizer"
+            : null;
+    }
+
+    private static bool Differ(int? one, int? other) => one is not null && other is not null && one != other;
+}
