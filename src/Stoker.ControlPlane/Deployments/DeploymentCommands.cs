@@ -154,31 +154,33 @@ public sealed class DeploymentCommands(
         if (isBare && !DeploymentSpec.From(asked with { BaseModel = model.Name.ToString() }, inventory.DefaultType, current).TryGet(out spec, out problem)) return problem;
 
         var simulated = inventory.IsSimulated(spec.AcceleratorType);
-        if (!(await WithDraftAsync(account, asked, spec, model, draftByDefault, simulated, cancellation)).TryGet(out spec, out problem)) return problem;
+        if (!(await WithDraftAsync(account, asked, spec, model, draftByDefault, cancellation)).TryGet(out var drafted, out problem)) return problem;
+        spec = drafted.Spec;
         if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
         problem = DeploymentRules.ForModel(spec, model, current)
             ?? DeploymentActivity.Inactive(asked)
             ?? DeploymentRules.ForInventory(spec, inventory, region)
             ?? await OverQuotaAsync(account, spec, current, self, cancellation)
-            ?? DeploymentRules.Startable(spec, model, simulated);
+            ?? DeploymentRules.Startable(spec, model, simulated)
+            ?? (simulated ? null : DraftRules.Startable(model, drafted));
         return problem is null ? spec : problem;
     }
 
     /// <summary>Finds the draft model that is asked for, or the model's own proposal, and writes its full name into the spec.</summary>
-    private async Task<Result<DeploymentSpec>> WithDraftAsync(
-        AccountName account, DeploymentResource asked, DeploymentSpec spec, Model model, bool draftByDefault, bool simulated, CancellationToken cancellation)
+    private async Task<Result<Drafted>> WithDraftAsync(
+        AccountName account, DeploymentResource asked, DeploymentSpec spec, Model model, bool draftByDefault, CancellationToken cancellation)
     {
         var proposed = draftByDefault ? DraftRules.DefaultFor(asked, model) : null;
         if (proposed is { } byDefault) spec = spec.WithDraft(byDefault.Draft, byDefault.Tokens);
         if (DraftRules.CheckCounts(spec, model) is { Any: true } wrong) return wrong.ToProblem();
-        if (spec.DraftModel is not { } name) return spec;
+        if (spec.DraftModel is not { } name) return new Drafted(spec, null, IsDefault: false);
         if (!(await modelNames.ResolveAsync(account, name, cancellation)).TryGet(out var draft, out var missing))
         {
             return new Problem(Code.InvalidArgument, $"draft_model: cannot be used: {missing.Message}", [new("draft_model", $"cannot be used: {missing.Message}")]);
         }
 
-        spec = spec.WithDraft(draft.Name, spec.DraftTokenCount ?? 0);
-        return spec.Drafting is not null && DraftRules.Check(model, draft, proposed is not null, simulated) is { } problem ? problem : spec;
+        var drafted = new Drafted(spec.WithDraft(draft.Name, spec.DraftTokenCount ?? 0), draft, proposed is not null);
+        return drafted.Spec.Drafting is not null && DraftRules.Fits(model, drafted) is { } problem ? problem : drafted;
     }
 
     /// <summary>Only a wish for more is held against the quota: a deployment that is over it may still be changed.</summary>

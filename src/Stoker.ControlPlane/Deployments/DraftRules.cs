@@ -21,24 +21,23 @@ internal static class DraftRules
         return model is { DefaultDraftModel: { } draft, DefaultDraftTokenCount: > 0 and var tokens } ? (draft, asked.DraftTokenCount ?? tokens) : null;
     }
 
-    /// <summary>INVALID_ARGUMENT for a draft that can never serve this model, FAILED_PRECONDITION for one without its files.</summary>
-    /// <param name="isDefault">The caller did not ask for it by name.</param>
-    /// <param name="simulated">Its replicas are simulated and need no weights.</param>
-    public static Problem? Check(Model target, Model draft, bool isDefault, bool simulated)
+    /// <summary>INVALID_ARGUMENT for a draft that can never serve this model.</summary>
+    public static Problem? Fits(Model target, Drafted drafted)
     {
-        var wayOut = isDefault ? $" (the default draft model of {target.Name}; --disable-speculative-decoding leaves it out)" : "";
-        if (WhyNever(target, draft) is { } why)
-        {
-            var violations = new Violations();
-            violations.Add(Field, why + wayOut);
-            return violations.ToProblem();
-        }
-
-        return simulated || draft.IsReady
-            ? null
-            : Problem.FailedPrecondition(
-                $"draft_model: {draft.Name} has no weights here yet: upload its files with `firectl upload model {draft.Name} PATH` and try again{wayOut}");
+        if (WhyNever(target, drafted.Draft!) is not { } why) return null;
+        var violations = new Violations();
+        violations.Add(Field, why + WayOut(target, drafted));
+        return violations.ToProblem();
     }
+
+    /// <summary>FAILED_PRECONDITION for one without its files.</summary>
+    public static Problem? Startable(Model target, Drafted drafted) => drafted is not { Draft: { IsReady: false } draft, Spec.Drafting: not null }
+        ? null
+        : Problem.FailedPrecondition(
+            $"draft_model: {draft.Name} has no weights here yet: upload its files with `firectl upload model {draft.Name} PATH` and try again{WayOut(target, drafted)}");
+
+    private static string WayOut(Model target, Drafted drafted) =>
+        drafted.IsDefault ? $" (the default draft model of {target.Name}; --disable-speculative-decoding leaves it out)" : "";
 
     public static Violations CheckCounts(DeploymentSpec spec, Model model)
     {
@@ -76,3 +75,8 @@ internal static class DraftRules
 
     private static bool Differ(int? one, int? other) => one is not null && other is not null && one != other;
 }
+
+/// <summary>A spec with its draft model.</summary>
+/// <param name="Draft">Null: none was asked for or proposed.</param>
+/// <param name="IsDefault">The caller did not ask for it by name.</param>
+internal sealed record Drafted(DeploymentSpec Spec, Model? Draft, bool IsDefault);

@@ -158,6 +158,14 @@ public sealed class DraftingTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_model_without_weights_is_told_first_and_its_draft_then()
+    {
+        await _world.AddModelAsync(ready: false, spec: new() { DefaultDraftModel = Library + "draft", DefaultDraftTokenCount = 4 });
+        await _world.AddModelAsync("draft", ready: false);
+        (await _world.TryCreateAsync("d")).Problem.ShouldNotBeNull().Message.ShouldStartWith(Library + "story-3m has no weights here yet");
+    }
+
+    [Fact]
     public async Task A_draft_model_in_use_is_kept()
     {
         await AddAsync();
