@@ -8,7 +8,6 @@ using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Reconciling;
 using Stoker.ControlPlane.Replicas;
-using Stoker.ControlPlane.Resources;
 using Stoker.ControlPlane.Runtimes;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -264,7 +263,7 @@ public sealed partial class DeploymentReconciler(
             ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, model),
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
             EnableAddons = deployment.Spec.EnableAddons,
-            Precision = settings is { Precision: not Precision.PrecisionUnspecified and var precision } ? WireEnum.TextOf(precision).ToLowerInvariant() : null,
+            Precision = settings is { Precision: not Precision.PrecisionUnspecified and var precision } ? precision.EngineName() : null,
             DraftFolder = settings?.Drafting is null ? null : draft?.Folder,
             NgramLength = settings?.Drafting?.NgramLength ?? 0,
             DraftTokens = settings?.Drafting?.Tokens ?? 0,

@@ -1,3 +1,5 @@
+using Stoker.ControlPlane.Resources;
+
 namespace Stoker.ControlPlane.Models;
 
 /// <summary>Number formats of weights and caches. The names on the wire are these in upper snake case.</summary>
@@ -32,6 +34,9 @@ public static class Precisions
 
     /// <summary>Of a checkpoint in 16 bits; other precisions are run from what was prepared, or from a checkpoint that is stored in them.</summary>
     public static bool IsAsStored(this Precision precision) => precision is Precision.PrecisionUnspecified or Precision.Fp16 or Precision.Bf16;
+
+    /// <summary>What replicas and <c>stoker prepare</c> call one that can be prepared.</summary>
+    public static string EngineName(this Precision precision) => WireEnum.TextOf(precision).ToLowerInvariant();
 
     /// <summary>Whether there is a meaning for it here at all: names with suffixes have none that is published.</summary>
     public static bool IsSupported(this Precision precision) => precision.IsAsStored() || Preparable.Contains(precision);

@@ -21,9 +21,12 @@ internal static class PreparationRules
         var violations = new Violations();
         if (!WireEnum.TryParse<Precision>(asked, out var precision) || !Precisions.Preparable.Contains(precision))
         {
-            var was = string.IsNullOrEmpty(asked) ? "is required" : precision.IsAsStored() && asked != "PRECISION_UNSPECIFIED" && WireEnum.TryParse<Precision>(asked, out _)
-                ? $"{asked} is how a model is stored and needs no preparing"
-                : $"was '{(asked.Length <= 40 ? asked : asked[..40] + "...")}'";
+            var was = precision switch
+            {
+                Precision.Fp16 or Precision.Bf16 => $"{asked} is how a model is stored and needs no preparing",
+                _ when string.IsNullOrEmpty(asked) => "is required",
+                _ => $"was '{(asked.Length <= 40 ? asked : asked[..40] + "...")}'",
+            };
             violations.Add("precision", $"must be one of {string.Join(", ", Precisions.Preparable.Select(WireEnum.TextOf))}: {was}");
             return violations.ToProblem();
         }

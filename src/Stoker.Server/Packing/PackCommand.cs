@@ -68,7 +68,7 @@ internal sealed class PackCommand(TextWriter output, TextWriter errors, TextWrit
         _shownPercent = -1;
     }
 
-    private static string Size(long bytes) => bytes < 1_000_000_000
+    internal static string Size(long bytes) => bytes < 1_000_000_000
         ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB")
         : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.00} GB");
 }

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Stoker.Api.Problems;
 using Stoker.ControlPlane.Models;
-using Stoker.ControlPlane.Resources;
 using Stoker.Engine.Models;
 using Precision = Stoker.ControlPlane.Models.Precision;
 
@@ -32,7 +31,7 @@ internal sealed class PackProcess : IModelPacker
 
     public Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation)
     {
-        var name = WireEnum.TextOf(precision).ToLowerInvariant();
+        var name = precision.EngineName();
         return RunAsync(
             ["prepare", "--model", folder, "--precision", name, "--json"],
             line => PercentOf(line) is { } percent ? told(percent) : Task.CompletedTask,

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Stoker.Engine;
 using Stoker.Engine.Models.Preparing;
@@ -38,10 +37,10 @@ internal sealed class PrepareCommand(TextWriter output, TextWriter errors, TextW
 
     private void WriteText(PreparationReport report)
     {
-        output.WriteLine($"{(report.Packed.WasThere ? "Already packed:" : "Packed")} {report.Packed.File} ({report.Packed.Precision}, {Size(report.Packed.SizeBytes)})");
+        output.WriteLine($"{(report.Packed.WasThere ? "Already packed:" : "Packed")} {report.Packed.File} ({report.Packed.Precision}, {PackCommand.Size(report.Packed.SizeBytes)})");
         if (report.Safetensors is { } variant)
         {
-            output.WriteLine($"{(variant.WasThere ? "Already written:" : "Wrote")} {variant.Folder} ({variant.Precision}, {Size(variant.SizeBytes)})");
+            output.WriteLine($"{(variant.WasThere ? "Already written:" : "Wrote")} {variant.Folder} ({variant.Precision}, {PackCommand.Size(variant.SizeBytes)})");
         }
     }
 
@@ -85,10 +84,6 @@ internal sealed class PrepareCommand(TextWriter output, TextWriter errors, TextW
         if (_shown) progress!.WriteLine();
         _shown = false;
     }
-
-    private static string Size(long bytes) => bytes < 1_000_000_000
-        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB")
-        : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.00} GB");
 
     /// <summary>Told on the worker's own thread, one at a time: the framework's own would come late and out of order.</summary>
     private sealed class Listener(Action<PreparationProgress> report) : IProgress<PreparationProgress>

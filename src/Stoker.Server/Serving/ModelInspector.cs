@@ -51,7 +51,7 @@ internal sealed class ModelInspector : IModelInspector
     };
 
     /// <summary>The model's own. FP16 and BF16 both mean a 16-bit checkpoint as stored.</summary>
-    private static Precision[] PrecisionsOf(Engine.Precision? own) => own switch
+    private static Precision[] PrecisionsOf(Engine.Precision own) => own switch
     {
         Engine.Precision.Fp8 => [Precision.Fp8],
         Engine.Precision.Int8 => [Precision.Int8],
