@@ -45,7 +45,7 @@ using Stoker.Engine;
     ("serving", "clients over HTTP against one replica, lengths of a trace: --model DIR or --models DIR", ServingBench.RunAsync),
     ("prefix", "time to first token with and without a shared prefix: --model DIR or --models DIR", PrefixBench.RunAsync),
     ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
-    ("speculation", "[--parts real,target,adaptive] [--models DIR | --model DIR --draft DIR] [--rounds N] [--tokens N] [--batches 1,4,..]: with drafts and without, in turns", SpeculationBench.RunAsync),
+    ("speculation", "[--parts equality,real,target,adaptive] [--models DIR | --model DIR --draft DIR] [--rounds N] [--tokens N] [--batches 1,4,..] [--prompts N] [--seed N]: with drafts and without, in turns; no answer may differ", SpeculationBench.RunAsync),
     ("simulate", "[--parts reference,zero,routing,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
     ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
     ("waking", "deployments at zero that requests wake, behind a real server [--parts real,crowd] [--crowds 1,5,25]", WakingBench.RunAsync),

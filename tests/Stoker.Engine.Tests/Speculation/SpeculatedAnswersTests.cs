@@ -21,7 +21,7 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    public static TheoryData<string> Kinds => new("ngram", "model", "adaptive", "eagle", "adaptive eagle");
+    public static TheoryData<string> Kinds => new("ngram", "adaptive ngram", "model", "adaptive", "eagle", "adaptive eagle");
 
     /// <summary>Kinds of one engine, and requests with predictions (right, edited and wrong), without speculation and as they are.</summary>
     [Theory]
@@ -82,6 +82,7 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
     {
         "none" => null,
         "ngram" => new() { NgramLength = 3, Adaptive = false },
+        "adaptive ngram" => new() { NgramLength = 3 },
         "model" => new() { DraftFolder = TestData.Model("story-draft-400k"), Adaptive = false },
         "adaptive" => new() { DraftFolder = TestData.Model("story-draft-400k") },
         "eagle" => new() { DraftFolder = TestData.Model("story-3m-eagle"), Adaptive = false },
