@@ -63,6 +63,41 @@ public class AddonTests
         (await AskAsync(server, Base)).ShouldNotBeEmpty();
     }
 
+    [Fact]
+    public async Task An_addon_in_a_deployment_of_its_own_is_merged_and_keeps_its_base()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox);
+        var (prompt, text, tokens) = Golden();
+        (await FirectlRun.OfAsync(sandbox, "create", "model", "mine", TestData.Model("story-3m-lora-zog"), "--base-model", "story-3m")).ShouldEndWith(0);
+        (await FirectlRun.OfAsync(sandbox, "create", "deployment", "mine", "--deployment-id", "d", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
+
+        const string Mine = "accounts/default/models/mine";
+        foreach (var name in (string[])[Mine, $"{Mine}#{Base}", "default/mine#default/d", Base])
+        {
+            var body = new JsonObject { ["model"] = name, ["prompt"] = prompt, ["max_tokens"] = tokens, ["temperature"] = 0, ["ignore_eos"] = true };
+            var answer = await RawHttp.PostAsync(server, "/inference/v1/completions", body.ToJsonString());
+            answer.Status.ShouldBe(200, answer.Text);
+            (answer.Json["model"]!.GetValue<string>(), answer.Json["choices"]![0]!["text"]!.GetValue<string>()).ShouldBe((name, text));
+        }
+
+        (await StatusAsync(server, $"accounts/fireworks/models/story-3m#{Base}")).ShouldBe(404); // the base is gone from there
+        (await FirectlRun.OfAsync(sandbox, "delete", "model", "mine")).ShouldEndWith(6, Base);
+        (await FirectlRun.OfAsync(sandbox, "deploy", "story-3m-lora-bolt", "--deployment", "d")).ExitCode.ShouldNotBe(0);
+
+        // Without preparing: merged weights are packed at the start.
+        (await FirectlRun.OfAsync(sandbox, "create", "deployment", "mine", "--deployment-id", "small", "--precision", "FP8", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
+        (await AskAsync(server, $"{Mine}#accounts/default/deployments/small")).ShouldContain("Zog");
+    }
+
+    /// <summary>The reference's answer of the merged model, to a prompt whose tokens are far from any tie.</summary>
+    private static (string Prompt, string Text, int Tokens) Golden()
+    {
+        var prompts = JsonNode.Parse(File.ReadAllText(TestData.Golden("story-3m-lora-zog")))!["prompts"]!.AsArray();
+        var prompt = prompts.First(prompt => prompt!["chat"] is null && prompt["greedy_min_top2_gap"]!.GetValue<double>() > 0.1)!;
+        return (prompt["text"]!.GetValue<string>(), prompt["greedy_text"]!.GetValue<string>(), prompt["greedy_ids"]!.AsArray().Count);
+    }
+
     private static async Task CreateAsync(Sandbox sandbox) =>
         (await FirectlRun.OfAsync(sandbox, "create", "deployment", "story-3m", "--deployment-id", "d", "--enable-addons", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
 

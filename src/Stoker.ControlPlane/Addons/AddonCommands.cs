@@ -35,7 +35,8 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
         }
 
         var others = all.Where(row => row.Spec.Model == model.Name && !row.Spec.Unload).ToList();
-        var spec = new DeployedModelSpec(model.Name, place, asked.Default ?? others.Count == 0, asked.Public ?? false, asked.DisplayName, asked.Description);
+        var isDefault = asked.Default ?? (others.Count == 0 && !await IsMergedAsync(account, model.Name, cancellation));
+        var spec = new DeployedModelSpec(model.Name, place, isDefault, asked.Public ?? false, asked.DisplayName, asked.Description);
         var created = await store.Rows.CreateAsync(name, spec, DeployedModelStatus.New, cancellation);
         if (!created.TryGet(out var row, out problem)) return problem.Code == Code.AlreadyExists ? AlreadyExists(name, model.Name, place) : problem;
         if (spec.Default) await ResignAsync(others, cancellation);
@@ -100,6 +101,10 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
     /// <summary>The same addon on other deployments of the account.</summary>
     private async Task<IReadOnlyList<Row>> OthersAsync(Row row, CancellationToken cancellation) =>
         [.. (await ListAsync(row.Name.Parent, cancellation)).Where(other => other.Name != row.Name && other.Spec.Model == row.Spec.Model && !other.Spec.Unload)];
+
+    /// <summary>Whether a deployment of the addon itself answers for its name already.</summary>
+    private async Task<bool> IsMergedAsync(AccountName account, ModelName addon, CancellationToken cancellation) =>
+        (await deployments.ListAsync(account, cancellation)).Items.Any(stored => stored.Deployment.Spec.BaseModel == addon && stored.Deployment.Deletion is null);
 
     private static DeploymentName? Place(AccountName account, string? text, Violations violations)
     {

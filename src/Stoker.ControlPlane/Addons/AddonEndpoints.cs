@@ -36,7 +36,7 @@ public static class AddonEndpoints
         const string Merge = "replaceMergedAddon";
         if (QueryParameters.Check(request.Query, Merge) is { } problem) return new ProblemResult(problem);
         if (!QueryParameters.Flag(request.Query, Merge).TryGet(out var merges, out problem)) return new ProblemResult(problem);
-        if (merges) return new ProblemResult(new(Code.Unimplemented, $"{Merge} cannot be true: no deployment has a merged addon", [new(Merge, "needs live merge")]));
+        if (merges) return new ProblemResult(new(Code.Unimplemented, $"{Merge} cannot be true: a merged addon stays for the life of its deployment; create a deployment of the other addon", [new(Merge, "needs merged addons that change while they serve")]));
         if (!(await JsonBody.ReadAsync(request, WireJson.Context.DeployedModelResource, cancellation)).TryGet(out var asked, out problem)) return new ProblemResult(problem);
         return Answer(await commands.LoadAsync(parent, asked, cancellation));
     }

@@ -21,7 +21,7 @@ public static class DeploymentActivity
         When(IsSet(asked.DirectRouteHandle), "direct_route_handle", "needs direct routes");
         When(IsSet(asked.Cluster), "cluster", "needs clusters of one's own");
         When(asked.EnableMtp == true, "enable_mtp", "needs multi-token prediction");
-        When(asked.EnableHotReloadLatestAddon == true, "enable_hot_reload_latest_addon", "needs live merge");
+        When(asked.EnableHotReloadLatestAddon == true, "enable_hot_reload_latest_addon", "needs merged addons that change while they serve: deploy the addon itself (live merge), or set enable_addons");
         When(asked.EnableHotLoad == true, "enable_hot_load", "needs hot loading of weights");
         When(IsSet(asked.HotLoadBucketType, "BUCKET_TYPE_UNSPECIFIED"), "hot_load_bucket_type", "needs hot loading of weights");
         When(IsSet(asked.HotLoadBucketUrl), "hot_load_bucket_url", "needs hot loading of weights");

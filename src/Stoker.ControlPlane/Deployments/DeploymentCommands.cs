@@ -150,18 +150,20 @@ public sealed class DeploymentCommands(
         var resolved = current is null
             ? await modelNames.ResolveAsync(account, asked.BaseModel!, cancellation)
             : await models.FindAsync(current.BaseModel, cancellation) is { } own ? own : ModelNames.NotFound(current.BaseModel.ToString());
-        if (!resolved.TryGet(out var model, out problem)) return problem;
-        if (isBare && !DeploymentSpec.From(asked with { BaseModel = model.Name.ToString() }, inventory.DefaultType, current).TryGet(out spec, out problem)) return problem;
+        if (!resolved.TryGet(out var named, out problem)) return problem;
+        if (isBare && !DeploymentSpec.From(asked with { BaseModel = named.Name.ToString() }, inventory.DefaultType, current).TryGet(out spec, out problem)) return problem;
 
-        var simulated = inventory.IsSimulated(spec.AcceleratorType);
+        if (!(await DeploymentTarget.OfAsync(named, models, cancellation)).TryGet(out var target, out problem)) return problem;
+        var (model, simulated) = (target.Model, inventory.IsSimulated(spec.AcceleratorType));
         if (!(await WithDraftAsync(account, asked, spec, model, draftByDefault, cancellation)).TryGet(out var drafted, out problem)) return problem;
         spec = drafted.Spec;
         if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
-        problem = DeploymentRules.ForModel(spec, model, current)
+        problem = MergeRules.Check(spec, target)
+            ?? DeploymentRules.ForModel(spec, model, current)
             ?? DeploymentActivity.Inactive(asked)
             ?? DeploymentRules.ForInventory(spec, inventory, region)
             ?? await OverQuotaAsync(account, spec, current, self, cancellation)
-            ?? DeploymentRules.Startable(spec, model, simulated)
+            ?? DeploymentRules.Startable(spec, target, simulated)
             ?? (simulated ? null : DraftRules.Startable(model, drafted));
         return problem is null ? spec : problem;
     }

@@ -167,11 +167,10 @@ public sealed partial class DeploymentReconciler(
 
         var (deployment, decision) = scaling.Decide(stored.Deployment, own);
         _known.Set(deployment);
-        var model = await models.FindAsync(deployment.Spec.BaseModel, cancellation);
-        var draft = ModelName.TryParse(deployment.Spec.Drafting?.Model, out var drafting) ? await models.FindAsync(drafting, cancellation) : null;
+        var used = await UsedModels.FindAsync(models, deployment.Spec, cancellation);
         var limits = await LimitsAsync(deployment, cancellation);
         var plan = ReplicaPlan.For(
-            new(deployment, own, ProblemOf(deployment, model, draft), inventory, TakenByOthers(name), _options, time.GetUtcNow())
+            new(deployment, own, used.Problem(deployment.Spec, inventory.IsSimulated(deployment.Spec.AcceleratorType)), inventory, TakenByOthers(name), _options, time.GetUtcNow())
             {
                 Limits = limits,
                 LastRequest = lifecycle.LastRequest(name),
@@ -189,7 +188,7 @@ public sealed partial class DeploymentReconciler(
         Publish(planned, own);
         if (plan.Remove)
         {
-            foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, draft, cancellation);
+            foreach (var step in plan.Steps) await ApplyAsync(step, planned, used, cancellation);
             // refused when the spec changed meanwhile: the watch brings us back
             await store.RemoveAsync(stored, cancellation);
             return TimeSpan.Zero;
@@ -208,7 +207,7 @@ public sealed partial class DeploymentReconciler(
             LogChange(stored.Deployment, planned);
         }
 
-        foreach (var step in plan.Steps) await ApplyAsync(step, planned, model, draft, cancellation);
+        foreach (var step in plan.Steps) await ApplyAsync(step, planned, used, cancellation);
         if (plan.Change is { } change) await lifecycle.ApplyAsync(stored, change, cancellation); // the watch brings us back
         if (Freed(deployment.Status, plan.Status)) WakeWaiting(queue);
         if (plan.Status.Stockout is not null) await WakeGivingAsync(queue, cancellation);
@@ -216,24 +215,12 @@ public sealed partial class DeploymentReconciler(
         return plan.LookAgainAfter;
     }
 
-    private string? ProblemOf(Deployment deployment, Model? model, Model? draft)
-    {
-        var simulated = inventory.IsSimulated(deployment.Spec.AcceleratorType);
-        if (model is null) return $"Its model {deployment.Spec.BaseModel} is gone: upload it again, or delete the deployment";
-        if (deployment.Spec.Drafting?.Model is { } name && draft?.IsReady != true && !simulated)
-        {
-            return $"Its draft model {name} is gone or has no weights: upload it again, or switch drafts off (--draft-token-count 0)";
-        }
-
-        return DeploymentRules.Startable(deployment.Spec, model, simulated)?.Message;
-    }
-
-    private async Task ApplyAsync(ReplicaStep step, Deployment deployment, Model? model, Model? draft, CancellationToken cancellation)
+    private async Task ApplyAsync(ReplicaStep step, Deployment deployment, UsedModels used, CancellationToken cancellation)
     {
         switch (step)
         {
-            case ReplicaStep.Start start when model is not null && (model.Folder is not null || inventory.IsSimulated(deployment.Spec.AcceleratorType)):
-                await runtime.StartAsync(SpecOf(start.Replica, deployment, model, draft), cancellation);
+            case ReplicaStep.Start start when used.CanStart(inventory.IsSimulated(deployment.Spec.AcceleratorType)):
+                await runtime.StartAsync(SpecOf(start.Replica, deployment, used.Target!, used.Draft), cancellation);
                 break;
             case ReplicaStep.Stop stop:
                 await runtime.StopAsync(stop.Id, cancellation);
@@ -244,7 +231,7 @@ public sealed partial class DeploymentReconciler(
         }
     }
 
-    private ReplicaSpec SpecOf(Replica replica, Deployment deployment, Model model, Model? draft)
+    private ReplicaSpec SpecOf(Replica replica, Deployment deployment, DeploymentTarget target, Model? draft)
     {
         var allotment = replica.Allotment ?? throw new InvalidOperationException($"Replica {replica.Id} was to start without capacity");
         var pool = inventory.Find(allotment.Region, allotment.Type);
@@ -254,13 +241,14 @@ public sealed partial class DeploymentReconciler(
             Id = replica.Id,
             Deployment = deployment.Name.ToString(),
             Revision = replica.Revision,
-            ModelFolder = model.Folder ?? "",
-            ServedModelName = model.Name.ToString(),
+            ModelFolder = target.Model.Folder ?? "",
+            MergeAddonFolder = settings is null ? null : target.Merged?.Folder,
+            ServedModelName = deployment.Spec.BaseModel.ToString(), // of an addon its own, not the base's
             Region = allotment.Region.Name,
             AcceleratorType = allotment.Type.Name,
             Slots = allotment.Slots,
             Cores = pool is { Cores.Count: > 0 } ? [.. allotment.Slots.Where(slot => slot < pool.Cores.Count).Select(slot => pool.Cores[slot])] : [],
-            ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, model),
+            ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, target.Model),
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
             EnableAddons = deployment.Spec.EnableAddons,
             Precision = settings is { Precision: not Precision.PrecisionUnspecified and var precision } ? precision.EngineName() : null,

@@ -11,7 +11,7 @@ namespace Stoker.ControlPlane.Deployments;
 /// The rules that join several things: fields with fields, a spec with the one it replaces, with its model, with what
 /// there is. A request goes through them in this order: field rules, <see cref="ForModel"/>, <see
 /// cref="DeploymentActivity"/>, <see cref="ForInventory"/>,
-/// <see cref="Startable"/>; the first that fails answers.
+/// <see cref="Startable(DeploymentSpec, Model)"/>; the first that fails answers.
 /// </summary>
 public static class DeploymentRules
 {
@@ -116,6 +116,7 @@ public static class DeploymentRules
     /// <summary>
     /// What the model does not allow: INVALID_ARGUMENT, or UNIMPLEMENTED for kinds that cannot be deployed yet.
     /// </summary>
+    /// <param name="model">Whose weights are loaded: of an addon to be merged, its base.</param>
     /// <param name="current">The spec to be updated; null at creation.</param>
     public static Problem? ForModel(DeploymentSpec spec, Model model, DeploymentSpec? current = null)
     {
@@ -140,8 +141,6 @@ public static class DeploymentRules
         return model.Kind switch
         {
             ModelKind.HfBaseModel or ModelKind.CustomModel => null,
-            ModelKind.HfPeftAddon or ModelKind.HfTeftAddon => Problem.Unimplemented(
-                $"base_model: {model.Name} is an addon, and merging an addon into its base (live merge) is not available yet: deploy {Base(model)}"),
             var kind => Problem.Unimplemented($"base_model: models of kind {WireEnum.TextOf(kind)} cannot be deployed yet: choose an HF_BASE_MODEL"),
         };
     }
@@ -166,20 +165,14 @@ public static class DeploymentRules
         return new(Code.InvalidArgument, $"{field}: {why}{next}", [new(field, why)]);
     }
 
-    /// <summary>What has to happen to the model first: FAILED_PRECONDITION with the command.</summary>
+    /// <summary>What has to happen to the models first: FAILED_PRECONDITION with the command.</summary>
     /// <param name="simulated">Its replicas are simulated and need no weights.</param>
-    public static Problem? Startable(DeploymentSpec spec, Model model, bool simulated = false)
-    {
-        if (simulated) return null;
-        if (!model.IsReady)
-        {
-            var command = $"firectl upload model {model.Name} PATH";
-            var status = model.Status?.Message?.TrimEnd('.') ?? "";
-            return Problem.FailedPrecondition(status.Contains(command, StringComparison.Ordinal)
-                ? $"{model.Name} has no weights here yet: it is {status}"
-                : $"{model.Name} has no weights here yet{(status.Length == 0 ? "" : $" ({status})")}: upload its files with `{command}` and try again");
-        }
+    internal static Problem? Startable(DeploymentSpec spec, DeploymentTarget target, bool simulated) =>
+        simulated ? null : target.Merged is { } addon ? MergeRules.Startable(spec, addon, target.Model) : Startable(spec, target.Model);
 
+    public static Problem? Startable(DeploymentSpec spec, Model model)
+    {
+        if (WithoutWeights(model) is { } missing) return missing;
         return spec.Precision == Precision.PrecisionUnspecified || model.SupportedPrecisions.Contains(spec.Precision)
             || (spec.Precision.IsAsStored() && model.SupportedPrecisions.Any(precision => precision.IsAsStored()))
             ? null
@@ -187,6 +180,16 @@ public static class DeploymentRules
                 $"{model.Name} is not prepared for precision {WireEnum.TextOf(spec.Precision)}; it has "
                 + $"{string.Join(", ", model.SupportedPrecisions.Select(WireEnum.TextOf))}: "
                 + $"prepare it with `firectl prepare-model {model.Name} --precision {WireEnum.TextOf(spec.Precision)} --wait`");
+    }
+
+    internal static Problem? WithoutWeights(Model model)
+    {
+        if (model.IsReady) return null;
+        var command = $"firectl upload model {model.Name} PATH";
+        var status = model.Status?.Message?.TrimEnd('.') ?? "";
+        return Problem.FailedPrecondition(status.Contains(command, StringComparison.Ordinal)
+            ? $"{model.Name} has no weights here yet: it is {status}"
+            : $"{model.Name} has no weights here yet{(status.Length == 0 ? "" : $" ({status})")}: upload its files with `{command}` and try again");
     }
 
     private static string Base(Model model) => model.BaseModel?.ToString() ?? "its base model";

@@ -47,20 +47,30 @@ public static class DeploymentServices
     }
 }
 
-/// <summary>Keeps a model's files in place while a deployment serves them.</summary>
-internal sealed class DeploymentModelUse(DeploymentStore store) : IModelUse
+/// <summary>Keeps a model's files in place while a deployment serves them: its own, its draft model's, and the base's of an addon.</summary>
+internal sealed class DeploymentModelUse(DeploymentStore store, ModelStore models) : IModelUse
 {
     private const int MostNames = 5;
 
     public async Task<IReadOnlyList<string>> FindUsersAsync(ModelName model, CancellationToken cancellation)
     {
+        var names = new List<string>();
+        var bases = new Dictionary<ModelName, ModelName?>();
         var (_, all) = await store.ListAsync(account: null, cancellation);
-        return
-        [
-            .. all.Select(stored => stored.Deployment)
-                .Where(deployment => (deployment.Spec.BaseModel == model || deployment.Spec.DraftModel == model.ToString()) && deployment.Status.State != DeploymentState.Deleted)
-                .Select(deployment => deployment.Name.ToString())
-                .Take(MostNames),
-        ];
+        foreach (var deployment in all.Select(stored => stored.Deployment).Where(deployment => deployment.Status.State != DeploymentState.Deleted))
+        {
+            var (own, draft) = (deployment.Spec.BaseModel, deployment.Spec.DraftModel);
+            if (own != model && draft != model.ToString() && await BaseAsync(own) != model) continue;
+            names.Add(deployment.Name.ToString());
+            if (names.Count == MostNames) break;
+        }
+
+        return names;
+
+        async ValueTask<ModelName?> BaseAsync(ModelName name)
+        {
+            if (bases.TryGetValue(name, out var known)) return known;
+            return bases[name] = (await models.FindAsync(name, cancellation))?.BaseModel;
+        }
     }
 }

@@ -15,7 +15,8 @@ public sealed record ModelSpec
     private const int MaxUrlLength = 2_000;
     private const int MaxContextLength = 16_777_216; // far above any model; keeps products of lengths within 64 bits
     internal const int MaxDraftTokens = 16; // a longer draft never pays: its last tokens are almost never accepted
-    private const int MinRank = 4, MaxRank = 64;
+    private const int MinRank = 4;
+    internal const int MaxRank = 64; // of addons
 
     private static readonly string[] TargetModules =
     [

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
@@ -72,7 +73,7 @@ internal sealed partial class RoutingFeed(
         {
             if (!_cards.TryGetValue(deployment.BaseModel, out var card))
             {
-                _cards.Add(deployment.BaseModel, card = ToCard(await models.FindAsync(deployment.BaseModel, cancellation)));
+                _cards.Add(deployment.BaseModel, card = await CardAsync(deployment.BaseModel, cancellation));
             }
 
             routes.Add(_targets.ToRoute(deployment, card, deployed.Of(deployment.Name)));
@@ -111,6 +112,15 @@ internal sealed partial class RoutingFeed(
                 await Task.Delay(RetryDelay, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
+    }
+
+    /// <summary>A merged addon does what its base model does.</summary>
+    private async Task<ModelCard> CardAsync(ModelName name, CancellationToken cancellation)
+    {
+        if (await models.FindAsync(name, cancellation) is not { } model) return ToCard(null);
+        return (await DeploymentTarget.OfAsync(model, models, cancellation)).TryGet(out var target, out _)
+            ? ToCard(target.Model) with { Kind = WireEnum.TextOf(model.Kind) }
+            : ToCard(model);
     }
 
     private static ModelCard ToCard(Model? model) => model is null

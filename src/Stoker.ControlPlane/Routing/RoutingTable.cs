@@ -50,14 +50,15 @@ public sealed class RoutingTable
 
     /// <summary>Whether the model's name alone leads there, for callers of its account.</summary>
     public bool IsDefault(Route route) =>
-        ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route);
+        ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route) && !_addons.Defaults.ContainsKey((route.Name.Parent, route.BaseModel));
 
     /// <summary>
     /// Where a name leads for a caller: null when it names nothing that the caller may use, whatever the cause.
     /// </summary>
     /// <remarks>
     /// Both halves of <c>model#deployment</c> must fit together. A model alone means the caller's own default
-    /// deployment of it, be it a base model or an addon; then, of an addon, the public default of its own account; then would
+    /// deployment of it: of an addon the deployment that it was loaded on as the default, before one that it is merged into, because the
+    /// first can be moved and the second cannot; then, of an addon, the public default of its own account; then would
     /// come the serverless tier, which has none yet.
     /// </remarks>
     public Route? Find(AccountName caller, ModelReference reference)
@@ -75,8 +76,7 @@ public sealed class RoutingTable
         }
 
         return reference.Model is not { } model ? null
-            : _defaults.TryGetValue((caller, model), out var own) ? own
-            : DefaultAddon(caller, caller, model) ?? DefaultAddon(caller, model.Parent, model);
+            : DefaultAddon(caller, caller, model) ?? _defaults.GetValueOrDefault((caller, model)) ?? DefaultAddon(caller, model.Parent, model);
     }
 
     private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model) =>

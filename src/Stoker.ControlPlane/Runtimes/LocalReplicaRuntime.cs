@@ -182,6 +182,7 @@ public sealed partial class LocalReplicaRuntime(
             "--lease-seconds", Text((long)_options.LeaseLength.TotalSeconds), "--log-level", _options.LogLevel, "--detach",
         ];
         if (spec.ModelFolder.Length > 0) arguments.AddRange("--model", spec.ModelFolder);
+        if (spec.MergeAddonFolder is { } addon) arguments.AddRange("--merge-addon", addon);
         if (spec.Precision is { } precision) arguments.AddRange("--precision", precision);
         if (spec.DraftFolder is { } draft) arguments.AddRange("--draft-model", draft);
         if (spec.NgramLength > 0) arguments.AddRange("--ngram-speculation-length", Text(spec.NgramLength));

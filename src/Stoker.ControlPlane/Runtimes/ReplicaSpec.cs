@@ -17,6 +17,9 @@ public sealed record ReplicaSpec
     /// <summary>A local folder of Hugging Face files; empty for a simulated replica of a model without any.</summary>
     public required string ModelFolder { get; init; }
 
+    /// <summary>Files of an addon that becomes part of the weights; null: none.</summary>
+    public string? MergeAddonFolder { get; init; }
+
     /// <summary>The name that requests to the replica carry in <c>model</c>.</summary>
     public required string ServedModelName { get; init; }
 

@@ -98,6 +98,17 @@ public sealed class AddonCommandsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_that_a_deployment_of_its_own_answers_for_is_the_default_only_when_asked()
+    {
+        await _world.World.CreateAsync("merged", new() { BaseModel = "zog" });
+        await _world.DeployAsync("e", replicas: 1);
+        await _world.LoadAsync("zog");
+        await _world.LoadAsync("zog", "e", isDefault: true);
+        (await DefaultsAsync()).ShouldBe((false, true));
+        (await _world.TryLoadAsync("zog", "merged")).Problem.ShouldNotBeNull().Message.ShouldContain("load it on a deployment of accounts/fireworks/models/story-3m");
+    }
+
+    [Fact]
     public async Task Words_and_openness_change_and_what_it_is_does_not()
     {
         await _world.LoadAsync("zog");

@@ -69,11 +69,9 @@ public sealed class DeploymentCommandsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Addons_and_draft_heads_are_refused_each_in_its_way()
+    public async Task A_draft_head_is_not_deployed_alone()
     {
-        await _world.AddModelAsync("lora", ModelKind.HfPeftAddon);
         await _world.AddModelAsync("eagle", ModelKind.DraftAddon);
-        (await _world.TryCreateAsync("d", new() { BaseModel = "lora" })).Problem.ShouldNotBeNull().Code.ShouldBe(Code.Unimplemented);
         (await _world.TryCreateAsync("d", new() { BaseModel = "eagle" })).Problem.ShouldNotBeNull().Code.ShouldBe(Code.InvalidArgument);
     }
 
@@ -203,7 +201,7 @@ public sealed class DeploymentCommandsTests : IAsyncDisposable
     {
         await _world.AddModelAsync();
         await _world.CreateAsync("d");
-        var use = new DeploymentModelUse(_world.Store);
+        var use = new DeploymentModelUse(_world.Store, _world.Models);
         (await use.FindUsersAsync((await _world.GetAsync("d")).Spec.BaseModel, TestContext.Current.CancellationToken)).ShouldBe(["accounts/acme/deployments/d"]);
         await _world.DeleteAsync("d", hard: false);
         await _world.PassAsync(3);

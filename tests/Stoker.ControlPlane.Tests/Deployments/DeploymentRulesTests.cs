@@ -18,15 +18,6 @@ public class DeploymentRulesTests
         DefaultDraftTokenCount: null, Public: true, SupportsChat: true);
 
     [Fact]
-    public void An_addon_would_be_a_live_merge_which_is_not_there_yet()
-    {
-        var problem = DeploymentRules.ForModel(Spec(Least), Story with { Kind = ModelKind.HfPeftAddon, BaseModel = Story.Name }).ShouldNotBeNull();
-        problem.Code.ShouldBe(Code.Unimplemented);
-        problem.Message.ShouldContain("live merge");
-        problem.Message.ShouldContain("deploy accounts/fireworks/models/story-3m");
-    }
-
-    [Fact]
     public void A_draft_head_cannot_be_deployed_alone()
     {
         var problem = DeploymentRules.ForModel(Spec(Least), Story with { Kind = ModelKind.DraftAddon, BaseModel = Story.Name }).ShouldNotBeNull();

@@ -171,7 +171,7 @@ public sealed class DraftingTests : IAsyncDisposable
         await AddAsync();
         await _world.CreateAsync("d", Least with { DraftModel = "story-draft-400k", DraftTokenCount = 4 });
         var draft = Stoker.Api.Names.ModelName.Parse(Library + "story-draft-400k");
-        (await new DeploymentModelUse(_world.Store).FindUsersAsync(draft, TestContext.Current.CancellationToken)).ShouldBe(["accounts/acme/deployments/d"]);
+        (await new DeploymentModelUse(_world.Store, _world.Models).FindUsersAsync(draft, TestContext.Current.CancellationToken)).ShouldBe(["accounts/acme/deployments/d"]);
     }
 
     [Fact]

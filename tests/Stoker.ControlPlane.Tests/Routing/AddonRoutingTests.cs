@@ -38,6 +38,30 @@ public class AddonRoutingTests
     public void The_default_answers_for_the_name_alone() =>
         Find(Zog, To(D, Base).With(Zog, isDefault: false), To(E, Base).With(Zog))!.Name.ToString().ShouldBe(E);
 
+    [Theory]
+    [InlineData(Zog)]
+    [InlineData("mine/zog")]
+    [InlineData($"{Zog}#{D}")]
+    [InlineData(D)]
+    public void A_merged_addon_is_found_by_its_own_and_by_its_deployments_name(string name)
+    {
+        var route = Find(name, To(D, Zog, Replica("one")), To(E, Base).With(Zog, isDefault: false)).ShouldNotBeNull();
+        (route.Name.ToString(), route.ServedName, route.Addon).ShouldBe((D, Zog, null));
+    }
+
+    [Fact]
+    public void A_merged_addon_is_not_its_base() => Find($"{Base}#{D}", To(D, Zog, Replica("one"))).ShouldBeNull();
+
+    [Fact]
+    public void Where_an_addon_was_loaded_as_the_default_answers_before_where_it_is_merged()
+    {
+        Route[] routes = [To(D, Zog, Replica("one")), To(E, Base, Replica("two")).With(Zog, on: "two")];
+        Find(Zog, routes)!.Name.ToString().ShouldBe(E);
+        Find($"{Zog}#{D}", routes)!.Name.ToString().ShouldBe(D);
+        new RoutingTable(routes, Deployed(routes)).IsDefault(routes[0]).ShouldBeFalse(); // a listing has the name once
+        new RoutingTable([routes[0]]).IsDefault(routes[0]).ShouldBeTrue();
+    }
+
     [Fact]
     public void Others_may_call_what_is_public_and_reach_ones_own_first()
     {

@@ -84,6 +84,17 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_merged_addon_has_its_own_kind_and_its_bases_figures()
+    {
+        var addon = ModelName.Parse("accounts/default/models/zog");
+        var spec = new ModelResource { Kind = "HF_PEFT_ADDON", PeftDetails = new() { BaseModel = Model.ToString(), R = 8, TargetModules = ["q_proj"] } };
+        await _models.Rows.CreateAsync(addon, spec, ModelStatus.Empty(null), Cancellation);
+        await _feed.StartAsync(Cancellation);
+        var route = await PublishedAsync(route => route is not null, Published("READY", 1) with { BaseModel = addon });
+        (route!.Model.Kind, route.Model.ContextLength, route.ServedName).ShouldBe(("HF_PEFT_ADDON", 512, addon.ToString()));
+    }
+
+    [Fact]
     public async Task A_count_survives_a_replica_that_is_out_of_the_table_for_a_moment()
     {
         await _feed.StartAsync(Cancellation);

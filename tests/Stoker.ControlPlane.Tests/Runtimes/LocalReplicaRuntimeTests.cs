@@ -270,6 +270,26 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_a_replica_is_to_be_is_in_its_arguments()
+    {
+        const string Telling = """
+            all=$*; while [ "$1" != --directory ]; do shift; done
+            printf "%s" "$all" > $2/told; mv $2/told $2/arguments; while :; do sleep 0.02; done
+            """;
+        (await ArgumentsAsync(NewSpec() with { MergeAddonFolder = "/models/zog", Precision = "fp8" })).ShouldContain("--model /models/story-3m --merge-addon /models/zog --precision fp8");
+        (await ArgumentsAsync(NewSpec())).ShouldEndWith("--model /models/story-3m --pin-threads off"); // nothing that was not asked for
+
+        async Task<string> ArgumentsAsync(ReplicaSpec spec)
+        {
+            var runtime = NewRuntime(Telling);
+            await runtime.StartAsync(spec, Cancellation);
+            var file = Path.Combine(_data.Replicas, spec.Id.ToString(), "arguments");
+            await WhenAsync(() => File.Exists(file));
+            return await File.ReadAllTextAsync(file, Cancellation);
+        }
+    }
+
+    [Fact]
     public async Task Only_a_few_directories_of_ended_replicas_are_kept()
     {
         var runtime = NewRuntime(command: ["/nowhere/stoker"], options => options.KeptEnded = 2);
