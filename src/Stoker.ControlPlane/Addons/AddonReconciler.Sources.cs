@@ -40,6 +40,11 @@ public sealed partial class AddonReconciler
         }
     }
 
+    private async Task FollowDemandAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        await foreach (var name in demand.NewsAsync(cancellation)) queue.Add(name);
+    }
+
     /// <summary>Everything, now and then: a deployment may be gone, a model mended.</summary>
     private async Task SweepAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
@@ -52,6 +57,9 @@ public sealed partial class AddonReconciler
 
     [LoggerMessage(LogLevel.Information, "{Name} is {State}: {Model} on {Deployment}; {Reason}")]
     private partial void LogState(DeployedModelName name, DeployedModelState state, ModelName model, DeploymentName deployment, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Deployment}: replica {Replica} lacks {Addon}, which it had; it gets it again")]
+    private partial void LogLost(DeploymentName deployment, string replica, string addon);
 
     [LoggerMessage(LogLevel.Error, "The addons of {Deployment} could not be reconciled; it is tried again")]
     private partial void LogFailed(DeploymentName deployment, Exception error);

@@ -17,8 +17,8 @@ namespace Stoker.ControlPlane.Addons;
 /// addon directory; it may be killed at any line and goes on from what replicas say they have.
 /// </summary>
 /// <remarks>
-/// Replicas are asked once, when they are first seen; from then on nobody else changes what they have. So a thousand addons on
-/// ten replicas cost ten questions, and a load for each.
+/// Replicas are asked once, when they are first seen, and again when one turns out to lack an addon that it had. So a thousand
+/// addons on ten replicas cost ten questions, and a load for each. What requests wait for is loaded first.
 /// </remarks>
 public sealed partial class AddonReconciler(
     DeployedModelStore store,
@@ -27,6 +27,7 @@ public sealed partial class AddonReconciler(
     IReplicaRuntime runtime,
     ReplicaDirectory replicas,
     AddonDirectory directory,
+    AddonDemand demand,
     TimeProvider time,
     ILogger<AddonReconciler> logger) : IControlledLoop
 {
@@ -65,8 +66,8 @@ public sealed partial class AddonReconciler(
         var revision = await LoadAsync(queue, held);
         Task[] loops =
         [
-            FollowStoreAsync(queue, revision, running.Token), FollowReplicasAsync(queue, running.Token), SweepAsync(queue, running.Token),
-            ReconcileAllAsync(queue, running.Token),
+            FollowStoreAsync(queue, revision, running.Token), FollowReplicasAsync(queue, running.Token), FollowDemandAsync(queue, running.Token),
+            SweepAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token),
         ];
         await Task.WhenAny(loops);
         await running.CancelAsync();
@@ -83,7 +84,7 @@ public sealed partial class AddonReconciler(
         foreach (var rows in list.Items.GroupBy(row => row.Spec.Deployment))
         {
             var own = rows.ToList();
-            all.Add((rows.Key, RoutesOf(own, await WishedAsync(own, cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
+            all.Add((rows.Key, RoutesOf(own, await WishedAsync(rows.Key, own, cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
             queue.Add(rows.Key);
         }
 
@@ -113,23 +114,52 @@ public sealed partial class AddonReconciler(
         if (rows.Count == 0 && !_replicas.ContainsKey(name)) return null;
         var isGone = rows.Count > 0 && await deployments.FindAsync(name, cancellation) is null;
         var own = ReplicasOf(name);
-        var wished = await WishedAsync(rows, cancellation);
-        foreach (var replica in own) replica.ForgetOthers(wished.Where(addon => !addon.Unload).Select(addon => addon.ServedName).OfType<string>().ToHashSet(StringComparer.Ordinal));
-        List<AddonReplica> known = [.. own.Select(replica => replica.Known)];
+        var wished = await WishedAsync(name, rows, cancellation);
+        var known = Known(name, own, wished);
         var plan = AddonPlan.For(wished, known, AddonLimits.Default, time.GetUtcNow());
 
         // What is to go takes no requests before its replicas are told, and what is there does before its state says so.
         Publish(name, isGone ? DeploymentAddons.None : RoutesOf(rows, wished, known, plan.Statuses));
+        replicas.Addons.Note(name, ProgressOf(wished, known));
+        foreach (var replica in plan.Hurry) own[replica].Hurry();
+        foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, own[steps.Key], [.. steps], queue, cancellation);
+
+        // The slow part last: loads are under way meanwhile.
         foreach (var row in rows)
         {
             if (isGone || plan.Remove.Contains(row.Name)) await store.Rows.DeleteAsync(row, cancellation); // refused when it changed meanwhile: the watch brings us back
             else await WriteAsync(row, plan.Statuses[row.Name], cancellation);
         }
 
-        foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, steps.Key, [.. steps], queue, cancellation);
         if (rows.Count == 0 && plan.Steps.Count == 0 && known.TrueForAll(replica => !replica.Busy)) Forget(name);
         return plan.LookAgainAfter;
     }
+
+    /// <summary>What is known of the replicas, with what requests and time have added since the last look.</summary>
+    private List<AddonReplica> Known(DeploymentName name, Dictionary<ReplicaId, ReplicaAddons> own, IReadOnlyList<WishedAddon> wished)
+    {
+        foreach (var loss in demand.TakeLosses(name))
+        {
+            LogLost(name, loss.ReplicaId, loss.ServedName);
+            if (ReplicaId.TryParse(loss.ReplicaId, null, out var id) && own.TryGetValue(id, out var replica)) replica.Doubt(loss.ServedName);
+        }
+
+        var names = wished.Where(addon => !addon.Unload).Select(addon => addon.ServedName).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        foreach (var replica in own.Values)
+        {
+            replica.ForgetOthers(names);
+            replica.NoteLacking(AddonPlan.Missing(replica.Known, wished, AddonLimits.Default) > 0);
+        }
+
+        return [.. own.Values.Select(replica => replica.Known)];
+    }
+
+    private static AddonProgress ProgressOf(IReadOnlyList<WishedAddon> wished, List<AddonReplica> known) => new(
+        wished.Count(addon => !addon.Unload),
+        known.ToImmutableDictionary(replica => replica.Id, replica => new ReplicaFilling(
+            wished.Count(addon => addon is { Unload: false, ServedName: { } served } && replica.Has?.Contains(served) == true),
+            AddonPlan.Missing(replica, wished, AddonLimits.Default),
+            replica.LackingSince)));
 
     private async Task<List<Row>> RowsAsync(DeploymentName name, CancellationToken cancellation) =>
         [.. (await store.Rows.ListAsync(name.Parent.ToString(), cancellation)).Items.Where(row => row.Spec.Deployment == name).OrderBy(row => row.CreateTime)];
@@ -142,24 +172,26 @@ public sealed partial class AddonReconciler(
     }
 
     /// <summary>Those that are ready now; of one that is gone nothing is kept.</summary>
-    private Dictionary<ReplicaId, ReplicaAddons>.ValueCollection ReplicasOf(DeploymentName name)
+    private Dictionary<ReplicaId, ReplicaAddons> ReplicasOf(DeploymentName name)
     {
         var ready = replicas.Current.Routes.TryGetValue(name, out var route) ? route.Ready : [];
         _seen[name] = ready;
         if (!_replicas.TryGetValue(name, out var known)) _replicas.Add(name, known = []);
         foreach (var gone in known.Keys.Where(id => ready.All(endpoint => endpoint.Id != id)).ToList()) known.Remove(gone);
         foreach (var endpoint in ready) known.TryAdd(endpoint.Id, new(endpoint.Id, runtime, time));
-        return known.Values;
+        return known;
     }
 
     private void Forget(DeploymentName name)
     {
+        replicas.Addons.Note(name, AddonProgress.None);
         _replicas.Remove(name);
         _seen.TryRemove(name, out _);
     }
 
-    private async Task<IReadOnlyList<WishedAddon>> WishedAsync(List<Row> rows, CancellationToken cancellation)
+    private async Task<IReadOnlyList<WishedAddon>> WishedAsync(DeploymentName name, List<Row> rows, CancellationToken cancellation)
     {
+        var waitedFor = demand.WaitedFor(name);
         // One question for all: most looks find the models as they were.
         var revision = await models.Rows.RevisionAsync(cancellation);
         if (revision != _modelsRevision) _models.Clear();
@@ -169,7 +201,7 @@ public sealed partial class AddonReconciler(
         {
             if (!_models.TryGetValue(row.Spec.Model, out var model)) _models.Add(row.Spec.Model, model = await models.FindAsync(row.Spec.Model, cancellation));
             wished.Add(model is { IsReady: true, FilesDigest: not null }
-                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, row.Spec.Unload, row.Status)
+                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, row.Spec.Unload, row.Status) { IsWaitedFor = waitedFor.Contains(row.Spec.Model) }
                 : new(row.Name, null, null, $"{row.Spec.Model} is gone or has no weights: upload it again, or undeploy it", row.Spec.Unload, row.Status));
         }
 
@@ -202,16 +234,15 @@ public sealed partial class AddonReconciler(
         if (!isSame) directory.Publish(name, addons);
     }
 
-    private void Start(DeploymentName name, ReplicaId id, List<AddonStep> steps, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
-    {
-        if (_replicas[name].TryGetValue(id, out var replica)) _ = RunAsync(name, replica, steps, queue, cancellation);
-    }
+    /// <summary>Whatever happens, it is looked at again: a new look starts where this one ended.</summary>
+    private void Start(DeploymentName name, ReplicaAddons replica, List<AddonStep> steps, WorkQueue<DeploymentName> queue, CancellationToken cancellation) =>
+        _ = RunAsync(name, replica, steps, queue, cancellation);
 
     private async Task RunAsync(DeploymentName name, ReplicaAddons replica, List<AddonStep> steps, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
         try
         {
-            await replica.RunAsync(steps, cancellation);
+            await replica.RunAsync(steps, told: () => queue.Add(name), cancellation);
         }
         catch (Exception error)
         {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
@@ -13,6 +14,7 @@ public static class AddonServices
     {
         services.AddSingleton<DeployedModelStore>();
         services.AddSingleton<AddonDirectory>();
+        services.TryAddSingleton<AddonDemand>(); // the gateway writes it
         services.AddSingleton<AddonCommands>();
         services.AddSingleton<AddonReconciler>();
         services.AddSingleton<IControlledLoop>(provider => provider.GetRequiredService<AddonReconciler>());

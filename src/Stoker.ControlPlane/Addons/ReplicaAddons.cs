@@ -14,6 +14,7 @@ internal sealed class ReplicaAddons(ReplicaId id, IReplicaRuntime runtime, TimeP
 
     private readonly Lock _lock = new();
     private AddonReplica _known = new(id, Has: null, ImmutableDictionary<string, AddonFailure>.Empty, Busy: false);
+    private volatile bool _isHurried;
 
     public AddonReplica Known
     {
@@ -31,17 +32,38 @@ internal sealed class ReplicaAddons(ReplicaId id, IReplicaRuntime runtime, TimeP
         }
     }
 
-    /// <summary>Takes the steps one after the other. Ends early by cancellation alone.</summary>
-    public async Task RunAsync(IReadOnlyList<AddonStep> steps, CancellationToken cancellation)
+    /// <summary>It lacks one that it should have had, so others may be gone too.</summary>
+    public void Doubt(string name) => Set(known => known.Has is ImmutableHashSet<string> has ? known with { Has = has.Remove(name), IsDoubted = true } : known);
+
+    /// <summary>Whether it lacks addons now; since when is kept.</summary>
+    public void NoteLacking(bool lacks)
     {
-        Set(known => known with { Busy = true });
+        var now = time.GetUtcNow();
+        Set(known => known with { LackingSince = lacks ? known.LackingSince ?? now : null });
+    }
+
+    /// <summary>The steps under way end with the one that is being taken.</summary>
+    public void Hurry() => _isHurried = true;
+
+    /// <summary>Takes the steps one after the other, at the least one of them. Ends early by cancellation or <see cref="Hurry"/>.</summary>
+    /// <param name="told">Called after each load that requests wait for.</param>
+    public async Task RunAsync(IReadOnlyList<AddonStep> steps, Action told, CancellationToken cancellation)
+    {
+        _isHurried = false;
+        var bringing = steps.OfType<AddonStep.Load>().Where(load => load.IsWaitedFor).Select(load => load.ServedName).ToImmutableHashSet(StringComparer.Ordinal);
+        Set(known => known with { Busy = true, Bringing = bringing });
         try
         {
-            foreach (var step in steps) await RunAsync(step, cancellation);
+            foreach (var step in steps)
+            {
+                await RunAsync(step, cancellation);
+                if (step is AddonStep.Load { IsWaitedFor: true }) told();
+                if (_isHurried) break;
+            }
         }
         finally
         {
-            Set(known => known with { Busy = false });
+            Set(known => known with { Busy = false, Bringing = ImmutableHashSet<string>.Empty });
         }
     }
 
@@ -53,7 +75,8 @@ internal sealed class ReplicaAddons(ReplicaId id, IReplicaRuntime runtime, TimeP
                 var names = await runtime.ListAddonsAsync(id, cancellation);
                 Set(known => known with
                 {
-                    Has = names?.ToImmutableHashSet(StringComparer.Ordinal),
+                    Has = names?.ToImmutableHashSet(StringComparer.Ordinal) ?? known.Has,
+                    IsDoubted = names is null && known.IsDoubted,
                     AskAgainAt = names is null ? time.GetUtcNow() + AskPause : null,
                 });
                 break;

@@ -71,6 +71,11 @@ public sealed partial class DeploymentReconciler
         await foreach (var name in scaling.HintsAsync(cancellation)) queue.Add(name);
     }
 
+    private async Task FollowAddonsAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
+    {
+        await foreach (var name in directory.Addons.NewsAsync(cancellation)) queue.Add(name);
+    }
+
     /// <summary>Everything, now and then, and whatever the runtime has that belongs to nobody.</summary>
     private async Task SweepAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {

@@ -129,7 +129,7 @@ public sealed partial class DeploymentReconciler(
         [
             FollowStoreAsync(queue, revision, running.Token), FollowRuntimeAsync(queue, running.Token), SweepAsync(queue, running.Token),
             FollowCapacityAsync(ReservationName.Collection, queue, running.Token), FollowCapacityAsync(QuotaName.Collection, queue, running.Token),
-            FollowLoadAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token), ledger.KeepAsync(runtime.List, running.Token),
+            FollowLoadAsync(queue, running.Token), FollowAddonsAsync(queue, running.Token), ReconcileAllAsync(queue, running.Token), ledger.KeepAsync(runtime.List, running.Token),
             .. (beside ?? []).Select(loop => loop.RunAsync(running.Token)),
         ];
         await Task.WhenAny(loops);
@@ -175,6 +175,7 @@ public sealed partial class DeploymentReconciler(
                 Limits = limits,
                 LastRequest = lifecycle.LastRequest(name),
                 Figures = lifecycle.Figures(deployment, own),
+                Addons = directory.Addons.Of(name),
             },
             ReplicaId.Random);
 

@@ -34,6 +34,9 @@ public sealed record ReplicaPlanInput(
     /// <summary>The last request; null when there was none, or none is known.</summary>
     public DateTimeOffset? LastRequest { get; init; }
 
+    /// <summary>How far its ready replicas are with its addons.</summary>
+    public AddonProgress Addons { get; init; } = AddonProgress.None;
+
     /// <summary>How the answers of each revision went, as far as is known.</summary>
     public IReadOnlyDictionary<long, AnswerFigures> Figures { get; init; } = new Dictionary<long, AnswerFigures>();
 }

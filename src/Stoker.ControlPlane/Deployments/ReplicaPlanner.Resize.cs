@@ -8,13 +8,14 @@ internal sealed partial class ReplicaPlanner
 
     /// <summary>
     /// Step 3. Replicas of an older revision go one by one as new ones become ready, so that an update never serves
-    /// with fewer. What is missing to the wanted count comes at once, also in the middle of an update.
+    /// with fewer. A new one counts for that only when it has its addons, or has given up on them: until then the old ones serve
+    /// those. What is missing to the wanted count comes at once, also in the middle of an update.
     /// </summary>
     private void Resize()
     {
         StopSurplus(IsStale, Live.Count(IsStale)); // they serve nobody and hold slots
         var current = Live.Count(IsCurrent);
-        var ready = Live.Count(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready);
+        var ready = Live.Count(replica => IsCurrent(replica) && replica.State == ReplicaState.Ready && input.Addons.IsFilled(replica.Id));
         var old = Live.Count(replica => !IsCurrent(replica));
 
         var surge = old > 0 && current == ready ? 1 : 0; // one replica more than wanted, until it is ready

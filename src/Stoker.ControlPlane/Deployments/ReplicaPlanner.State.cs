@@ -92,9 +92,28 @@ internal sealed partial class ReplicaPlanner
             }
         }
 
+        if (Filling() is { } filling) return filling;
         return _deployment.RolledBack is { } back
             ? new(Code.Aborted, $"The last update (revision {back.Revision}) was rolled back to revision {_deployment.Revision}, which serves: {Sentence(back.Cause)} Mend the cause and update again.")
             : null;
+    }
+
+    /// <summary>Told only when it takes long.</summary>
+    private DeploymentCondition? Filling()
+    {
+        var filling = Live.Where(replica => replica.State == ReplicaState.Ready)
+            .Select(replica => input.Addons.Replicas.GetValueOrDefault(replica.Id)).OfType<ReplicaFilling>().Where(one => one.Missing > 0).ToList();
+        if (filling.Count == 0) return null;
+        var since = filling.Min(one => one.Since) ?? _now;
+        if (since <= _now && since + AddonProgress.Settle > _now)
+        {
+            LookAgainAt(since + AddonProgress.Settle);
+            return null;
+        }
+
+        return new(
+            Code.Unavailable,
+            $"Addons are being loaded: {filling.Min(one => one.Loaded)}/{input.Addons.Deployed} loaded on the replica that has the fewest. Requests for those, and for the base model, are answered.");
     }
 
     private static string Sentence(string message) => message.EndsWith('.') ? message : message + ".";

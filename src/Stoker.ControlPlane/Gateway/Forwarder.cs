@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Stoker.Api.Replicas;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -26,10 +27,11 @@ internal sealed record Exchange(
 /// <summary>How a try to have a request answered ended.</summary>
 /// <param name="Error">The error to answer with; null when the answer is out, or with the second.</param>
 /// <param name="TurnedAwayBy">A replica that ends and has not begun the request.</param>
+/// <param name="LackedBy">A replica that does not have the request's addon, and was to have it.</param>
 /// <param name="BrokenBy">A replica that failed it on the way; the error is what the client gets if nobody else takes it.</param>
-internal readonly record struct ForwardEnd(InferenceError? Error, ReplicaTarget? TurnedAwayBy = null, ReplicaTarget? BrokenBy = null)
+internal readonly record struct ForwardEnd(InferenceError? Error, ReplicaTarget? TurnedAwayBy = null, ReplicaTarget? BrokenBy = null, ReplicaTarget? LackedBy = null)
 {
-    public bool WantsAnother => TurnedAwayBy is not null || BrokenBy is not null;
+    public bool WantsAnother => TurnedAwayBy is not null || BrokenBy is not null || LackedBy is not null;
 }
 
 /// <summary>
@@ -39,6 +41,7 @@ internal sealed partial class Forwarder(
     ReplicaClient replicas,
     ClientWriter client,
     AnswerRelay answers,
+    AddonDemand addons,
     GatewayMetrics metrics,
     TimeProvider time,
     IOptions<GatewayOptions> options,
@@ -55,6 +58,7 @@ internal sealed partial class Forwarder(
         var served = ModelNames.Quote(exchange.Route.ServedName);
         using var phase = new PhaseTimeout(time, exchange.Context.RequestAborted);
         var (first, error) = await SendAsync(exchange, lease.Replica, served, phase);
+        if (first is not null && Lacks(exchange, first)) return Lacking(exchange, lease.Replica, first);
         if (first is not null && !IsTurnedAway(first)) return await PassAsync(exchange, lease, first, served, phase);
         if (error is not null) return Failed(lease.Replica, error);
 
@@ -65,10 +69,23 @@ internal sealed partial class Forwarder(
         using var secondLease = exchange.Route.Pick(except: lease.Replica);
         if (secondLease is null) return NobodyElse(exchange.Route, lease.Replica, first is not null);
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
+        if (second is not null && Lacks(exchange, second)) return Lacking(exchange, secondLease.Replica, second);
         if (second is not null && !IsTurnedAway(second)) return await PassAsync(exchange, secondLease, second, served, phase);
         if (error is not null) return Failed(secondLease.Replica, error);
         second?.Dispose();
         return NobodyElse(exchange.Route, secondLease.Replica, second is not null);
+    }
+
+    /// <summary>The paths of inference are always there: what such an answer misses is the addon.</summary>
+    private static bool Lacks(Exchange exchange, HttpResponseMessage answer) => answer.StatusCode == HttpStatusCode.NotFound && exchange.Route.Addon is not null;
+
+    /// <summary>Somebody took the addon from it behind our back, or the table is a moment old.</summary>
+    private ForwardEnd Lacking(Exchange exchange, ReplicaTarget replica, HttpResponseMessage answer)
+    {
+        answer.Dispose(); // its words have its own name for the addon
+        LogLacks(exchange.RequestId, replica.ReplicaId);
+        addons.Lost(exchange.Route.Name, new(replica.ReplicaId, exchange.Route.ServedName));
+        return exchange.Progress.HasBegun ? new(null, TurnedAwayBy: replica) : new(null, LackedBy: replica);
     }
 
     private static ForwardEnd Failed(ReplicaTarget replica, InferenceError error)
@@ -159,8 +176,6 @@ internal sealed partial class Forwarder(
         var asked = ModelNames.Quote(exchange.Request.Model);
         if (answer.StatusCode != HttpStatusCode.OK)
         {
-            // It was undeployed in the same moment; the replica's own words have its own name for it.
-            if (answer.StatusCode == HttpStatusCode.NotFound && exchange.Route.Addon is not null) return InferenceError.ModelNotFound;
             var isEvent = exchange.Context.Response.HasStarted; // it was held
             var failed = await answers.PassErrorAsync(exchange.Context, answer, phase);
             if (isEvent && failed is null) metrics.Broke("REPLICA_ERROR");
@@ -225,6 +240,9 @@ internal sealed partial class Forwarder(
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Request {RequestId}: replica {ReplicaId} began its answer {Milliseconds:F2} ms after it had the request")]
     private partial void LogReplicaTook(string requestId, string replicaId, double milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: replica {ReplicaId} does not have its addon; it goes to another, or waits until this one has it")]
+    private partial void LogLacks(string requestId, string replicaId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}: replica {ReplicaId} did not answer in time")]
     private partial void LogTooSlow(string requestId, string replicaId);

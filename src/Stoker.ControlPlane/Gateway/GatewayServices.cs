@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Replicas;
 
@@ -16,6 +17,7 @@ public static class GatewayServices
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<LoadBoard>();
         services.TryAddSingleton<ReplicaDirectory>();
+        services.TryAddSingleton<AddonDemand>();
         services.AddMetrics();
         services.AddSingleton(provider => new BodyBudget(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.MaxHeldBodyBytes));
         services.AddSingleton<GatewayMetrics>();

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Routing;
@@ -24,6 +25,7 @@ namespace Stoker.ControlPlane.Gateway;
 internal sealed class Holding(
     ReplicaDirectory replicas,
     LoadBoard loads,
+    AddonDemand addons,
     ClientWriter client,
     GatewayMetrics metrics,
     IHostApplicationLifetime server,
@@ -74,6 +76,10 @@ internal sealed class Holding(
     public Task<Admittance> AdmitAgainAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget except) =>
         HoldAsync(context, route, request.Stream, new(bytes, except, addon: route.Addon), loads.Of(route.Name), isAgain: true);
 
+    /// <summary>A replica says that it lacks the request's addon: another one takes it, or the same when it has the addon again.</summary>
+    public Task<Admittance> AdmitElsewhereAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget lacking) =>
+        HoldAsync(context, route, request.Stream, new(bytes, lacking, addon: route.Addon) { ExceptWhileAddonIsSame = true }, loads.Of(route.Name), isAgain: true);
+
     /// <summary>A stream that has begun waits for a replica that can go on with it; neither place nor error when none did come.</summary>
     public Task<Admittance> AdmitBegunAsync(HttpContext context, Route route, ScannedRequest request, long bytes, Succession succession) =>
         HoldAsync(context, route, request.Stream, new(bytes, succession: succession, addon: route.Addon), loads.Of(route.Name), isAgain: true);
@@ -93,6 +99,7 @@ internal sealed class Holding(
         if (isAgain) load.HeldAgain();
         else load.Held();
         metrics.Held();
+        if (route.Addon is { } wanted) addons.Wait(route.Name, wanted.Model, isLacking: route.Ready.Count < route.Whole.Ready.Count);
         var since = time.GetTimestamp();
         var end = HoldEnd.Broken;
         try
@@ -101,6 +108,7 @@ internal sealed class Holding(
         }
         finally
         {
+            if (route.Addon is { } waited) addons.EndWait(route.Name, waited.Model);
             // Whatever ended the wait, the place may have come in the same moment.
             if (end != HoldEnd.Answered && !route.Queue.TryLeave(held)) await GiveUpAsync(held);
             if (end != HoldEnd.Answered) Leave(load, end, since);

@@ -32,6 +32,12 @@ internal sealed partial class InferenceHandler(
     IOptions<GatewayOptions> options,
     ILogger<InferenceHandler> log)
 {
+    /// <summary>
+    /// Replicas that may say of one request that they lack its addon. The table is told of each, so that a second one is rare
+    /// already; more is a replica that loads and does not serve.
+    /// </summary>
+    private const int MostLacks = 5;
+
     public async Task HandleAsync(HttpContext context, Surface surface)
     {
         var requestId = RequestIds.Assign(context);
@@ -95,7 +101,7 @@ internal sealed partial class InferenceHandler(
     private async Task<InferenceError?> ServeAsync(Exchange exchange, bool rejects)
     {
         var (context, request, bytes) = (exchange.Context, exchange.Request, exchange.Body.Bytes.Length);
-        var load = loads.Of(exchange.Route.Name);
+        var (load, lacks) = (loads.Of(exchange.Route.Name), 0);
         var admitted = await holding.AdmitAsync(context, exchange.Route, request, bytes, rejects);
         while (admitted.Lease is { } lease)
         {
@@ -112,12 +118,25 @@ internal sealed partial class InferenceHandler(
                 if (!end.WantsAnother) End(load, exchange.Usage);
             }
 
+            if (end.LackedBy is { } lacking)
+            {
+                if (++lacks > MostLacks) return Lost(load);
+                admitted = await holding.AdmitElsewhereAsync(context, admitted.Route, request, bytes, lacking);
+                continue;
+            }
+
             admitted = end.TurnedAwayBy is { } ending && !exchange.Progress.HasBegun
                 ? await holding.AdmitAgainAsync(context, admitted.Route, request, bytes, ending)
                 : await failover.AdmitAsync(exchange, end);
         }
 
         return admitted.Error;
+    }
+
+    private static InferenceError Lost(DeploymentLoad load)
+    {
+        load.Ended();
+        return RouteErrors.AddonLost;
     }
 
     private static void End(DeploymentLoad load, SeenUsage usage)

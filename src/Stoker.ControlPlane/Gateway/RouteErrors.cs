@@ -24,6 +24,11 @@ internal static class RouteErrors
     public static InferenceError Unreachable { get; } = Unavailable(
         "UPSTREAM_UNREACHABLE", "No replica of the deployment could be reached: send the request again", TimeSpan.FromSeconds(1));
 
+    /// <summary>Replicas loaded the addon and say all the same that they lack it.</summary>
+    public static InferenceError AddonLost { get; } = Unavailable(
+        "ADDON_LOST", "The replicas lose this addon again and again: send the request again, and undeploy and deploy the addon if that does not help",
+        TimeSpan.FromSeconds(5));
+
     public static InferenceError TooSlow { get; } = new(
         StatusCodes.Status504GatewayTimeout,
         "UPSTREAM_TIMEOUT",

@@ -59,6 +59,9 @@ public sealed class ReplicaDirectory
     /// <summary>How far replicas are that are not ready yet.</summary>
     public StartBoard Starts { get; } = new();
 
+    /// <summary>How far ready replicas are with their addons.</summary>
+    public AddonBoard Addons { get; } = new();
+
     /// <summary>The way back: how the replicas' answers went, which the gateway writes.</summary>
     public AnswerBoard Answers { get; } = new();
 

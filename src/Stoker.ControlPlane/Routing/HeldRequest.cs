@@ -20,7 +20,11 @@ internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succ
 
     public long Bytes => bytes;
 
-    public ReplicaTarget? Except => except;
+    /// <summary>Whether <c>except</c> lacked the addon: it will do as soon as the addon's state there is known anew.</summary>
+    public bool ExceptWhileAddonIsSame { get; init; }
+
+    /// <summary>The replica that will not do, by this table.</summary>
+    public ReplicaTarget? ExceptBy(Route route) => ExceptWhileAddonIsSame && !ReferenceEquals(route.Addon, addon) ? null : except;
 
     public Succession? Succession => succession;
 

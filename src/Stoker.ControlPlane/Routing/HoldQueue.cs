@@ -119,7 +119,7 @@ internal sealed class HoldQueue
         if (route is not { IsCallable: true } || !request.Fits(route)) return true;
         if (request.Succession is not { } succession)
         {
-            answer = answer with { Lease = route.PickFree(request.Except) };
+            answer = answer with { Lease = route.PickFree(request.ExceptBy(route)) };
             return answer.Lease is not null;
         }
 

@@ -55,6 +55,135 @@ public sealed class AddonLifeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_replica_that_wakes_gets_first_what_requests_wait_for()
+    {
+        await _world.DeployAsync(replicas: 0);
+        await _world.World.PassAsync(TimeSpan.FromHours(2), TimeSpan.FromMinutes(1)); // long idle: at zero
+        for (var number = 0; number < 100; number++) await DeployOneAsync($"a{number}");
+        await _world.SettleAsync();
+        _world.Ready("d").ShouldBeEmpty();
+
+        _world.Demand.Wait(DeploymentWorld.Name("d"), AddonWorld.ModelOf("a77"), isLacking: false);
+        _world.World.Load("d").Held();
+        await _world.PassAsync(5);
+
+        _world.World.Runtime.AddonCalls[..2].ShouldBe(["list", $"load {AddonWorld.Served("a77")}"]);
+        _world.World.Runtime.AddonsOf(_world.Ready("d").Single()).Count.ShouldBe(100);
+    }
+
+    [Fact]
+    public async Task A_replica_that_loads_a_hundred_others_interrupts_that_for_what_requests_begin_to_wait_for()
+    {
+        await _world.DeployAsync(replicas: 1);
+        var replica = _world.Ready("d").Single();
+        for (var number = 0; number < 100; number++) await DeployOneAsync($"a{number}");
+        var loads = new TaskCompletionSource();
+        _world.World.Runtime.LoadsWaitFor = loads.Task;
+        await _world.SettleAsync(); // it is at its first load
+        _world.World.Runtime.AddonCalls.ShouldBe(["list", $"load {AddonWorld.Served("a0")}"]);
+
+        _world.Demand.Wait(DeploymentWorld.Name("d"), AddonWorld.ModelOf("a77"), isLacking: true);
+        await _world.SettleAsync();
+        _world.World.Runtime.LoadsWaitFor = null;
+        loads.SetResult();
+        for (var turns = 0; turns < 1000 && _world.World.Runtime.AddonsOf(replica).Count == 0; turns++) await Task.Yield();
+        await _world.PassAsync(1);
+
+        _world.World.Runtime.AddonCalls[2].ShouldBe($"load {AddonWorld.Served("a77")}");
+        _world.World.Runtime.AddonsOf(replica).Count.ShouldBe(100);
+        _world.World.Runtime.AddonCalls.Count.ShouldBe(1 + 100); // nothing twice
+    }
+
+    [Fact]
+    public async Task What_a_replica_lost_behind_our_back_it_gets_again_and_what_else_it_lost_too()
+    {
+        await _world.DeployAsync(replicas: 2);
+        foreach (var id in new[] { "zog", "bolt", "other" }) await DeployOneAsync(id);
+        await _world.SettleAsync();
+        var (forgetful, faithful) = (_world.Ready("d")[0], _world.Ready("d")[1]);
+        _world.World.Runtime.AddonsOf(forgetful).Remove(AddonWorld.Served("zog"));
+        _world.World.Runtime.AddonsOf(forgetful).Remove(AddonWorld.Served("bolt"));
+        _world.World.Runtime.AddonCalls.Clear();
+        var loads = new TaskCompletionSource();
+        _world.World.Runtime.LoadsWaitFor = loads.Task;
+
+        _world.Demand.Lost(DeploymentWorld.Name("d"), new(forgetful.ToString(), AddonWorld.Served("zog")));
+        await _world.SettleAsync();
+        _world.Route("zog").ShouldNotBeNull().On.ShouldBe([faithful.ToString()]); // it gets none of its requests meanwhile
+        _world.Route("bolt").ShouldNotBeNull().On.ShouldBe([faithful.ToString()]);
+        _world.Route("other").ShouldNotBeNull().On.Count.ShouldBe(2);
+
+        loads.SetResult();
+        for (var turns = 0; turns < 1000 && _world.World.Runtime.AddonsOf(forgetful).Count < 3; turns++) await Task.Yield();
+        await _world.PassAsync(1);
+        _world.World.Runtime.AddonCalls.ShouldBe(["list", $"load {AddonWorld.Served("bolt")}", $"load {AddonWorld.Served("zog")}"]);
+        _world.Route("zog").ShouldNotBeNull().On.Count.ShouldBe(2);
+
+        // Who says so when it is there already has it asked once, and loaded never.
+        _world.World.Runtime.AddonCalls.Clear();
+        _world.Demand.Lost(DeploymentWorld.Name("d"), new(forgetful.ToString(), AddonWorld.Served("zog")));
+        _world.Demand.Lost(DeploymentWorld.Name("d"), new("replica09999", AddonWorld.Served("zog"))); // gone since
+        await _world.PassAsync(1);
+        _world.World.Runtime.AddonCalls.ShouldBe(["list"]);
+        _world.Route("zog").ShouldNotBeNull().On.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_rolling_update_keeps_the_old_replica_until_the_new_one_has_every_addon_that_can_be_had()
+    {
+        await _world.DeployAsync(replicas: 1);
+        foreach (var id in new[] { "zog", "bolt", "bad" }) await DeployOneAsync(id);
+        _world.World.Runtime.BadFolders["/addons/bad"] = "cut off";
+        await _world.PassAsync(120);
+        var old = _world.Ready("d").Single();
+        var loads = new TaskCompletionSource();
+        _world.World.Runtime.LoadsWaitFor = loads.Task;
+
+        await _world.World.UpdateAsync("d", new() { MaxContextLength = 512 }, "max_context_length");
+        await _world.PassAsync(30);
+
+        _world.Ready("d").Count.ShouldBe(2);
+        _world.Route("zog").ShouldNotBeNull().On.ShouldBe([old.ToString()]); // served all the while
+        var updating = await _world.World.GetAsync("d");
+        updating.Status.State.ShouldBe(DeploymentState.Updating);
+        updating.Status.Condition.ShouldNotBeNull().Message.ShouldContain("Addons are being loaded: 0/3 loaded");
+
+        _world.World.Runtime.LoadsWaitFor = null;
+        loads.SetResult();
+        for (var turns = 0; turns < 1000 && _world.World.Runtime.AddonsOf(_world.Ready("d").Single(id => id != old)).Count < 2; turns++) await Task.Yield();
+        await _world.PassAsync(2);
+        _world.Ready("d").ShouldContain(old); // the bad one is still tried
+        await _world.PassAsync(120);
+        var fresh = _world.Ready("d").ShouldHaveSingleItem();
+        fresh.ShouldNotBe(old);
+        _world.World.Runtime.AddonsOf(fresh).Count.ShouldBe(2);
+        (await _world.World.GetAsync("d")).Status.State.ShouldBe(DeploymentState.Ready);
+        (await _world.World.GetAsync("d")).Status.Condition.ShouldBeNull();
+        (await _world.GetAsync("bad")).State.ShouldBe("FAILED");
+    }
+
+    [Fact]
+    public async Task A_replica_that_lacks_addons_for_long_is_told_in_both_states()
+    {
+        await _world.DeployAsync(replicas: 2);
+        await DeployOneAsync("zog");
+        await _world.SettleAsync();
+        var loads = new TaskCompletionSource();
+        _world.World.Runtime.LoadsWaitFor = loads.Task;
+        _world.World.Runtime.Crash(_world.Ready("d")[0]);
+        await _world.PassAsync(20);
+        (await _world.GetAsync("zog")).State.ShouldBe("DEPLOYING");
+        (await _world.GetAsync("zog")).Status.ShouldNotBeNull().Message.ShouldNotBeNull().ShouldStartWith("1 of 2 ready replicas have it");
+        (await _world.World.GetAsync("d")).Status.Condition.ShouldNotBeNull().Message.ShouldContain("0/1 loaded on the replica that has the fewest");
+
+        loads.SetResult();
+        for (var turns = 0; turns < 1000 && !_world.Ready("d").All(id => _world.World.Runtime.AddonsOf(id).Count == 1); turns++) await Task.Yield();
+        await _world.PassAsync(2);
+        (await _world.GetAsync("zog")).State.ShouldBe("DEPLOYED");
+        (await _world.World.GetAsync("d")).Status.Condition.ShouldBeNull();
+    }
+
+    [Fact]
     public async Task At_zero_replicas_it_is_deployed_and_the_next_replica_gets_it()
     {
         await _world.DeployAsync(replicas: 0);
@@ -231,5 +360,11 @@ public sealed class AddonLifeTests : IAsyncDisposable
         (await _world.World.GetAsync("d")).Revision.ShouldBe(2);
         await _world.LoadAsync("zog");
         (await _world.GetAsync("zog")).State.ShouldBe("DEPLOYED");
+    }
+
+    private async Task DeployOneAsync(string id)
+    {
+        await _world.AddAddonAsync(id);
+        (await _world.TryLoadAsync(id)).Problem.ShouldBeNull();
     }
 }

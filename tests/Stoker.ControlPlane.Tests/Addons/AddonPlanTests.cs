@@ -37,9 +37,57 @@ public class AddonPlanTests
         StateOf(Wished("a")).ShouldBe(DeployedModelState.Deployed); // at zero replicas: the next one gets it
     }
 
+    [Theory]
+    [InlineData(9, DeployedModelState.Deployed, null)] // a load that takes no longer is no news
+    [InlineData(10, DeployedModelState.Deploying, "1 of 2 ready replicas have it")]
+    public void One_that_is_deployed_is_so_no_more_when_a_new_replica_has_lacked_it_for_long(int seconds, DeployedModelState state, string? message)
+    {
+        var deployed = Wished("a") with { Status = new(DeployedModelState.Deployed, null) };
+        var lacking = Having(Two) with { LackingSince = Noon - TimeSpan.FromSeconds(seconds) };
+        var plan = Plan([deployed], Having(One, "a"), lacking);
+        plan.Statuses[deployed.Name].State.ShouldBe(state);
+        plan.Statuses[deployed.Name].Message?.ShouldStartWith(message!);
+        plan.LookAgainAfter.ShouldBe(seconds == 9 ? TimeSpan.FromSeconds(1) : null);
+    }
+
     [Fact]
-    public void One_that_is_deployed_stays_so_while_a_new_replica_gets_it() =>
-        StateOf(Wished("a") with { Status = new(DeployedModelState.Deployed, null) }, Having(One, "a"), Having(Two)).ShouldBe(DeployedModelState.Deployed);
+    public void What_requests_wait_for_is_loaded_first()
+    {
+        var plan = Plan([Wished("a"), Wished("b"), Waited("c")], Having(One, "old"));
+        plan.Steps.ShouldBe([
+            new AddonStep.Load(One, "c@1", "/c") { IsWaitedFor = true }, new AddonStep.Unload(One, "old@1"),
+            new AddonStep.Load(One, "a@1", "/a"), new AddonStep.Load(One, "b@1", "/b")]);
+        Plan([.. Enumerable.Range(0, 100).Select(number => Wished($"a{number}")), Waited("z")], Having(One)).Steps[0].ShouldBe(new AddonStep.Load(One, "z@1", "/z") { IsWaitedFor = true });
+    }
+
+    [Fact]
+    public void A_replica_that_loads_others_is_hurried_for_what_it_lacks_and_can_have()
+    {
+        var busy = Having(One, "there") with { Busy = true };
+        Plan([Wished("a"), Waited("b")], busy).Hurry.ShouldBe([One]);
+        Plan([Wished("a"), Wished("b")], busy).Hurry.ShouldBeEmpty(); // nobody waits
+        Plan([Waited("there")], busy).Hurry.ShouldBeEmpty();
+        Plan([Waited("b")], busy with { Bringing = new HashSet<string> { "b@1" } }).Hurry.ShouldBeEmpty(); // it is coming
+        Plan([Waited("b")], Having(One)).Hurry.ShouldBeEmpty(); // not busy: it gets the steps
+        Plan([Waited("b")], busy with { Failures = new Dictionary<string, AddonFailure> { ["b@1"] = new(1, Noon, "cut") } }).Hurry.ShouldBeEmpty(); // not its time
+        Plan([Waited("b")], busy with { Failures = new Dictionary<string, AddonFailure> { ["b@1"] = new(3, Noon - TimeSpan.FromDays(1), "cut") } }).Hurry.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_replica_that_lost_one_is_asked_what_else_it_has()
+    {
+        var plan = Plan([Wished("a"), Wished("b")], Having(One, "b") with { IsDoubted = true });
+        plan.Steps.ShouldBe([new AddonStep.Ask(One)]);
+        plan.Statuses[Wished("b").Name].State.ShouldBe(DeployedModelState.Deployed); // it is taken to be there until it says otherwise
+    }
+
+    [Fact]
+    public void What_is_missing_are_those_that_may_still_come()
+    {
+        List<WishedAddon> wished = [Wished("a"), Wished("b"), Wished("c"), Wished("d") with { Unload = true }, Wished("e") with { ServedName = null, Problem = "gone" }];
+        var replica = Having(One, "a") with { Failures = new Dictionary<string, AddonFailure> { ["b@1"] = new(Limits.MaxTries, Noon, "cut"), ["c@1"] = new(1, Noon, "busy") } };
+        AddonPlan.Missing(replica, wished, Limits).ShouldBe(1); // c alone
+    }
 
     [Fact]
     public void Tries_are_apart_and_bounded_and_the_reason_is_told()
@@ -137,6 +185,8 @@ public class AddonPlanTests
 
     private static WishedAddon Wished(string id) =>
         new(DeployedModelName.Parse($"accounts/acme/deployedModels/{id}"), $"{id}@1", $"/{id}", null, Unload: false, DeployedModelStatus.New);
+
+    private static WishedAddon Waited(string id) => Wished(id) with { IsWaitedFor = true };
 
     private static AddonReplica Having(ReplicaId id, params string[] names) => new(id, names.Select(name => name + "@1").ToHashSet(), NoFailures, Busy: false);
 }

@@ -28,6 +28,7 @@ internal sealed class AddonWorld : IAsyncDisposable
     public DeploymentWorld World { get; }
     public DeployedModelStore Store { get; }
     public AddonCommands Commands { get; }
+    public AddonDemand Demand { get; } = new();
     public AddonDirectory Directory { get; private set; }
     public AddonReconciler Reconciler { get; private set; }
 
@@ -128,6 +129,6 @@ internal sealed class AddonWorld : IAsyncDisposable
     {
         var directory = new AddonDirectory();
         directory.Begin([]);
-        return (directory, new(Store, World.Store, World.Models, World.Runtime, World.Directory, directory, World.Time, NullLogger<AddonReconciler>.Instance));
+        return (directory, new(Store, World.Store, World.Models, World.Runtime, World.Directory, directory, Demand, World.Time, NullLogger<AddonReconciler>.Instance));
     }
 }

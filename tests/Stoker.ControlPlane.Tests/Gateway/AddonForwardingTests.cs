@@ -1,5 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Tests.Routing;
 using static Stoker.ControlPlane.Tests.Gateway.Inference;
@@ -11,6 +15,8 @@ public sealed class AddonForwardingTests : IAsyncLifetime
 {
     private const string Zog = "accounts/default/models/zog", Served = Zog + "@digest";
     private const string Answer = $$$"""{"model":"{{{Served}}}","choices":[{"text":"y"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}""";
+
+    private const string Refusal = $$$"""{"error":{"message":"The model '{{{Served}}}' does not exist here","type":"NotFoundError","param":"model","code":"model_not_found"}}""";
 
     private GatewayHost _host = null!;
     private HttpClient _client = null!;
@@ -72,11 +78,71 @@ public sealed class AddonForwardingTests : IAsyncLifetime
     [Fact]
     public async Task One_that_is_undeployed_in_the_same_moment_is_not_found_and_the_replicas_name_stays_inside()
     {
-        const string refusal = $$$"""{"error":{"message":"The model '{{{Served}}}' does not exist here","type":"NotFoundError","param":"model","code":"model_not_found"}}""";
-        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(refusal, status: 404));
-        Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, on: replica.Target.ReplicaId));
-        using var answer = await _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Refusal, status: 404));
+        var route = Routes.To(Deployment, Model, replica.Target);
+        Publish(route.With(Zog, on: replica.Target.ReplicaId));
+        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        while (route.Queue.Count == 0) await Task.Yield(); // it may be loaded again
+
+        Publish(route); // it is not
+        using var answer = await waiting;
         (await answer.ErrorAsync(404)).GetProperty("message").GetString()!.ShouldNotContain("@");
+    }
+
+    [Fact]
+    public async Task A_replica_that_lost_it_is_told_of_and_another_one_answers()
+    {
+        await using var forgetful = await FakeReplica.StartAsync(FakeReplica.Answering(Refusal, status: 404));
+        await using var faithful = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        Publish(Routes.To(Deployment, Model, forgetful.Target, faithful.Target).With(Zog, on: [forgetful.Target.ReplicaId, faithful.Target.ReplicaId]));
+        for (var request = 0; request < 4; request++)
+        {
+            using var answer = await _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        }
+
+        forgetful.Requests.ShouldBeGreaterThan(0);
+        Demand.TakeLosses(DeploymentName.Parse(Deployment)).ShouldBe([new AddonLoss(forgetful.Target.ReplicaId, Served)]);
+    }
+
+    [Fact]
+    public async Task The_only_replica_answers_when_it_has_it_again_and_the_wait_is_known_meanwhile()
+    {
+        var lost = true;
+        var (yes, no) = (FakeReplica.Answering(Answer), FakeReplica.Answering(Refusal, status: 404));
+        await using var replica = await FakeReplica.StartAsync(context => Volatile.Read(ref lost) ? no(context) : yes(context));
+        var route = Routes.To(Deployment, Model, replica.Target);
+        Publish(route.With(Zog, on: replica.Target.ReplicaId));
+        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        while (route.Queue.Count == 0) await Task.Yield();
+        Demand.WaitedFor(route.Name).ShouldBe([ModelName.Parse(Zog)]);
+        replica.Requests.ShouldBe(1); // it is not asked again and again
+
+        Publish(route.With(Zog));
+        Volatile.Write(ref lost, false);
+        Publish(route.With(Zog, on: replica.Target.ReplicaId));
+        using var answer = await waiting;
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        Demand.WaitedFor(route.Name).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task One_that_replicas_lose_again_and_again_ends_in_an_error()
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Refusal, status: 404));
+        var route = Routes.To(Deployment, Model, replica.Target);
+        Publish(route.With(Zog, on: replica.Target.ReplicaId));
+        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        while (!waiting.IsCompleted)
+        {
+            if (route.Queue.Count > 0) Publish(route.With(Zog, on: replica.Target.ReplicaId)); // loaded again, it is said
+            await Task.Yield();
+        }
+
+        using var answer = await waiting;
+        (await answer.ErrorAsync(503)).GetProperty("code").GetString().ShouldBe("ADDON_LOST");
+        (replica.Requests, replica.Target.InFlight).ShouldBe((6, 0));
+        _host.App.Services.GetRequiredService<LoadBoard>().Of(route.Name).Running.ShouldBe(0);
     }
 
     [Fact]
@@ -106,6 +172,8 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         var models = list.RootElement.GetProperty("data").EnumerateArray().Select(model => (model.GetProperty("id").GetString(), model.GetProperty("kind").GetString()));
         models.ShouldBe([(Model, "HF_BASE_MODEL"), ($"{Model}#{Deployment}", "HF_BASE_MODEL"), (Zog, "HF_PEFT_ADDON"), ($"{Zog}#{Deployment}", "HF_PEFT_ADDON")]);
     }
+
+    private AddonDemand Demand => _host.App.Services.GetRequiredService<AddonDemand>();
 
     private void Publish(Route route) => _host.Routing.Publish(new RoutingTable([route], Routes.Deployed(route)));
 }
