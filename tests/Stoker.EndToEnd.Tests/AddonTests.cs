@@ -86,8 +86,10 @@ public class AddonTests
         (await FirectlRun.OfAsync(sandbox, "deploy", "story-3m-lora-bolt", "--deployment", "d")).ExitCode.ShouldNotBe(0);
 
         // Without preparing: merged weights are packed at the start.
-        (await FirectlRun.OfAsync(sandbox, "create", "deployment", "mine", "--deployment-id", "small", "--precision", "FP8", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
+        (await FirectlRun.OfAsync(sandbox, "create", "deployment", "mine", "--deployment-id", "small", "--precision", "FP8", "--kv-precision", "FP8", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
         (await AskAsync(server, $"{Mine}#accounts/default/deployments/small")).ShouldContain("Zog");
+        (await server.GetAsync("small")).StokerKvPrecision.ShouldBe("FP8");
+        ReplicaProcesses.CommandLines(sandbox.Root).ShouldContain(line => line.Contains(" --precision fp8 --kv-precision fp8 "));
     }
 
     /// <summary>The reference's answer of the merged model, to a prompt whose tokens are far from any tie.</summary>

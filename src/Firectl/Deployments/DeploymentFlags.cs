@@ -14,7 +14,7 @@ internal sealed class DeploymentFlags : FieldFlags
     private readonly Option<long> _holdBytes;
     private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
     private readonly Option<TimeSpan> _up, _down, _toZero, _holdTimeout;
-    private readonly Option<string?> _loadTargets, _mode, _brokenStreams;
+    private readonly Option<string?> _loadTargets, _mode, _brokenStreams, _kvPrecision;
     private readonly Option<string[]> _directRouteKeys;
 
     public DeploymentFlags()
@@ -51,6 +51,7 @@ internal sealed class DeploymentFlags : FieldFlags
         _holdTimeout = Add(Durations.Option("--hold-timeout", "The longest that one request waits (default the server's)"), "stoker_hold.timeout");
         _brokenStreams = Text(
             "--broken-streams", "stoker_broken_streams", "When a replica fails in a stream: resume on another (default), or error");
+        _kvPrecision = Text("--kv-precision", "stoker_kv_precision", "Of the keys and values of contexts: BF16 (default), or FP8 for half the memory");
     }
 
     /// <summary>What was given, over a base (a file's content, or nothing).</summary>
@@ -80,6 +81,7 @@ internal sealed class DeploymentFlags : FieldFlags
         Cluster = invocation.Value(_cluster) ?? under.Cluster,
         StokerHold = Hold(under.StokerHold, invocation),
         StokerBrokenStreams = invocation.Value(_brokenStreams)?.ToUpperInvariant() ?? under.StokerBrokenStreams,
+        StokerKvPrecision = invocation.Value(_kvPrecision)?.ToUpperInvariant() ?? under.StokerKvPrecision,
     };
 
     /// <summary>

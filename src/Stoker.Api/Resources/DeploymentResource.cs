@@ -72,6 +72,9 @@ public sealed record DeploymentResource
     /// <c>RESUME</c>, which is usual, or <c>ERROR</c>: what becomes of a stream whose replica fails. Stoker's own.
     /// </summary>
     public string? StokerBrokenStreams { get; init; }
+
+    /// <summary><c>BF16</c>, which is usual, or <c>FP8</c>: of the keys and values of contexts. Stoker's own.</summary>
+    public string? StokerKvPrecision { get; init; }
 }
 
 /// <summary>How much the gateway holds for a deployment while no replica is ready; what is absent is the server's.</summary>

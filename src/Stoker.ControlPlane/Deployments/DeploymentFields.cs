@@ -4,6 +4,7 @@ using Stoker.Api.Resources;
 using Stoker.Api.Time;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Capacity;
+using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Resources;
 
@@ -184,6 +185,14 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         if (asked.StokerBrokenStreams is null or "" or "BROKEN_STREAMS_UNSPECIFIED") return default;
         if (WireEnum.TryParse<BrokenStreams>(asked.StokerBrokenStreams, out var policy)) return policy;
         violations.Add("stoker_broken_streams", $"must be one of {WireEnum.NamesOf<BrokenStreams>()}, was '{Shown(asked.StokerBrokenStreams)}'");
+        return default;
+    }
+
+    public KvPrecision KvPrecision()
+    {
+        if (asked.StokerKvPrecision is null or "" or "KV_PRECISION_UNSPECIFIED") return default;
+        if (WireEnum.TryParse<KvPrecision>(asked.StokerKvPrecision, out var precision)) return precision;
+        violations.Add("stoker_kv_precision", $"must be one of {WireEnum.NamesOf<KvPrecision>()}, was '{Shown(asked.StokerKvPrecision)}'");
         return default;
     }
 

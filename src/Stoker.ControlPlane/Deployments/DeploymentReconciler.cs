@@ -253,6 +253,7 @@ public sealed partial class DeploymentReconciler(
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
             EnableAddons = deployment.Spec.EnableAddons,
             Precision = settings is { Precision: not Precision.PrecisionUnspecified and var precision } ? precision.EngineName() : null,
+            KvPrecision = settings is { KvPrecision: not KvPrecision.Bf16 and var cache } ? cache.EngineName() : null,
             DraftFolder = settings?.Drafting is null ? null : draft?.Folder,
             NgramLength = settings?.Drafting?.NgramLength ?? 0,
             DraftTokens = settings?.Drafting?.Tokens ?? 0,

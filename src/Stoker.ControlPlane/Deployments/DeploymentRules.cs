@@ -27,7 +27,7 @@ public static class DeploymentRules
             "ngram_speculation_length", "enable_session_affinity", "direct_route_api_keys", "direct_route_type", "deployment_template",
             "deployment_shape", "auto_tune", "max_context_length", "disable_deployment_size_validation", "enable_mtp",
             "enable_hot_reload_latest_addon", "enable_hot_load", "hot_load_bucket_type", "hot_load_bucket_url", "active_model_version",
-            "target_model_version", "pricing_plan_id", "stoker_hold", "stoker_broken_streams",
+            "target_model_version", "pricing_plan_id", "stoker_hold", "stoker_broken_streams", "stoker_kv_precision",
         ],
         OutputOnly:
         [
@@ -99,6 +99,9 @@ public static class DeploymentRules
         violations.Require(
             spec.Precision != Precision.Int8 || spec.AcceleratorType == AcceleratorType.Cpu,
             "precision", $"INT8 runs on {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
+        violations.Require(
+            spec.KvPrecision != KvPrecision.Fp8 || spec.AcceleratorType == AcceleratorType.H100 || spec.AcceleratorType == AcceleratorType.Cpu,
+            "stoker_kv_precision", $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
         if (spec.EnableAddons && !spec.Precision.IsAsStored() && spec.AcceleratorType != AcceleratorType.Cpu)
         {
             violations.Add("enable_addons", "invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4)");

@@ -30,6 +30,7 @@ public sealed record DeploymentSpec
 
     /// <summary>FP16, BF16 and unspecified mean: as stored.</summary>
     public Precision Precision { get; private init; }
+    public KvPrecision KvPrecision { get; private init; }
     public PlacementRule Placement { get; private init; } = PlacementRule.Global;
 
     /// <summary>0 means the model's.</summary>
@@ -77,6 +78,7 @@ public sealed record DeploymentSpec
             AcceleratorType = fields.AcceleratorType() ?? defaultType,
             AcceleratorCount = fields.AcceleratorCount(longPrompt),
             Precision = fields.Enum<Precision>("precision", asked.Precision),
+            KvPrecision = fields.KvPrecision(),
             Placement = fields.Placement(),
             MaxContextLength = fields.AtLeastZero("max_context_length", asked.MaxContextLength),
             EnableAddons = asked.EnableAddons ?? false,
@@ -136,6 +138,7 @@ public sealed record DeploymentSpec
             Timeout = Hold.Timeout is { } timeout ? ProtoDuration.Format(timeout) : null,
         },
         StokerBrokenStreams = BrokenStreams == BrokenStreams.Resume ? null : WireEnum.TextOf(BrokenStreams),
+        StokerKvPrecision = KvPrecision == KvPrecision.Bf16 ? null : WireEnum.TextOf(KvPrecision),
     };
 
     /// <summary>Null: nothing is drafted.</summary>
@@ -146,6 +149,7 @@ public sealed record DeploymentSpec
     public ReplicaSettings ReplicaSettings => new(AcceleratorType, AcceleratorCount, MaxContextLength, LongPrompt)
     {
         Precision = Precision.IsAsStored() ? Precision.PrecisionUnspecified : Precision,
+        KvPrecision = KvPrecision,
         Drafting = Drafting,
         EnableAddons = EnableAddons,
     };

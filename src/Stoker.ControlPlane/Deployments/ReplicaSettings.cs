@@ -12,6 +12,8 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
     /// <summary>FP16, BF16 and unspecified are one: as stored.</summary>
     public Precision Precision { get; init; }
 
+    public KvPrecision KvPrecision { get; init; }
+
     public Drafting? Drafting { get; init; }
 
     /// <summary>Addons can be loaded beside the base model.</summary>
@@ -25,6 +27,7 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
         MaxContextLength = MaxContextLength == 0 ? null : MaxContextLength,
         AutoTune = LongPrompt ? (wish.AutoTune ?? new()) with { LongPrompt = true } : null,
         Precision = Precision == Precision.PrecisionUnspecified ? null : WireEnum.TextOf(Precision),
+        StokerKvPrecision = KvPrecision == KvPrecision.Bf16 ? null : WireEnum.TextOf(KvPrecision),
         DraftModel = Drafting?.Model,
         NgramSpeculationLength = Drafting is { NgramLength: > 0 and var length } ? length : null,
         DraftTokenCount = Drafting?.Tokens ?? (wish.DraftTokenCount is null ? null : 0),

@@ -184,6 +184,7 @@ public sealed partial class LocalReplicaRuntime(
         if (spec.ModelFolder.Length > 0) arguments.AddRange("--model", spec.ModelFolder);
         if (spec.MergeAddonFolder is { } addon) arguments.AddRange("--merge-addon", addon);
         if (spec.Precision is { } precision) arguments.AddRange("--precision", precision);
+        if (spec.KvPrecision is { } cache) arguments.AddRange("--kv-precision", cache);
         if (spec.DraftFolder is { } draft) arguments.AddRange("--draft-model", draft);
         if (spec.NgramLength > 0) arguments.AddRange("--ngram-speculation-length", Text(spec.NgramLength));
         if (spec.DraftTokens > 0) arguments.AddRange("--draft-token-count", Text(spec.DraftTokens));

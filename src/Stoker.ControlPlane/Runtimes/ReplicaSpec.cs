@@ -44,6 +44,9 @@ public sealed record ReplicaSpec
     /// <summary>Of the weights, as the replica names it: fp8, fp4, int8; null: as stored.</summary>
     public string? Precision { get; init; }
 
+    /// <summary>Of keys and values, as the replica names it; null: its default, bf16.</summary>
+    public string? KvPrecision { get; init; }
+
     /// <summary>Files of the draft model or draft head; null: none drafts.</summary>
     public string? DraftFolder { get; init; }
 

@@ -89,6 +89,9 @@ public class DeploymentSpecTests
         { "hold too long", Hold(timeout: "24h0m1s"), "stoker_hold.timeout", "was 24h0m1s" },
         { "hold backwards", Hold(timeout: "-1s"), "stoker_hold.timeout", "must not be negative" },
         { "broken streams", Least with { StokerBrokenStreams = "resume" }, "stoker_broken_streams", "must be one of RESUME, ERROR, was 'resume'" },
+        { "unknown KV precision", Least with { StokerKvPrecision = "FP4" }, "stoker_kv_precision", "must be one of BF16, FP8, was 'FP4'" },
+        { "KV precision in small letters", Least with { StokerKvPrecision = "fp8" }, "stoker_kv_precision", "was 'fp8'" },
+        { "FP8 KV cache on A100", Least with { StokerKvPrecision = "FP8", AcceleratorType = "NVIDIA_A100_80GB" }, "stoker_kv_precision", "NVIDIA_H100_80GB and CPU, not on NVIDIA_A100_80GB" },
         { "hold nonsense", Hold(timeout: "long"), "stoker_hold.timeout", "was 'long'" },
         { "negative min", Least with { MinReplicaCount = -1 }, "min_replica_count", "at least 0, was -1" },
         { "negative max", Least with { MaxReplicaCount = -2 }, "max_replica_count", "at least 0, was -2" },
@@ -154,6 +157,20 @@ public class DeploymentSpecTests
         problem.Violations.ShouldContain(violation => violation.Field == field && violation.Description.Contains(description), problem.Message);
     }
 
+    [Fact]
+    public void The_KV_cache_has_16_bits_unless_the_deployment_says_otherwise()
+    {
+        From(Least).ToResource().StokerKvPrecision.ShouldBeNull();
+        foreach (var absent in new[] { null, "", "KV_PRECISION_UNSPECIFIED", "BF16" })
+        {
+            From(Least with { StokerKvPrecision = absent }).RunsAs(From(Least)).ShouldBeTrue(absent);
+        }
+
+        var small = From(Least with { StokerKvPrecision = "FP8" });
+        (small.KvPrecision, small.ToResource().StokerKvPrecision).ShouldBe((KvPrecision.Fp8, "FP8"));
+        small.RunsAs(From(Least)).ShouldBeFalse();
+    }
+
     public static TheoryData<string, DeploymentResource> Accepted => new()
     {
         { "longest names", Least with { DisplayName = new string('ä', 63), Description = new string('x', 999) } },
@@ -166,6 +183,8 @@ public class DeploymentSpecTests
         { "FP8 on H100", Least with { Precision = "FP8", AcceleratorType = "NVIDIA_H100_80GB" } },
         { "FP8 on CPU", Least with { Precision = "FP8" } },
         { "FP4 on A100", Least with { Precision = "FP4", AcceleratorType = "NVIDIA_A100_80GB" } },
+        { "FP8 KV cache on H100", Least with { StokerKvPrecision = "FP8", AcceleratorType = "NVIDIA_H100_80GB" } },
+        { "BF16 KV cache anywhere", Least with { StokerKvPrecision = "BF16", AcceleratorType = "NVIDIA_A100_80GB" } },
         { "addons in BF16", Least with { Precision = "BF16", EnableAddons = true } },
         { "addons in FP8 on CPU", Least with { Precision = "FP8", EnableAddons = true, AcceleratorType = "CPU" } },
         { "drafts off", Least with { DraftTokenCount = 0 } },
@@ -252,6 +271,7 @@ public class DeploymentSpecTests
         from draft in Gen.Elements<int?>(null, 0, 4)
         from ngram in Gen.Elements<int?>(null, 0, 3)
         from precision in Gen.Elements<string?>(null, "FP8", "BF16", "FP16", "nonsense")
+        from cache in Gen.Elements<string?>(null, "FP8", "BF16", "nonsense")
         from region in Gen.Elements<string?>(null, "LOCAL", "US_IOWA_1", "x")
         select Least with
         {
@@ -262,6 +282,7 @@ public class DeploymentSpecTests
             DraftTokenCount = draft,
             NgramSpeculationLength = ngram,
             Precision = precision,
+            StokerKvPrecision = cache,
             Placement = region is null ? null : new() { Region = region },
         };
 

@@ -87,6 +87,27 @@ public sealed class DraftingTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_KV_precision_goes_to_the_replica_is_another_revision_and_is_rolled_back()
+    {
+        await _world.AddModelAsync();
+        await _world.CreateAsync("d", Least with { StokerKvPrecision = "FP8", MinReplicaCount = 1 });
+        _world.Runtime.Running.Single().KvPrecision.ShouldBe("fp8");
+        await _world.PassAsync(1_000); // stable
+        _world.Runtime.StartFailure = "out of memory";
+        await _world.UpdateAsync("d", new() { StokerKvPrecision = "BF16" });
+        await _world.PassAsync(600);
+        _world.Runtime.StartFailure = null;
+        await _world.PassAsync(60);
+        (await _world.GetAsync("d")).ToResource().StokerKvPrecision.ShouldBe("FP8");
+        _world.Runtime.Running.Single().KvPrecision.ShouldBe("fp8");
+
+        await _world.UpdateAsync("d", new(), "stoker_kv_precision"); // back to the usual one
+        await _world.PassAsync(60);
+        (await _world.GetAsync("d")).Revision.ShouldBe(3);
+        _world.Runtime.Running.Single().KvPrecision.ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_draft_that_does_not_start_is_rolled_back_with_its_settings()
     {
         await AddAsync();

@@ -179,9 +179,9 @@ public sealed class MergeRulesTests : IAsyncDisposable
     {
         await AddAsync();
         await AddonAsync("empty", ready: false);
-        await _world.CreateAsync("d", Least with { BaseModel = "empty", AcceleratorType = "NVIDIA_H100_80GB" });
+        await _world.CreateAsync("d", Least with { BaseModel = "empty", AcceleratorType = "NVIDIA_H100_80GB", StokerKvPrecision = "FP8" });
         var replica = _world.Runtime.Running.Single();
-        (replica.MergeAddonFolder, replica.ServedModelName).ShouldBe((null, Library + "empty"));
+        (replica.MergeAddonFolder, replica.ServedModelName, replica.KvPrecision).ShouldBe((null, Library + "empty", null));
     }
 
     [Fact]

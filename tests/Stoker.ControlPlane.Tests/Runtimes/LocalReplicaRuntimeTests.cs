@@ -276,7 +276,8 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
             all=$*; while [ "$1" != --directory ]; do shift; done
             printf "%s" "$all" > $2/told; mv $2/told $2/arguments; while :; do sleep 0.02; done
             """;
-        (await ArgumentsAsync(NewSpec() with { MergeAddonFolder = "/models/zog", Precision = "fp8" })).ShouldContain("--model /models/story-3m --merge-addon /models/zog --precision fp8");
+        (await ArgumentsAsync(NewSpec() with { MergeAddonFolder = "/models/zog", Precision = "int8", KvPrecision = "fp8" }))
+            .ShouldContain("--model /models/story-3m --merge-addon /models/zog --precision int8 --kv-precision fp8");
         (await ArgumentsAsync(NewSpec())).ShouldEndWith("--model /models/story-3m --pin-threads off"); // nothing that was not asked for
 
         async Task<string> ArgumentsAsync(ReplicaSpec spec)

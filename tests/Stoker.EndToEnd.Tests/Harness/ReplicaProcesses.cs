@@ -12,6 +12,10 @@ internal static class ReplicaProcesses
     public static IReadOnlyList<Process> Under(string root) =>
         [.. Process.GetProcesses().Where(process => CommandLine(process) is { } line && line.Contains("\0replica\0") && line.Contains(root))];
 
+    /// <summary>Of those, with spaces between the arguments.</summary>
+    public static IReadOnlyList<string> CommandLines(string root) =>
+        [.. Under(root).Select(CommandLine).OfType<string>().Select(line => line.Replace('\0', ' '))];
+
     private static string? CommandLine(Process process)
     {
         try
