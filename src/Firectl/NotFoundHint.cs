@@ -18,7 +18,14 @@ internal static class NotFoundHint
         if (collection == "deployedModels") collection = "deployed-models";
         if (!Listed.Contains(collection)) return null;
         var account = name.Split('/') is ["accounts", var owner, _, _] ? $" -a {owner}" : "";
-        var library = collection == "models" && account.Length == 0 ? ", firectl list models -a fireworks" : "";
-        return $"firectl list {collection}{account}{library}";
+        return $"firectl list {collection}{account}{(collection == "models" ? Library(name) : "")}";
     }
+
+    /// <summary>A bare ID in a field (a base, a draft) is looked up in the library too; a verb's own model is one of the account.</summary>
+    private static string Library(string name) => name.Split('/') switch
+    {
+        ["accounts", "fireworks", ..] => "",
+        ["accounts", _, _, var id] => $"; if the library's was meant: accounts/fireworks/models/{id}",
+        _ => ", firectl list models -a fireworks",
+    };
 }

@@ -75,8 +75,7 @@ internal sealed record EngineParts(ILanguageModel Model, ITextDecoder Text, Gene
             var (tokenizer, template, defaults) = small.GetAwaiter().GetResult();
             if (options.Speculation is { DraftFolder: { } folder, DraftTokens: > 0 })
             {
-                if (DraftModel.IsEagle(folder)) eagle = DraftModel.LoadEagle(folder, options, kernels, team, model, modelFolder, notes);
-                else draft = DraftModel.Load(folder, options, kernels, team, model, modelFolder, tokenizer, notes);
+                (draft, eagle) = DraftModel.Open(folder, options, kernels, team, model, modelFolder, tokenizer, notes);
             }
             return new(model, new TokenizerText(tokenizer), defaults)
             {

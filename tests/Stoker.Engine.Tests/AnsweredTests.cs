@@ -84,6 +84,33 @@ public sealed class AnsweredTests
         return all;
     }
 
+    /// <summary>A replica that drafted is gone, and one that drafts takes over; or one that drafts otherwise, or not at all.</summary>
+    [Theory]
+    [InlineData("model", "model")]
+    [InlineData("eagle", "none")]
+    [InlineData("none", "adaptive eagle")]
+    [InlineData("model", "ngram")]
+    public async Task It_is_so_whatever_drafts_before_and_after(string before, string after)
+    {
+        await using var first = StoryEngine.Open(new() { Threads = 1, Speculation = Speculation.SpeculatedAnswersTests.Speculation(before) });
+        await using var second = StoryEngine.Open(new() { Threads = 1, MaxSequences = 16, StepTokens = 96, Speculation = Speculation.SpeculatedAnswersTests.Speculation(after) });
+        for (var seed = 0; seed < 2; seed++)
+        {
+            var request = new GenerationRequest
+            {
+                PromptTokens = StoryEngine.Ids(StoryEngine.Prompts[seed].GetProperty("input_ids")),
+                MaxTokens = 48,
+                IgnoreEos = true,
+                Sampling = new() { Seed = seed, Temperature = seed },
+                Logprobs = 1,
+            };
+            var whole = await EventsAsync(first, request);
+            await SameAtEveryEventAsync(second, request, whole);
+            int[] answer = [.. whole.SelectMany(item => item.Tokens).Select(token => token.Id)];
+            await SameAtEveryEventAsync(second, request with { Prediction = answer }, whole);
+        }
+    }
+
     [Fact]
     public async Task Characters_of_many_tokens_go_on_where_they_were()
     {

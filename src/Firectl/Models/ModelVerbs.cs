@@ -38,7 +38,7 @@ internal static class ModelVerbs
     {
         var id = new Argument<string>("MODEL") { Description = "Its ID" };
         var path = new Argument<string>("PATH") { Description = "The folder" };
-        var baseModel = new Option<string?>("--base-model") { Description = "The base model of a LoRA addon" };
+        var baseModel = new Option<string?>("--base-model") { Description = "The base model of a LoRA addon or of a draft head (EAGLE)" };
         var embedding = new Option<bool>("--embedding") { Description = "An embedding model" };
         var quiet = Quiet();
         var flags = new ModelFlags();
@@ -168,8 +168,10 @@ internal static class ModelVerbs
     {
         if (!folder.IsAddon)
         {
-            if (baseModel is not null) throw new ProblemException(Problem.InvalidArgument("--base-model is for LoRA addons, but the folder has no adapter_config.json"));
-            return model with { Kind = "HF_BASE_MODEL", BaseModelDetails = new() { CheckpointFormat = "HUGGINGFACE", WorldSize = 1 } };
+            // A head's files need not say that they are one; whole models have no base, and the server looks at the files.
+            return baseModel is not null
+                ? model with { Kind = "DRAFT_ADDON", PeftDetails = new() { BaseModel = baseModel } }
+                : model with { Kind = "HF_BASE_MODEL", BaseModelDetails = new() { CheckpointFormat = "HUGGINGFACE", WorldSize = 1 } };
         }
 
         if (baseModel is null) throw new ProblemException(Problem.InvalidArgument("the folder is a LoRA addon (it has adapter_config.json): name its base with --base-model"));

@@ -12,8 +12,9 @@ internal static class ModelFit
         var violations = new Violations();
         if (spec.Kind != seen.Kind)
         {
+            var how = seen.Kind == ModelKind.DraftAddon ? " and its base (firectl create model ID PATH --base-model BASE)" : "";
             violations.Add(
-                "kind", $"is {WireEnum.TextOf(spec.Kind)}, but the files are of a {WireEnum.TextOf(seen.Kind)}: create the model with that kind");
+                "kind", $"is {WireEnum.TextOf(spec.Kind)}, but the files are of a {WireEnum.TextOf(seen.Kind)}: delete this one and create the model with that kind{how}");
             return violations.ToProblem();
         }
 

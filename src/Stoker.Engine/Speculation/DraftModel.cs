@@ -10,10 +10,27 @@ namespace Stoker.Engine.Speculation;
 internal static class DraftModel
 {
     /// <param name="team">The target's: the two never compute at once.</param>
-    /// <param name="target">What it drafts for, from <paramref name="targetFolder"/> and with <paramref name="tokenizer"/>.</param>
-    /// <exception cref="ModelLoadException">The folder is no model, or one of another vocabulary.</exception>
+    /// <param name="target">What it drafts for, from <paramref name="targetFolder"/> and with <paramref name="tokenizer"/>; keeps its states from here on for a head.</param>
+    /// <returns>One of the two.</returns>
+    /// <exception cref="ModelLoadException">The folder is neither, or cannot draft for this model; the file is named with its folder, since two models are being opened.</exception>
     /// <exception cref="ArgumentException">There is not the memory for it.</exception>
-    public static DecoderModel Load(
+    public static (DecoderModel? Draft, EagleHead? Head) Open(
+        string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, string targetFolder, Tokenizer tokenizer,
+        ICollection<string> notes)
+    {
+        try
+        {
+            return IsEagle(folder)
+                ? (null, LoadEagle(folder, options, kernels, team, target, targetFolder, notes))
+                : (Load(folder, options, kernels, team, target, targetFolder, tokenizer, notes), null);
+        }
+        catch (ModelLoadException error) when (error.File != folder && !error.File.StartsWith($"{Name(folder)}/", StringComparison.Ordinal))
+        {
+            throw new ModelLoadException($"{Name(folder)}/{error.File}", error.Item, error.Reason, error);
+        }
+    }
+
+    private static DecoderModel Load(
         string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, string targetFolder, Tokenizer tokenizer,
         ICollection<string> notes)
     {
@@ -50,10 +67,7 @@ internal static class DraftModel
         return EagleDraft.IsOne(ConfigObject.Read(folder, LanguageModel.ConfigFile), checkpoint);
     }
 
-    /// <param name="target">What it drafts for; keeps its states from here on.</param>
-    /// <exception cref="ModelLoadException">The files are of no EAGLE-1 head, or of one for another model.</exception>
-    /// <exception cref="ArgumentException">There is not the memory for it.</exception>
-    public static EagleHead LoadEagle(
+    private static EagleHead LoadEagle(
         string folder, EngineOptions options, KernelSet kernels, ThreadTeam team, DecoderModel target, string targetFolder, ICollection<string> notes)
     {
         var head = EagleHead.Load(

@@ -29,6 +29,7 @@ internal sealed class Answer : IAsyncDisposable
     /// <summary>Submits all prompts or none.</summary>
     /// <exception cref="RequestRefusedException">The first refusal; what was submitted before it is
     /// cancelled.</exception>
+    /// <exception cref="ApiException">The same, of a field that the client called by its other name.</exception>
     public static async Task<Answer> SubmitAsync(IReplicaEngine engine, InferenceRequest request, IReadOnlyList<int[]> prompts, string id)
     {
         var answer = new Answer(request.Choices) { HasAnswered = request.Answered is { Length: > 0 } };
@@ -42,9 +43,10 @@ internal sealed class Answer : IAsyncDisposable
 
             return answer;
         }
-        catch
+        catch (Exception error)
         {
             await answer.DisposeAsync();
+            if (error is RequestRefusedException { Parameter: "prediction" } refused) throw new ApiException(ApiError.From(refused) with { Parameter = request.PredictionName });
             throw;
         }
     }

@@ -68,6 +68,9 @@ internal sealed record InferenceRequest : IDisposable
     /// <summary>What the client expects the answer to be.</summary>
     public Prompt? Prediction { get; set; }
 
+    /// <summary>What the client called it.</summary>
+    public string PredictionName { get; set; } = "prediction";
+
     /// <summary>Its ids, once it is encoded.</summary>
     public int[] PredictionTokens { get; set; } = [];
 

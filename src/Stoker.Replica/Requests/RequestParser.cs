@@ -187,7 +187,7 @@ internal static partial class RequestParser
         {
             if (prediction is null) return;
             if (Request.Prediction is not null) throw Field.Refused(name, "is another way to predict the answer; send prediction or speculation, not both");
-            Request.Prediction = prediction;
+            (Request.Prediction, Request.PredictionName) = (prediction, name);
         }
 
         public void Finish()
@@ -201,6 +201,11 @@ internal static partial class RequestParser
             if (Request.Kind == RequestKind.Text && Request.Prompts.Count == 0)
             {
                 throw Field.Refused("prompt", "is required");
+            }
+
+            if (Request.Prediction is not null && Request.Prompts.Count > 1)
+            {
+                throw Field.Refused(Request.PredictionName, $"is what the answer to one prompt will be, and there are {Request.Prompts.Count}; send a request for each prompt");
             }
 
             FinishLimits();

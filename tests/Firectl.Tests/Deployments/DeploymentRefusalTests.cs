@@ -43,6 +43,9 @@ public class DeploymentRefusalTests
     [Theory]
     [InlineData("get deployment d -a team", "GET /v1/accounts/team/deployments/d", "deployment \\\"accounts/team/deployments/d\\\" not found", "See: firectl list deployments -a team")]
     [InlineData("create deployment m -a team", "POST /v1/accounts/team/deployments", "model \\\"m\\\" not found", "See: firectl list models, firectl list models -a fireworks")]
+    [InlineData("get model m -a team", "GET /v1/accounts/team/models/m", "model \\\"accounts/team/models/m\\\" not found", "See: firectl list models -a team; if the library's was meant: accounts/fireworks/models/m")]
+    [InlineData("prepare-model m -a team --precision FP8", "POST /v1/accounts/team/models/m:prepare", "model \\\"accounts/team/models/m\\\" not found", "See: firectl list models -a team; if the library's was meant: accounts/fireworks/models/m")]
+    [InlineData("get model accounts/fireworks/models/m -a team", "GET /v1/accounts/fireworks/models/m", "model \\\"accounts/fireworks/models/m\\\" not found", "See: firectl list models -a fireworks")]
     [InlineData("get reservation r -a team", "GET /v1/accounts/team/reservations/r", "reservation \\\"accounts/team/reservations/r\\\" not found", "See: firectl list reservations -a team")]
     public async Task What_is_not_there_leads_to_what_is(string commandLine, string path, string message, string hint)
     {

@@ -43,6 +43,9 @@ public class InferenceBodyTests(DeployedServer deployed) : IClassFixture<Deploye
     [InlineData("""{"model":"MODEL","prompt":"x","response_format":{"type":"json_object"}}""", 400, "'response_format' is not supported")]
     [InlineData("""{"model":"MODEL","prompt":"x","prediction":{"type":"text","content":"y"}}""", 400, "'prediction.type' must be content")]
     [InlineData("""{"model":"MODEL","prompt":"x","max_tokens":2,"prediction":"one two three four five"}""", 400, "Shorten the prediction, or raise max_tokens")]
+    [InlineData("""{"model":"MODEL","prompt":["x","y"],"prediction":"z"}""", 400, "'prediction' is what the answer to one prompt will be, and there are 2; send a request for each prompt")]
+    [InlineData("""{"model":"MODEL","prompt":"x","speculation":"a","prediction":"b"}""", 400, "send prediction or speculation, not both")]
+    [InlineData("""{"model":"MODEL","prompt":"x","speculation":[5,2048]}""", 400, "ids of this model are 0 to 2047")]
     [InlineData("""{"model":"MODEL","prompt":"x","cache_salt":"y"}""", 400, "cache_salt")]
     public async Task A_wrong_completion_names_its_fault(string body, int status, string cause) =>
         await ShouldRefuseAsync(Completions, body, status, cause);

@@ -24,6 +24,19 @@ public sealed class DraftModelTests
     [Fact]
     public void A_lora_addon_is_refused() => Refused(TestData.Model("story-3m-lora-zog")).ShouldContain("is a LoRA addon");
 
+    /// <summary>The model has files of the same names.</summary>
+    [Theory]
+    [InlineData("story-draft-400k")]
+    [InlineData("story-3m-eagle")]
+    public void A_cut_file_is_named_with_its_folder(string draft)
+    {
+        using var place = new TemporaryFolder();
+        var folder = Directory.CreateDirectory(place.File(draft)).FullName;
+        foreach (var path in Directory.GetFiles(TestData.Model(draft))) File.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        using (var file = File.OpenWrite(Path.Combine(folder, "model.safetensors"))) file.SetLength(100_000);
+        Refused(folder).ShouldStartWith($"{draft}/model.safetensors: the tensors end at data byte ");
+    }
+
     [Fact]
     public void A_folder_that_is_not_there_is_named() => Refused("no/such/draft").ShouldContain("no/such/draft: there is no such folder for the draft model");
 

@@ -102,12 +102,34 @@ public sealed class SpeculationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_prediction_longer_than_the_answer_may_be_is_refused_with_what_to_do()
+    public async Task With_speculation_left_out_an_answer_is_the_same_byte_by_byte_and_counts_the_same_tokens()
     {
-        var (status, body) = await _plain.PostAsync(Text, """{"model":"sim","prompt":"Once","max_tokens":3,"prediction":"One day a dog and a cat went to the park."}""");
+        const string Ask = """{"model":"sim","prompt":"Once upon a time","max_tokens":50,"ignore_eos":true,"temperature":0.9,"seed":3,"logprobs":2""";
+        var (with, _) = await AskAsync(_drafting, Ask + "}");
+        var (without, _) = await AskAsync(_drafting, Ask + ""","disable_speculation":true,"prediction":" and then"}""");
+        var (never, _) = await AskAsync(_plain, Ask + "}");
+        foreach (var body in new[] { with, without })
+        {
+            body["choices"]!.ToJsonString().ShouldBe(never["choices"]!.ToJsonString());
+            foreach (var count in new[] { "prompt_tokens", "completion_tokens", "total_tokens" })
+            {
+                body["usage"]![count]!.GetValue<int>().ShouldBe(never["usage"]![count]!.GetValue<int>());
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("prediction", "\"One day a dog and a cat went to the park.\"", 3, "allow an answer of 3. Shorten the prediction, or raise max_tokens")]
+    [InlineData("speculation", "[1,2,3,4]", 3, "allow an answer of 3. Shorten the prediction, or raise max_tokens")]
+    [InlineData("speculation", "[1,2048]", 3, "ids of this model are 0 to 2047")]
+    [InlineData("speculation", "\"TOO LONG\"", 100_000, "the context length of 512 allow an answer of 510. Shorten the prediction")]
+    public async Task A_prediction_that_no_answer_can_be_is_refused_by_the_name_it_was_sent_by(string field, string value, int maxTokens, string cause)
+    {
+        value = value.Replace("TOO LONG", string.Concat(Enumerable.Repeat(" word", 600)), StringComparison.Ordinal);
+        var (status, body) = await _plain.PostAsync(Text, $$"""{"model":"sim","prompt":"Once","max_tokens":{{maxTokens}},"{{field}}":{{value}}}""");
         status.ShouldBe(400);
-        body["error"]!["param"]!.GetValue<string>().ShouldBe("prediction");
-        body["error"]!["message"]!.GetValue<string>().ShouldContain("allow an answer of 3. Shorten the prediction, or raise max_tokens");
+        body["error"]!["param"]!.GetValue<string>().ShouldBe(field);
+        body["error"]!["message"]!.GetValue<string>().ShouldContain(cause);
     }
 
     private static async Task<RunningReplica> StartAsync(EngineOptions options) =>

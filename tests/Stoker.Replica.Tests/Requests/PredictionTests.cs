@@ -45,6 +45,18 @@ public sealed class PredictionTests
     public void Anything_else_is_refused_by_its_place(string fields, string parameter) =>
         Should.Throw<ApiException>(() => Parse(fields)).Error.Parameter.ShouldBe(parameter);
 
+    [Theory]
+    [InlineData("prediction", "[\"a\",\"b\",\"c\"]", "and there are 3; send a request for each prompt")]
+    [InlineData("speculation", "[[1],[2]]", "and there are 2; send a request for each prompt")]
+    public void Several_prompts_have_no_one_answer_to_predict(string field, string prompts, string cause)
+    {
+        var error = Should.Throw<ApiException>(() => Parse($"\"{field}\":\"x\"", prompts)).Error;
+        error.Parameter.ShouldBe(field);
+        error.Message.ShouldContain(cause);
+        Parse($"\"{field}\":\"\"", prompts).Prediction.ShouldBeNull(); // nothing expected goes with any
+        Parse($"\"{field}\":\"x\",\"n\":3", "[\"a\"]").Prediction.ShouldNotBeNull();
+    }
+
     [Fact]
     public void Speculation_can_be_left_out_for_a_request()
     {
@@ -52,6 +64,6 @@ public sealed class PredictionTests
         Parse("\"user\":\"u\"").ToGeneration([1], "id").DisableSpeculation.ShouldBeFalse();
     }
 
-    private static InferenceRequest Parse(string fields) =>
-        RequestParser.Parse(Encoding.UTF8.GetBytes($$"""{"model":"m","prompt":"x",{{fields}}}"""), RequestKind.Text);
+    private static InferenceRequest Parse(string fields, string prompt = "\"x\"") =>
+        RequestParser.Parse(Encoding.UTF8.GetBytes($$"""{"model":"m","prompt":{{prompt}},{{fields}}}"""), RequestKind.Text);
 }

@@ -1,0 +1,43 @@
+using System.Text.Json.Nodes;
+
+namespace Firectl.Tests.Models;
+
+/// <summary>What a folder and <c>--base-model</c> make of a model; a dry run sends nothing.</summary>
+public sealed class CreateModelTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("folder");
+
+    public CreateModelTests()
+    {
+        File.WriteAllText(Path.Combine(_folder.FullName, "config.json"), "{}");
+        File.WriteAllText(Path.Combine(_folder.FullName, "model.safetensors"), "");
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task A_folder_is_a_base_model() =>
+        (await CreatedAsync("")).ShouldBe("""{"kind":"HF_BASE_MODEL","baseModelDetails":{"worldSize":1,"checkpointFormat":"HUGGINGFACE"}}""");
+
+    [Fact]
+    public async Task One_with_a_base_is_a_draft_head() =>
+        (await CreatedAsync("--base-model story-3m")).ShouldBe("""{"kind":"DRAFT_ADDON","peftDetails":{"baseModel":"story-3m"}}""");
+
+    [Fact]
+    public async Task An_adapter_with_a_base_is_a_lora_addon_with_the_facts_of_its_config()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "adapter_config.json"), """{"r":8,"target_modules":["q_proj"]}""", TestContext.Current.CancellationToken);
+        (await CreatedAsync("--base-model story-3m")).ShouldBe("""{"kind":"HF_PEFT_ADDON","peftDetails":{"baseModel":"story-3m","r":8,"targetModules":["q_proj"]}}""");
+        using var run = new FirectlRun();
+        (await run.RunAsync($"create model m {_folder.FullName} -a team")).ShouldBe(2);
+        run.Errors.ShouldContain("name its base with --base-model");
+    }
+
+    private async Task<string> CreatedAsync(string flags)
+    {
+        using var run = new FirectlRun();
+        (await run.RunAsync($"create model m {_folder.FullName} -a team --dry-run {flags}".TrimEnd())).ShouldBe(0, run.Errors);
+        run.Sent.ShouldBeEmpty();
+        return JsonNode.Parse(run.Output[run.Output.IndexOf('{')..])!["model"]!.ToJsonString();
+    }
+}
