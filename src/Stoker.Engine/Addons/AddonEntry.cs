@@ -28,6 +28,9 @@ internal sealed class AddonEntry(LoadedAddon addon, string folder, ulong version
     /// <summary>Loaded and not pinned since.</summary>
     public bool IsFresh { get; set; }
 
+    /// <summary>A request has computed with it since it was registered.</summary>
+    public bool WasUsed { get; set; }
+
     /// <summary>
     /// Whether another addon may take its place: nobody uses it, and whom it was loaded for has had it. Else two that wait for the
     /// one place there is would drive each other out before either is used.

@@ -42,7 +42,7 @@ internal sealed partial class AddonStore
         {
             if (first.Requests > 0 && first.Slot == AddonEntry.NoSlot)
             {
-                if (TryReserve_NeedsLock(first) is not { } free) return false;
+                if (TryReserve_NeedsLock(first, isWanted: true) is not { } free) return false;
                 (entry, slot) = (first, free);
                 _wanted.Dequeue(); // and still wanted, until it is there
                 return true;
@@ -58,10 +58,12 @@ internal sealed partial class AddonStore
     }
 
     /// <summary>A slot and memory, for which others that nobody uses may have to go; null: those in use leave no room.</summary>
-    private int? TryReserve_NeedsLock(AddonEntry entry)
+    /// <param name="isWanted">By a request; else those that requests have used stay.</param>
+    private int? TryReserve_NeedsLock(AddonEntry entry, bool isWanted)
     {
-        var unused = _loaded.Where(other => other is { MayGo: true }).Select(other => other!).OrderBy(other => other.LastUse).ToList();
-        var left = _loaded.Where(other => other is { MayGo: false }).Select(other => other!.Start).ToHashSet();
+        var loaded = _loaded.OfType<AddonEntry>().ToLookup(other => other.MayGo && (isWanted || !other.WasUsed));
+        var unused = loaded[true].OrderBy(other => other.LastUse).ToList();
+        var left = loaded[false].Select(other => other.Start).ToHashSet();
         if (_taken.Count(taken => taken) - unused.Count >= _taken.Length || !_pool.WouldFit(entry.Addon.Bytes, left)) return null;
         while (true)
         {

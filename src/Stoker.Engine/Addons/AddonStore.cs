@@ -76,6 +76,7 @@ internal sealed partial class AddonStore : IDisposable
         ?? Math.Max(options.MaxLoaded * AddonPacker.LargestOf(spec, Math.Min(16, options.MaxRank)), AddonPacker.LargestOf(spec, options.MaxRank));
 
     /// <summary>Reads an addon's files, holds them against the base, registers it and brings it into memory if there is room.</summary>
+    /// <remarks>None that requests have used makes room for it: a thousand that are registered must not drive out the few that work.</remarks>
     /// <exception cref="ModelLoadException">The files cannot be used with this model.</exception>
     /// <exception cref="InvalidOperationException">Too many are registered, or the pool is too small for it.</exception>
     public LoadedAddon Register(string folder)
@@ -108,7 +109,7 @@ internal sealed partial class AddonStore : IDisposable
 
             entry = new(addon, Path.GetFullPath(folder), ++_lastVersion);
             _entries.Add(addon.Digest, entry);
-            slot = _isLoading ? null : TryReserve_NeedsLock(entry);
+            slot = _isLoading ? null : TryReserve_NeedsLock(entry, isWanted: false);
             if (slot is not null) (_isLoading, entry.WantedSince) = (true, _time.GetTimestamp());
         }
 
@@ -162,7 +163,7 @@ internal sealed partial class AddonStore : IDisposable
             if (entry.Slot != AddonEntry.NoSlot && !entry.IsDraining)
             {
                 entry.Pins++;
-                entry.IsFresh = false;
+                (entry.IsFresh, entry.WasUsed) = (false, true);
                 return use.IsPinned = true;
             }
 

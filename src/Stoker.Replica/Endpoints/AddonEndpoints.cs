@@ -62,10 +62,8 @@ internal sealed class AddonEndpoints(ReplicaContext context)
         using var json = new Utf8JsonWriter(body, AnswerJson.Options);
         json.WriteStartObject();
         json.WriteStartArray("addons"u8);
-        foreach (var named in names.All)
-        {
-            if (only is null || named.Name == only) Write(json, named, states.GetValueOrDefault(named.Addon.Digest));
-        }
+        IReadOnlyList<NamedAddon> told = only is null ? names.All : names.Find(only) is { } one ? [one] : [];
+        foreach (var named in told) Write(json, named, states.GetValueOrDefault(named.Addon.Digest));
 
         json.WriteEndArray();
         json.WriteEndObject();

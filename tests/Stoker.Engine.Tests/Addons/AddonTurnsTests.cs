@@ -73,6 +73,25 @@ public sealed class AddonTurnsTests : IDisposable
     }
 
     [Fact]
+    public void One_that_requests_have_used_makes_room_for_a_request_and_not_for_a_load()
+    {
+        using var folder = RandomAddon.Write(TestData.Model("story-3m"), rank: 4, seed: 1);
+        var use = Use(_bolt);
+        use.TryPin().ShouldBeTrue();
+        use.Release();
+        var third = _store.Register(folder.Path).Digest;
+        Loaded().ShouldBe([_bolt]);
+        _store.Unregister(_bolt);
+        _store.Unregister(third);
+        _store.Register(folder.Path);
+        Loaded().ShouldBe([third]); // there is room
+        _store.Register(TestData.Model("story-3m-lora-bolt"));
+        Loaded().ShouldBe([_bolt]); // which nobody has used yet
+
+        IEnumerable<string> Loaded() => _store.List().Where(state => state.IsLoaded).Select(state => state.Addon.Digest);
+    }
+
+    [Fact]
     public void A_place_is_not_kept_for_a_request_that_is_gone()
     {
         var running = Use(_bolt);
