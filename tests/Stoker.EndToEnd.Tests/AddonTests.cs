@@ -46,6 +46,31 @@ public class AddonTests
     }
 
     [Fact]
+    public async Task Who_unloads_them_at_the_replica_itself_costs_no_client_an_error()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox);
+        await CreateAsync(sandbox);
+        var answers = new Dictionary<string, string>();
+        foreach (var addon in new[] { Zog, Bolt })
+        {
+            (await FirectlRun.OfAsync(sandbox, "deploy", addon, "--deployment", "d", "--wait")).ShouldEndWith(0);
+            answers[addon] = await AskAsync(server, addon);
+        }
+
+        var there = JsonNode.Parse(await ReplicaSocket.GetAsync(sandbox, "/stoker/v1/addons"))!["addons"]!.AsArray();
+        there.Count.ShouldBe(2);
+        foreach (var addon in there)
+        {
+            await ReplicaSocket.PostAsync(sandbox, "/v1/unload_lora_adapter", new JsonObject { ["lora_name"] = addon!["name"]!.GetValue<string>() }.ToJsonString());
+        }
+
+        var crowd = await Task.WhenAll(Enumerable.Range(0, 8).Select(index => AskAsync(server, index % 2 == 0 ? Zog : Bolt)));
+        for (var index = 0; index < crowd.Length; index++) crowd[index].ShouldBe(answers[index % 2 == 0 ? Zog : Bolt]);
+        JsonNode.Parse(await ReplicaSocket.GetAsync(sandbox, "/stoker/v1/addons"))!["addons"]!.AsArray().Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task Files_that_were_cut_since_their_upload_end_in_failed_and_harm_nobody()
     {
         using var sandbox = new Sandbox();

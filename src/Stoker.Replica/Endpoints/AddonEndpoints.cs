@@ -62,7 +62,7 @@ internal sealed class AddonEndpoints(ReplicaContext context)
         using var json = new Utf8JsonWriter(body, AnswerJson.Options);
         json.WriteStartObject();
         json.WriteStartArray("addons"u8);
-        IReadOnlyList<NamedAddon> told = only is null ? names.All : names.Find(only) is { } one ? [one] : [];
+        var told = only is null ? names.All : names.Find(only) is { } one ? [one] : [];
         foreach (var named in told) Write(json, named, states.GetValueOrDefault(named.Addon.Digest));
 
         json.WriteEndArray();

@@ -105,6 +105,46 @@ public sealed class AddonEndpointsTests
     }
 
     [Fact]
+    public async Task Of_two_hundred_addons_in_a_pool_of_two_any_answers_as_alone_and_a_broken_one_disturbs_nobody()
+    {
+        const int Count = 200, Broken = 77;
+        using var folders = new ScaledAddons(Bolt);
+        folders.Cut(Broken);
+        await using var replica = await StartAsync();
+        const string plain = """{"model":"sim","prompt":"Once upon a time","max_tokens":60,"temperature":0,"ignore_eos":true}""";
+        var alone = Text((await replica.PostAsync("/v1/completions", plain)).Body);
+        var loading = LoadAllAsync();
+        do Text((await replica.PostAsync("/v1/completions", plain)).Body).ShouldBe(alone); // all the while
+        while (!loading.IsCompleted);
+        (await loading).ShouldBe([Broken]);
+
+        var random = new Random(11);
+        var asked = Enumerable.Range(0, 20).Select(_ => random.Next(Count)).Where(index => index != Broken).Append(Count - 1).Append(0).ToList();
+        var answers = await Task.WhenAll(asked.Select(async index => Text((await replica.PostAsync("/v1/completions", Ask($"a{index}"))).Body)));
+        answers.Distinct().Count().ShouldBeGreaterThan(asked.Distinct().Count() / 2); // they differ
+        for (var turn = 0; turn < asked.Count; turn++)
+        {
+            await using var own = await StartAsync(new() { MaxLoaded = 1 }, [("a", folders.Folder(asked[turn]))]);
+            answers[turn].ShouldBe(Text((await own.PostAsync("/v1/completions", Ask("a"))).Body), $"addon {asked[turn]}");
+        }
+
+        (await replica.PostAsync("/v1/completions", Ask($"a{Broken}"))).Status.ShouldBe(404);
+
+        async Task<List<int>> LoadAllAsync()
+        {
+            var refused = new List<int>();
+            for (var index = 0; index < Count; index++)
+            {
+                var (status, body) = await replica.PostAsync(Load, Body($"a{index}", folders.Folder(index)));
+                if (status != 200) refused.Add(index);
+                if (status != 200) body["error"]!["message"]!.GetValue<string>().ShouldContain("adapter_model.safetensors");
+            }
+
+            return refused;
+        }
+    }
+
+    [Fact]
     public async Task An_addon_for_another_base_is_refused_with_the_module()
     {
         await using var replica = await (await RunningReplica.StartWithAsync(
@@ -166,6 +206,11 @@ public sealed class AddonEndpointsTests
 
     private static string Body(string name, string folder, bool inPlace = false) =>
         new JsonObject { ["lora_name"] = name, ["lora_path"] = folder, ["load_inplace"] = inPlace }.ToJsonString();
+
+    private static string Ask(string model) => $$"""{"model":"{{model}}","prompt":"Once upon a time","max_tokens":24,"temperature":0,"ignore_eos":true,"logprobs":1}""";
+
+    /// <summary>What was answered, and how sure of each token it was: two addons that are alike answer alike, and not as surely.</summary>
+    private static string Text(JsonNode body) => body["choices"]![0]!["text"]!.GetValue<string>() + body["choices"]![0]!["logprobs"]?["token_logprobs"]?.ToJsonString();
 
     private static string Code(JsonNode body) => body["error"]!["code"]!.GetValue<string>();
 
