@@ -27,7 +27,7 @@ using Stoker.Engine;
 // Each bench and tool by its name. A bench prints medians; it asserts nothing.
 (string Name, string About, Func<string[], Task> Run)[] benches =
 [
-    ("addons", "--models DIR [--shapes ..] [--precision P]: 32 sequences with 16 addons against the base alone, and hot load", AddonsBench.RunAsync),
+    ("addons", "[--parts batch,many] --models DIR [--shapes ..] [--precision P]: 32 sequences with 16 addons against the base alone, and hot load; many [--count N]: 1,000 on one deployment, needs no models", AddonsBench.RunAsync),
     ("attention", "attention alone in the shape of Llama-3.2-1B: prefill and decode [--kv bf16,f32,fp8] [--cases ..] [--kernel-set S]", args => Done(() => AttentionBench.Run(args))),
     ("encode", "tokenizer: MB/s of encoding, with a small and with a 128k-entry vocabulary", args => Done(() => EncodeBench.Run(args))),
     ("generate", "engine: opening, time to first token, prefill and decode of story-3m [--delivery auto,inline,beside]", GenerateBench.RunAsync),

@@ -25,7 +25,10 @@ internal sealed class AddonsBench(Arguments arguments)
 
     public static async Task RunAsync(string[] args)
     {
-        var arguments = new Arguments(args, [], "--models", "--shapes", "--precision", "--threads", "--kernel-set");
+        var arguments = new Arguments(args, [], "--models", "--shapes", "--precision", "--threads", "--kernel-set", "--parts", "--count", "--stoker");
+        var parts = arguments.Words("--parts", ["batch", "many"]);
+        if (parts.Contains("many")) await ManyAddonsBench.RunAsync(arguments);
+        if (!parts.Contains("batch")) return;
         var root = arguments.Required("--models");
         var shapes = arguments.Text("--shapes") is null
             ? [RandomShape.Llama1B, RandomShape.Qwen05B]

@@ -36,7 +36,8 @@ internal sealed class Waking(ServerProcess server, ServerFolder folder, IReadOnl
         return samples;
     }
 
-    private async Task ToZeroAsync()
+    /// <summary>Until no replica is there.</summary>
+    public async Task ToZeroAsync()
     {
         foreach (var name in deployments) await server.ScaleAsync(name, 0);
         await ServerProcess.UntilAsync("no replica", () => Task.FromResult(folder.Replicas().Count == 0));
