@@ -34,6 +34,9 @@ public sealed partial class AddonReconciler(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
+    /// <summary>Of one look: some ten milliseconds. States of a thousand addons must not keep one that a request waits for.</summary>
+    private const int MostWrites = 32;
+
     // Of deployments with addons: their replicas when they were looked at last.
     private readonly ConcurrentDictionary<DeploymentName, IReadOnlyList<ReplicaEndpoint>> _seen = new();
 
@@ -124,15 +127,26 @@ public sealed partial class AddonReconciler(
         foreach (var replica in plan.Hurry) own[replica].Hurry();
         foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, own[steps.Key], [.. steps], queue, cancellation);
 
-        // The slow part last: loads are under way meanwhile.
+        if (!await RecordAsync(rows, plan, isGone, cancellation)) queue.Add(name);
+        if (rows.Count == 0 && plan.Steps.Count == 0 && known.TrueForAll(replica => !replica.Busy)) Forget(name);
+        return plan.LookAgainAfter;
+    }
+
+    /// <summary>The slow part, after all others: loads are under way meanwhile.</summary>
+    /// <returns>False: there is more to record than one look may.</returns>
+    private async Task<bool> RecordAsync(List<Row> rows, AddonPlan plan, bool isGone, CancellationToken cancellation)
+    {
+        var (removed, writes) = (plan.Remove.ToHashSet(), 0);
         foreach (var row in rows)
         {
-            if (isGone || plan.Remove.Contains(row.Name)) await store.Rows.DeleteAsync(row, cancellation); // refused when it changed meanwhile: the watch brings us back
+            var goes = isGone || removed.Contains(row.Name);
+            if (!goes && plan.Statuses[row.Name] == row.Status) continue;
+            if (writes++ == MostWrites) return false;
+            if (goes) await store.Rows.DeleteAsync(row, cancellation); // refused when it changed meanwhile: the watch brings us back
             else await WriteAsync(row, plan.Statuses[row.Name], cancellation);
         }
 
-        if (rows.Count == 0 && plan.Steps.Count == 0 && known.TrueForAll(replica => !replica.Busy)) Forget(name);
-        return plan.LookAgainAfter;
+        return true;
     }
 
     /// <summary>What is known of the replicas, with what requests and time have added since the last look.</summary>
@@ -166,7 +180,6 @@ public sealed partial class AddonReconciler(
 
     private async Task WriteAsync(Row row, DeployedModelStatus status, CancellationToken cancellation)
     {
-        if (status == row.Status) return;
         if ((await store.Rows.UpdateStatusAsync(row, status, cancellation)).Problem is not null || status.State == row.Status.State) return;
         LogState(row.Name, status.State, row.Spec.Model, row.Spec.Deployment, status.Message ?? "as asked");
     }
