@@ -21,6 +21,14 @@ public sealed class ModelInspectorTests
     }
 
     [Fact]
+    public async Task What_memory_is_planned_with_is_read_from_the_files()
+    {
+        var (model, head) = ((await Inspect("story-3m", baseModel: null)).Value, (await Inspect("story-3m-eagle", baseModel: null)).Value);
+        model.KvBytesPerToken.ShouldBe(7 * head.KvBytesPerToken);
+        (model.AddonBytesPerRank > 0, head.AddonBytesPerRank).ShouldBe((true, null));
+    }
+
+    [Fact]
     public async Task A_checkpoint_quantised_in_another_way_is_refused_at_upload_with_what_to_do()
     {
         var folder = Directory.CreateTempSubdirectory("stk").FullName;

@@ -16,8 +16,15 @@ internal static class DeploymentCapacity
         spec.MaxContextLength > 0 ? spec.MaxContextLength : model.ContextLength ?? FallbackContextLength;
 
     /// <summary>The accelerator count of a request that gave none.</summary>
-    public static int CountFor(DeploymentSpec spec, Model model) =>
-        AcceleratorNeed.Count(spec.AcceleratorType, model, spec.Precision, ContextLength(spec, model), spec.LongPrompt);
+    public static int CountFor(DeploymentSpec spec, Model model, Model? draft) =>
+        AcceleratorNeed.Count(spec.AcceleratorType, MemoryOf(spec, model, draft), spec.LongPrompt);
+
+    /// <summary>What one replica keeps in memory; null when the size of the model is not known.</summary>
+    /// <param name="model">Whose weights are loaded.</param>
+    /// <param name="draft">The draft model that was asked for or proposed, which the spec may have switched off.</param>
+    public static ReplicaMemory? MemoryOf(DeploymentSpec spec, Model model, Model? draft) => ReplicaMemory.Of(
+        model, spec.Precision, ContextLength(spec, model), spec.KvPrecision, spec.Drafting?.Model is null ? null : draft,
+        spec.EnableAddons ? ReplicaMemory.UsualAddons : 0);
 
     /// <param name="region">Where it runs already; null leaves its placement open.</param>
     public static CapacityRequest RequestOf(DeploymentSpec spec, Region? region) =>

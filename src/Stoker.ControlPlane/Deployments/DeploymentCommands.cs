@@ -157,9 +157,9 @@ public sealed class DeploymentCommands(
         var (model, simulated) = (target.Model, inventory.IsSimulated(spec.AcceleratorType));
         if (!(await WithDraftAsync(account, asked, spec, model, draftByDefault, cancellation)).TryGet(out var drafted, out problem)) return problem;
         spec = drafted.Spec;
-        if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model));
+        if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model, drafted.Draft));
         problem = MergeRules.Check(spec, target)
-            ?? DeploymentRules.ForModel(spec, model, current)
+            ?? DeploymentRules.ForModel(spec, model, current, drafted.Draft)
             ?? DeploymentActivity.Inactive(asked)
             ?? DeploymentRules.ForInventory(spec, inventory, region)
             ?? await OverQuotaAsync(account, spec, current, self, cancellation)

@@ -121,7 +121,8 @@ public static class DeploymentRules
     /// </summary>
     /// <param name="model">Whose weights are loaded: of an addon to be merged, its base.</param>
     /// <param name="current">The spec to be updated; null at creation.</param>
-    public static Problem? ForModel(DeploymentSpec spec, Model model, DeploymentSpec? current = null)
+    /// <param name="draft">What drafts for it; null: nothing, or an n-gram.</param>
+    public static Problem? ForModel(DeploymentSpec spec, Model model, DeploymentSpec? current = null, Model? draft = null)
     {
         var violations = new Violations();
         if (model.Kind == ModelKind.DraftAddon)
@@ -138,7 +139,7 @@ public static class DeploymentRules
         violations.Require(
             !spec.EnableAddons || model.IsAddon || model.SupportsLora || !model.IsReady,
             "enable_addons", "addons are not supported for this model");
-        DeploymentSize.Check(spec, model, current, violations);
+        DeploymentSize.Check(spec, model, draft, current, violations);
         if (violations.Any) return violations.ToProblem();
 
         return model.Kind switch

@@ -45,6 +45,9 @@ public sealed record ModelInspection(
     /// <summary>Bytes of the keys and values of one position in 16 bits; null when the files do not say.</summary>
     public long? KvBytesPerToken { get; init; }
 
+    /// <summary>Bytes of an addon in memory for each rank, where it changes every projection; null for kinds that take none.</summary>
+    public long? AddonBytesPerRank { get; init; }
+
     /// <summary>Width of the states; null for addons.</summary>
     public int? HiddenSize { get; init; }
 

@@ -38,6 +38,9 @@ public sealed record Model(
     /// <summary>Bytes of the keys and values of one position in 16 bits; null until the files were inspected.</summary>
     public long? KvBytesPerToken { get; init; }
 
+    /// <summary>Bytes of an addon in memory for each rank, where it changes every projection; null until the files were inspected.</summary>
+    public long? AddonBytesPerRank { get; init; }
+
     /// <summary>Width of the states; null until the files were inspected, and for addons.</summary>
     public int? HiddenSize { get; init; }
 

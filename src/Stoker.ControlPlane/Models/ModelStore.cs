@@ -53,6 +53,7 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
             ModelType = seen?.ModelType ?? spec.BaseModelDetails?.ModelType,
             WeightBytes = seen?.WeightBytes,
             KvBytesPerToken = seen?.KvBytesPerToken,
+            AddonBytesPerRank = seen?.AddonBytesPerRank,
             HiddenSize = seen?.HiddenSize,
             VocabularyDigest = seen?.VocabularyDigest,
             Peft = spec.PeftDetails,

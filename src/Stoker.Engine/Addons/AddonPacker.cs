@@ -23,6 +23,9 @@ internal static unsafe class AddonPacker
             site => SizeOfA(rank, site.Inputs) + site.Targets.Sum(range => SizeOfB(rank, range)));
     }
 
+    /// <summary>The same for each rank, exact for multiples of 16, whose parts need no filling up to a cache line.</summary>
+    public static long BytesPerRank(DecoderSpec spec) => LargestOf(spec, 16) / 16;
+
     /// <param name="layers">Of the base model.</param>
     /// <param name="target">On a cache line, <see cref="SizeOf(IReadOnlyList{AddonModule})"/> bytes.</param>
     public static ResidentAddon Pack(IReadOnlyList<AddonModule> modules, int layers, byte* target)

@@ -36,6 +36,7 @@ internal static class EagleDraft
             StoredType = ModelFolder.StoredType(checkpoint),
             ContextLength = spec.ContextLength,
             MaxContextLength = spec.MaxContextLength,
+            KvBytesPerToken = ModelFolder.KvBytesPerToken(spec),
             HiddenSize = spec.HiddenSize,
             VocabularySize = spec.VocabularySize,
         };

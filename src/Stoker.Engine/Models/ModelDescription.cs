@@ -59,6 +59,12 @@ public sealed record ModelDescription
     /// <summary>Bytes of the keys and values of one position in 16 bits; null for an addon.</summary>
     public long? KvBytesPerToken { get; init; }
 
+    /// <summary>
+    /// Base models: bytes that an addon which changes every projection takes in memory for each rank; the pool is planned with it. Null
+    /// for others.
+    /// </summary>
+    public long? AddonBytesPerRank { get; init; }
+
     public bool IsMixtureOfExperts { get; init; }
 
     public bool HasChatTemplate { get; init; }

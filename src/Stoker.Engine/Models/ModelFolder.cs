@@ -1,3 +1,4 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.Sampling;
 using Stoker.Engine.Templates;
 using Stoker.Engine.Tokenization;
@@ -67,6 +68,9 @@ public static class ModelFolder
         .GroupBy(tensor => tensor.Type)
         .MaxBy(group => group.Sum(tensor => tensor.ElementCount))!.Key.HeaderName();
 
+    /// <summary>In 16 bits.</summary>
+    internal static long KvBytesPerToken(DecoderSpec spec) => 2L * spec.Layers.Count * spec.KvHeads * spec.HeadDim * sizeof(ushort);
+
     private static ModelDescription DescribeBase(string folder, ConfigObject config, Checkpoint checkpoint)
     {
         _ = Tokenizer.Load(folder);
@@ -98,7 +102,8 @@ public static class ModelFolder
             MaxContextLength = spec.MaxContextLength,
             HiddenSize = spec.HiddenSize,
             VocabularySize = spec.VocabularySize,
-            KvBytesPerToken = 2L * spec.Layers.Count * spec.KvHeads * spec.HeadDim * sizeof(ushort),
+            KvBytesPerToken = KvBytesPerToken(spec),
+            AddonBytesPerRank = AddonPacker.BytesPerRank(spec),
             IsMixtureOfExperts = spec.Experts is not null,
             HasChatTemplate = template is not null,
             DefaultSampling = defaults.Sampling,

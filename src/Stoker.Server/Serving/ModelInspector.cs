@@ -46,6 +46,7 @@ internal sealed class ModelInspector : IModelInspector
         Warnings: [])
     {
         KvBytesPerToken = model.KvBytesPerToken,
+        AddonBytesPerRank = model.AddonBytesPerRank,
         HiddenSize = model.HiddenSize,
         VocabularyDigest = vocabulary,
     };

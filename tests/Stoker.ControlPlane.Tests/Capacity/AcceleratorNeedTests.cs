@@ -17,22 +17,16 @@ public class AcceleratorNeedTests
     [InlineData("NVIDIA_L4_24GB", 8_030_261_248, "FP4", 8_192, 1)]
     [InlineData("CPU", 70_553_706_496, "FP16", 131_072, 1)]
     public void The_count_is_what_weights_and_cache_need(string type, long parameters, string precision, int context, int expected) => AcceleratorNeed.Count(
-        AcceleratorType.Parse(type), Model(parameters), Enum.Parse<Precision>(precision, ignoreCase: true), context, longPrompt: false).ShouldBe(expected);
+        AcceleratorType.Parse(type), ReplicaMemory.Of(Model(parameters), Enum.Parse<Precision>(precision, ignoreCase: true), context), longPrompt: false).ShouldBe(expected);
 
     [Fact]
-    public void What_the_files_say_wins_over_the_estimate()
-    {
-        var model = Model(8_030_261_248) with { WeightBytes = 40_000_000_000, KvBytesPerToken = 500_000 };
-        AcceleratorNeed.MemoryBytes(model, Precision.Bf16, 1000).ShouldBe(40_500_000_000);
-        AcceleratorNeed.MemoryBytes(model with { ParameterCount = null, WeightBytes = null }, Precision.Bf16, 1000).ShouldBeNull();
-        AcceleratorNeed.Count(AcceleratorType.H100, model with { ParameterCount = null, WeightBytes = null }, Precision.Bf16, 1000, longPrompt: false).ShouldBe(1);
-    }
+    public void A_model_of_unknown_size_gets_one() => AcceleratorNeed.Count(AcceleratorType.H100, memory: null, longPrompt: false).ShouldBe(1);
 
     [Theory]
     [InlineData("CPU", 2)]
     [InlineData("NVIDIA_A100_80GB", 4)]
     public void Long_prompts_double_it(string type, int expected) =>
-        AcceleratorNeed.Count(AcceleratorType.Parse(type), Model(70_553_706_496), Precision.Fp16, 8_192, longPrompt: true).ShouldBe(expected);
+        AcceleratorNeed.Count(AcceleratorType.Parse(type), ReplicaMemory.Of(Model(70_553_706_496), Precision.Fp16, 8_192), longPrompt: true).ShouldBe(expected);
 
     [Fact]
     public void More_parameters_context_or_bits_never_need_fewer_and_the_count_holds_the_model() => Prop.ForAll(
@@ -43,9 +37,9 @@ public class AcceleratorNeedTests
             {
                 var count = Count(small, Precision.Fp16, context);
                 if (Count(large, Precision.Fp16, context) < count || Count(small, Precision.Fp8, context) > count || Count(small, Precision.Fp16, context * 2) < count) return false;
-                if (count < 64 && count * type.MemoryBytes * 0.9 < AcceleratorNeed.MemoryBytes(small, Precision.Fp16, context)) return false;
+                if (count < 64 && count * type.MemoryBytes * 0.9 < ReplicaMemory.Of(small, Precision.Fp16, context)!.Total) return false;
 
-                int Count(Model model, Precision precision, int length) => AcceleratorNeed.Count(type, model, precision, length, longPrompt: false);
+                int Count(Model model, Precision precision, int length) => AcceleratorNeed.Count(type, ReplicaMemory.Of(model, precision, length), longPrompt: false);
             }
 
             return true;

@@ -47,6 +47,49 @@ public sealed class DeploymentSizeTests
     }
 
     [Fact]
+    public void What_runs_with_the_model_is_counted_and_named()
+    {
+        var known = Large with { WeightBytes = 60_000_000_000, KvBytesPerToken = 100_000, SupportsLora = true, AddonBytesPerRank = 25_000_000 };
+        var draft = DeploymentRulesTests.Story with { Name = Stoker.Api.Names.ModelName.Parse("accounts/fireworks/models/draft"), WeightBytes = 5_000_000_000, KvBytesPerToken = 50_000 };
+        var one = Asked("NVIDIA_H100_80GB", 1, context: 100_000);
+        Problem(one).ShouldBeNull(); // 70 of 72 GB
+        var drafts = one with { DraftModel = draft.Name.ToString(), DraftTokenCount = 4 };
+        Problem(drafts).ShouldNotBeNull().ShouldContain("needs 80 GB, the 60 GB of its weights, 10 GB for a context of 100000 tokens and 10 GB of accounts/fireworks/models/draft, which drafts, and 1 ");
+        Problem(drafts with { StokerKvPrecision = "FP8" }).ShouldNotBeNull().ShouldContain("needs 72.5 GB, the 60 GB of its weights, 5 GB for a context of 100000 tokens at FP8 and 7.5 GB of ");
+        Problem(drafts with { DraftTokenCount = 0 }).ShouldBeNull(); // switched off
+        Problem(one with { EnableAddons = true }).ShouldNotBeNull().ShouldContain("needs 76.4 GB, the 60 GB of its weights, 10 GB for a context of 100000 tokens and 6.4 GB for 16 addons of rank 16, and 1 ");
+        Problem(one with { EnableAddons = true, StokerKvPrecision = "FP8" }).ShouldBeNull(); // 71.4
+
+        string? Problem(DeploymentResource asked) =>
+            DeploymentRules.ForModel(DeploymentSpec.From(asked, AcceleratorType.Cpu).Value, known, draft: draft)?.Message;
+    }
+
+    [Fact]
+    public async Task The_default_count_and_an_update_count_what_runs_with_the_model()
+    {
+        var iowa = new Inventory([new(Region.Parse("US_IOWA_1"), AcceleratorType.H100, 16, [], 1 << 30) { EmulatedBy = Inventory.Simulated }]);
+        await using var world = new DeploymentWorld(iowa);
+        await world.AddModelAsync(parameters: 30_000_000_000, seen: seen => seen with { ContextLength = 100_000, KvBytesPerToken = 100_000, AddonBytesPerRank = 20_000_000 });
+        await world.AddModelAsync("draft", parameters: 2_000_000_000);
+        var least = new DeploymentResource { BaseModel = "story-3m", AcceleratorType = "NVIDIA_H100_80GB" };
+        (await CountAsync(least)).ShouldBe(1); // 70 of 72 GB
+        (await CountAsync(least with { EnableAddons = true })).ShouldBe(2);
+        (await CountAsync(least with { EnableAddons = true, StokerKvPrecision = "FP8" })).ShouldBe(1);
+        (await CountAsync(least with { DraftModel = "draft", DraftTokenCount = 4 })).ShouldBe(2);
+        (await CountAsync(least with { NgramSpeculationLength = 3, DraftTokenCount = 4 })).ShouldBe(1);
+
+        await world.CreateAsync("d", least);
+        foreach (var patch in new DeploymentResource[] { new() { EnableAddons = true }, new() { DraftModel = "draft", DraftTokenCount = 4 } })
+        {
+            (await world.TryUpdateAsync("d", patch)).Problem.ShouldNotBeNull().Violations.Single().Field.ShouldBe("accelerator_count");
+        }
+
+        (await world.TryUpdateAsync("d", new() { EnableAddons = true, StokerKvPrecision = "FP8" })).Problem.ShouldBeNull();
+
+        async Task<int> CountAsync(DeploymentResource asked) => (await world.TryCreateAsync("x", asked, validateOnly: true)).Value.Spec.AcceleratorCount;
+    }
+
+    [Fact]
     public void A_model_of_unknown_size_is_not_measured() =>
         DeploymentRules.ForModel(Spec("NVIDIA_A100_80GB", 1), Large with { ParameterCount = null }).ShouldBeNull();
 
@@ -72,13 +115,13 @@ public sealed class DeploymentSizeTests
     public void The_default_passes_and_one_less_than_the_fewest_never_holds_the_model() => Prop.ForAll(
         Gen.Choose(1, 400_000).ToArbitrary(), Gen.Choose(1, 131_072).ToArbitrary(), ArbMap.Default.ArbFor<bool>(), (millions, context, longPrompt) =>
         {
-            var model = DeploymentRulesTests.Story with { ParameterCount = millions * 1_000_000L };
+            var memory = ReplicaMemory.Of(DeploymentRulesTests.Story with { ParameterCount = millions * 1_000_000L }, Precision.Fp16, context);
             foreach (var type in AcceleratorType.All)
             {
-                var usual = AcceleratorNeed.Count(type, model, Precision.Fp16, context, longPrompt);
-                var fewest = AcceleratorNeed.Fewest(type, model, Precision.Fp16, context, longPrompt);
+                var usual = AcceleratorNeed.Count(type, memory, longPrompt);
+                var fewest = AcceleratorNeed.Fewest(type, memory, longPrompt);
                 if (type == AcceleratorType.Cpu) return fewest is null;
-                var needed = AcceleratorNeed.MemoryBytes(model, Precision.Fp16, context)!.Value * (longPrompt ? 2.0 : 1.0);
+                var needed = memory!.Total * (longPrompt ? 2.0 : 1.0);
                 if (usual < 64 && usual < fewest) return false;
                 if (AcceleratorNeed.UsableBytes(type, fewest!.Value) < needed || (fewest > 1 && AcceleratorNeed.UsableBytes(type, fewest.Value - 1) >= needed)) return false;
             }

@@ -189,6 +189,16 @@ public sealed class AddonStoreTests
         Should.Throw<ArgumentException>(() => StoryEngine.Open(new() { Addons = new() { MaxLoaded = loaded, MaxRank = rank, PoolBytes = bytes } }))
             .Message.ShouldStartWith(name);
 
+    [Theory]
+    [InlineData(16, 64, 256)]
+    [InlineData(20, 64, 320)]
+    [InlineData(2, 64, 64)] // one of the highest rank
+    public async Task The_pool_is_what_the_description_of_the_model_leads_to(int loaded, int rank, int ranks)
+    {
+        await using var engine = StoryEngine.Open(new() { Threads = 1, Addons = new() { MaxLoaded = loaded, MaxRank = rank } });
+        engine.Statistics.Addons.PoolBytes.ShouldBe(ranks * ModelFolder.Inspect(Base).AddonBytesPerRank!.Value);
+    }
+
     [Fact]
     public async Task The_pool_is_part_of_the_memory_budget()
     {

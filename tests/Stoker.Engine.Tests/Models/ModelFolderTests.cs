@@ -51,6 +51,8 @@ public class ModelFolderTests
     {
         var model = ModelFolder.Inspect(TestData.Model("story-3m-eagle"));
         (model.Kind, model.Architecture, model.ParameterCount).ShouldBe((ModelKind.EagleDraft, "LlamaForCausalLMEagle", 467_328));
+        // One layer of the shape of the target's seven; it takes no addons.
+        (model.KvBytesPerToken * 7, model.AddonBytesPerRank).ShouldBe((ModelFolder.Inspect(TestData.Model("story-3m")).KvBytesPerToken, null));
     }
 
     [Fact]
