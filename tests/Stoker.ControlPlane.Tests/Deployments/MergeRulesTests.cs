@@ -40,6 +40,18 @@ public sealed class MergeRulesTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Other_addons_cannot_be_switched_on_later_and_an_update_keeps_the_addon()
+    {
+        await AddAsync();
+        await _world.CreateAsync("d", Least);
+        (await _world.TryUpdateAsync("d", new() { EnableAddons = true })).Problem.ShouldNotBeNull().Violations.Single().Field.ShouldBe("enable_addons");
+        await _world.UpdateAsync("d", new() { Precision = "INT8" });
+        await _world.PassAsync(60);
+        var replica = _world.Runtime.Running.Single();
+        (replica.Revision, replica.Precision, replica.ModelFolder, replica.MergeAddonFolder).ShouldBe((2, "int8", "/models/story-3m", "/models/zog"));
+    }
+
+    [Fact]
     public async Task A_base_model_is_merged_with_nothing()
     {
         await AddAsync();
