@@ -3,6 +3,9 @@ using static Stoker.Engine.Kernels.Emitted.Memory;
 
 namespace Stoker.Engine.Kernels.Emitted;
 
+/// <summary>What a tile fetches of the weights behind its own.</summary>
+internal enum Ahead { Nothing, All, FirstHalf, SecondHalf }
+
 /// <summary>Writes the tiles: mr tokens by the 32 rows of a panel, two vectors of sums per token.</summary>
 /// <remarks>
 /// A kernel is called with (rdi weights, rsi activations, rdx outputs, rcx steps, r8 bytes from one token's outputs to the
@@ -31,12 +34,12 @@ internal sealed partial class TileEmitter(Assembler code)
     private const int Unroll = 4;
 
     /// <summary>Weights [pairs][32][2] bf16, activations [pairs][mr][2] bf16.</summary>
-    /// <param name="ahead">Fetches the block behind this one while it computes, and so do the other formats' tiles.</param>
-    public int Bf16(int mr, bool ahead = false)
+    /// <param name="ahead">What it fetches of the block behind this one while it computes; so do the other formats' tiles, all or nothing.</param>
+    public int Bf16(int mr, Ahead ahead = Ahead.Nothing)
     {
         var start = code.Align();
         StartSums(mr, firstSum: 0);
-        if (ahead) StartAhead(BlockOfBf16, StepBytes);
+        if (ahead != Ahead.Nothing) StartAhead(BlockOfBf16, StepBytes);
         RepeatSteps(unroll => Bf16Steps(mr, unroll, ahead));
         StoreSums(mr, firstSum: 0);
         code.Return();
@@ -118,14 +121,23 @@ internal sealed partial class TileEmitter(Assembler code)
         code.PrefetchFromRdi(block, offset + VectorBytes);
     }
 
-    private void Bf16Steps(int mr, int steps, bool ahead)
+    /// <summary>A half is every second pair of steps, so that two tiles share the fetching.</summary>
+    private static bool Fetches(Ahead ahead, int step) => ahead switch
+    {
+        Ahead.All => true,
+        Ahead.FirstHalf => step < Unroll / 2,
+        Ahead.SecondHalf => step >= Unroll / 2,
+        _ => false,
+    };
+
+    private void Bf16Steps(int mr, int steps, Ahead ahead)
     {
         for (var step = 0; step < steps; step++)
         {
             const int First = 28, Second = 29;
             code.Load(First, At(Register.Rdi, step * StepBytes));
             code.Load(Second, At(Register.Rdi, (step * StepBytes) + VectorBytes));
-            if (ahead) FetchAhead(BlockOfBf16, step * StepBytes);
+            if (Fetches(ahead, step)) FetchAhead(BlockOfBf16, step * StepBytes);
             for (var token = 0; token < mr; token++)
             {
                 var offset = ((step * mr) + token) * sizeof(int);

@@ -12,7 +12,9 @@ public class TileEmitterTests
     [
         ("bf16", (emitter, mr) => emitter.Bf16(mr)), ("int8", (emitter, mr) => emitter.Int8(mr)),
         ("fp8", (emitter, mr) => emitter.Fp8(mr)), ("fp4", (emitter, mr) => emitter.Fp4(mr)),
-        ("bf16 ahead", (emitter, mr) => emitter.Bf16(mr, ahead: true)), ("int8 ahead", (emitter, mr) => emitter.Int8(mr, ahead: true)),
+        ("bf16 ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.All)),
+        ("bf16 half ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.FirstHalf)), ("bf16 other half ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.SecondHalf)),
+        ("int8 ahead", (emitter, mr) => emitter.Int8(mr, ahead: true)),
         ("fp8 ahead", (emitter, mr) => emitter.Fp8(mr, ahead: true)), ("fp4 ahead", (emitter, mr) => emitter.Fp4(mr, ahead: true)),
         ("bf16 of four panels", (emitter, _) => emitter.Bf16FourPanels()), ("fp8 of four panels", (emitter, _) => emitter.Fp8FourPanels()),
     ];
