@@ -40,10 +40,20 @@ internal static class EngineOptionRules
             $"one of {string.Join(", ", Enum.GetNames<Precision>())}");
         Require(Enum.IsDefined(options.Packed), nameof(options.Packed), options.Packed, "auto, never or require");
         CheckSpeculation(options);
+        if (options.LongPrompt is { } longPrompt) Check(longPrompt, options.MaxSequences);
         if (options.Addons is { } addons) Check(addons);
         Require(options.MergeAddon is null || options.Packed != PackedUse.Require, nameof(options.Packed), options.Packed,
             $"auto or never with {nameof(options.MergeAddon)}: merged weights are packed at load");
         Require(options.ContextLength is null or >= 1, nameof(options.ContextLength), options.ContextLength, "from 1 to the model's length");
+    }
+
+    private static void Check(LongPromptOptions longPrompt, int sequences)
+    {
+        const string Prefix = nameof(EngineOptions.LongPrompt) + ".";
+        Require(longPrompt.ChunkTokens >= sequences && longPrompt.ChunkTokens <= MostStepTokens, Prefix + nameof(longPrompt.ChunkTokens), longPrompt.ChunkTokens,
+            $"from {nameof(EngineOptions.MaxSequences)} ({sequences}) to {MostStepTokens}");
+        Require(longPrompt.DecodeShare is >= 0.05 and <= 0.95, Prefix + nameof(longPrompt.DecodeShare), longPrompt.DecodeShare, "from 0.05 to 0.95");
+        Require(longPrompt.PrefixShare is >= 0 and <= 0.9, Prefix + nameof(longPrompt.PrefixShare), longPrompt.PrefixShare, "from 0 to 0.9");
     }
 
     private static void Check(AddonOptions addons)
@@ -86,6 +96,6 @@ internal static class EngineOptionRules
 
     private static void Require(bool holds, string name, object? value, string allowed)
     {
-        if (!holds) throw new ArgumentException($"{name} must be {allowed}, was {value}.", name);
+        if (!holds) throw new ArgumentException(FormattableString.Invariant($"{name} must be {allowed}, was {value}."), name);
     }
 }

@@ -24,7 +24,8 @@ public sealed record EngineOptions
     public int? ContextLength { get; init; }
 
     /// <summary>Bytes for weights, KV cache and step buffers together; null takes what <see cref="MaxSequences"/> full contexts need,
-    /// but at most half of the memory that weights and step buffers leave of the machine (or cgroup).</summary>
+    /// but at most half of the memory that weights and step buffers leave of the machine (or cgroup); with <see cref="LongPrompt"/> twice that, and
+    /// at most three quarters of that memory.</summary>
     public long? MemoryBudgetBytes { get; init; }
 
     /// <summary>
@@ -43,6 +44,9 @@ public sealed record EngineOptions
     /// stream, hence 100 ms: less would take much of the machine's rate from prompts, since every step reads all weights again.
     /// </summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Null: prompts are the usual mix of lengths.</summary>
+    public LongPromptOptions? LongPrompt { get; init; }
 
     /// <summary>
     /// Keeps the keys and values of what was computed, in blocks that nobody holds, and begins later prompts with them.

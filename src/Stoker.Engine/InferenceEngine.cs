@@ -31,8 +31,11 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         (_parts, _options) = (parts, options);
         ContextLength = options.ContextLength ?? parts.Model.Shape.ContextLength;
         DefaultSampling = EngineOptionRules.Defaults(options, parts.Defaults.Sampling);
-        var limits = new StepLimits(options.MaxSequences, options.StepTokens, KvStore.BlockSize)
+        var stepTokens = Math.Max(options.StepTokens, options.LongPrompt?.ChunkTokens ?? 0);
+        var limits = new StepLimits(options.MaxSequences, stepTokens, KvStore.BlockSize)
         {
+            DecodeShare = options.LongPrompt?.DecodeShare ?? 0,
+            PrefixShare = options.LongPrompt?.PrefixShare ?? 0,
             StepMicroseconds = options.StepTime.TotalMicroseconds,
             DraftRows = Drafters.RowsOf(options),
             Samplers = SamplingPhase.ThreadCount(options.MaxSequences, parts.Model.Shape.VocabularySize, parts.Team?.Count ?? 1),
@@ -98,7 +101,7 @@ public sealed partial class InferenceEngine : IAsyncDisposable
     /// What whoever runs the engine should know of its start, one sentence each: a packed model that was not used and why,
     /// weights that could not be locked. Empty when all went as asked.
     /// </summary>
-    public IReadOnlyList<string> LoadNotes => _parts.Notes;
+    public IReadOnlyList<string> LoadNotes => Memory.Note is { } note ? [.. _parts.Notes, note] : _parts.Notes;
 
     /// <summary>Null where the model has none: then it is prompted with plain text.</summary>
     public ChatTemplate? ChatTemplate => _parts.ChatTemplate;

@@ -170,6 +170,13 @@ public sealed class InferenceEngineTests
         Refused(new() { KvPrecision = (KvPrecision)9 }, "KvPrecision must be one of Auto, F32, Bf16, Fp8, was 9");
         Refused(new() { KernelSet = "abacus" }, "abacus");
         Refused(new() { DefaultSampling = new() { TopP = 7 } }, "DefaultSampling");
+        Refused(new() { LongPrompt = new() { ChunkTokens = 31 } }, "LongPrompt.ChunkTokens must be from MaxSequences (32) to 16384, was 31");
+        Refused(new() { LongPrompt = new() { ChunkTokens = 16_385 } }, "LongPrompt.ChunkTokens must be from");
+        Refused(new() { LongPrompt = new() { DecodeShare = 0.04 } }, "LongPrompt.DecodeShare must be from 0.05 to 0.95, was 0.04");
+        Refused(new() { LongPrompt = new() { DecodeShare = 1 } }, "LongPrompt.DecodeShare must be from");
+        Refused(new() { LongPrompt = new() { DecodeShare = double.NaN } }, "LongPrompt.DecodeShare must be from");
+        Refused(new() { LongPrompt = new() { PrefixShare = -0.1 } }, "LongPrompt.PrefixShare must be from 0 to 0.9, was -0.1");
+        Refused(new() { LongPrompt = new() { PrefixShare = 0.91 } }, "LongPrompt.PrefixShare must be from");
 
         static void Refused(EngineOptions options, string name) =>
             Should.Throw<ArgumentException>(() => StoryEngine.Open(options with { Threads = options.Threads == 0 ? 1 : options.Threads })).Message.ShouldContain(name);
@@ -188,6 +195,30 @@ public sealed class InferenceEngineTests
         refusal.Kind.ShouldBe(RefusalKind.NeverFits);
         Should.Throw<RequestRefusedException>(() => engine.Submit(new() { PromptTokens = [1], MaxTokens = 512 })).Kind.ShouldBe(RefusalKind.TooLong);
         engine.Statistics.Refused.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task For_long_prompts_steps_and_cache_are_larger_and_answers_the_same()
+    {
+        MemoryPlan usual, larger;
+        GenerationResult one;
+        await using (var engine = StoryEngine.Open())
+        {
+            usual = engine.Memory;
+            one = await engine.CompleteAsync(Request(StoryEngine.Prompts[0]));
+        }
+
+        await using (var engine = StoryEngine.Open(new() { Threads = 1, LongPrompt = new() { ChunkTokens = 768 } }))
+        {
+            larger = engine.Memory;
+            (await engine.CompleteAsync(Request(StoryEngine.Prompts[0]))).Choices[0].Text.ShouldBe(one.Choices[0].Text);
+            engine.LoadNotes.ShouldBeEmpty();
+        }
+
+        larger.KvBlocks.ShouldBe(2 * usual.KvBlocks);
+        larger.StepBytes.ShouldBeGreaterThan(usual.StepBytes);
+        await using var stated = StoryEngine.Open(new() { Threads = 1, LongPrompt = new(), MemoryBudgetBytes = larger.WeightBytes + (2 * larger.StepBytes) + (larger.KvBytes / 4) });
+        stated.LoadNotes.ShouldHaveSingleItem().ShouldContain("MemoryBudgetBytes is stated");
     }
 
     [Theory]

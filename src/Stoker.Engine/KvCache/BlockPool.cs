@@ -44,6 +44,9 @@ internal sealed class BlockPool
     /// <summary>Blocks that can be found, free ones and held ones.</summary>
     public int FindableCount => _prefixes?.Count ?? 0;
 
+    /// <summary>Free blocks that can be found.</summary>
+    public int CachedFreeCount { get; private set; }
+
     /// <summary>
     /// A free block, held once. The caller has counted before: an empty pool is a bug here, not a state.
     /// </summary>
@@ -55,8 +58,8 @@ internal sealed class BlockPool
         }
 
         var block = _next[Count];
-        _prefixes?.Forget(block);
         Unlink(block);
+        _prefixes?.Forget(block);
         (_references[block], _handOuts[block]) = (1, _handOuts[block] + 1);
         return block;
     }
@@ -112,10 +115,10 @@ internal sealed class BlockPool
     public void Retract(int block)
     {
         if (_prefixes?.Has(block) is not true) return;
+        var isFree = _references[block] == 0;
+        if (isFree) Unlink(block);
         _prefixes.Forget(block);
-        if (_references[block] > 0) return;
-        Unlink(block);
-        LinkAfter(Count, block);
+        if (isFree) LinkAfter(Count, block);
     }
 
     /// <summary>
@@ -130,6 +133,8 @@ internal sealed class BlockPool
         }
         var free = FreeBlocks();
         Check(free.Count == FreeCount, $"{free.Count} blocks are in the free list, {FreeCount} are counted");
+        var cached = free.Count(block => _prefixes?.Has(block) is true);
+        Check(cached == CachedFreeCount, $"{cached} free blocks can be found, {CachedFreeCount} are counted");
         for (var block = 0; block < Count; block++)
         {
             Check(_references[block] == expected[block], $"block {block} counts {_references[block]} holders, {expected[block]} hold it");
@@ -165,12 +170,14 @@ internal sealed class BlockPool
         _previous[_next[place]] = block;
         _next[place] = block;
         FreeCount++;
+        if (_prefixes?.Has(block) is true) CachedFreeCount++;
     }
 
     private void Unlink(int block)
     {
         (_next[_previous[block]], _previous[_next[block]]) = (_next[block], _previous[block]);
         FreeCount--;
+        if (_prefixes?.Has(block) is true) CachedFreeCount--;
     }
 
     [StackTraceHidden]

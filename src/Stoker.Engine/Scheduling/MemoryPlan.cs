@@ -12,6 +12,12 @@ namespace Stoker.Engine.Scheduling;
 /// <param name="AddonBytes">The pool that addons are loaded into.</param>
 internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks, long KvBytes, long AddonBytes = 0)
 {
+    /// <summary>With <see cref="EngineOptions.LongPrompt"/>: the machine keeps the rest.</summary>
+    private const double MostLongPrompt = 0.75;
+
+    /// <summary>What the operator should know of it; null: all is as asked.</summary>
+    public string? Note { get; init; }
+
     /// <param name="weightBytes">Of the model.</param>
     /// <param name="draft">Of the model that drafts; null: there is none.</param>
     /// <param name="contextLength">Positions of one sequence at most.</param>
@@ -32,15 +38,31 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
         var stepBytes = StepBytesOf(limits, shape, contextLength) + draft.StepBytes;
         var blockBytes = (shape.KvBytesPerToken(KvFormats.Of(options.KvPrecision)) * limits.BlockSize) + BlockPool.BytesPerBlock + draft.BlockBytes
             + (options.PrefixCache ? PrefixCache.BytesPerBlock(limits.BlockSize) : 0);
+        var others = weightBytes + stepBytes + addonBytes;
         var useful = (long)limits.MaxSequences * limits.BlocksFor(contextLength); // more could never be held at once
-        var kvBytes = options.MemoryBudgetBytes is { } budget
-            ? budget - weightBytes - stepBytes - addonBytes
-            : (availableBytes - weightBytes - stepBytes - addonBytes) / 2;
-        var blocks = Math.Min(kvBytes / blockBytes, useful);
+        var usual = Math.Min((availableBytes - others) / 2 / blockBytes, useful);
+        var blocks = Blocks(options, usual, useful, availableBytes - others, others, blockBytes);
         if (blocks < 1) throw TooSmall(options.MemoryBudgetBytes, availableBytes, weightBytes, stepBytes, addonBytes, blockBytes);
-        var plan = new MemoryPlan(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes, addonBytes);
+        var plan = new MemoryPlan(weightBytes, stepBytes, (int)Math.Min(blocks, int.MaxValue), blocks * blockBytes, addonBytes)
+        {
+            Note = options.LongPrompt is not null && blocks < 2 * usual ? NotDoubled(options, blocks, usual, limits.BlockSize) : null,
+        };
         return plan.TotalBytes <= availableBytes ? plan : throw TooLarge(plan, options.MemoryBudgetBytes, availableBytes);
     }
+
+    /// <summary>For long prompts twice the usual count, the second half being for prefixes; a stated budget wins.</summary>
+    private static long Blocks(EngineOptions options, long usual, long useful, long left, long others, long blockBytes)
+    {
+        var doubled = options.LongPrompt is not null;
+        if (options.MemoryBudgetBytes is { } budget) return Math.Min((budget - others) / blockBytes, doubled ? 2 * useful : useful);
+        return doubled ? Math.Min(2 * usual, (long)(MostLongPrompt * left) / blockBytes) : usual;
+    }
+
+    private static string NotDoubled(EngineOptions options, long blocks, long usual, int blockSize) =>
+        $"the KV cache has {blocks * blockSize} positions, not the {2 * usual * blockSize} that are twice the usual for {nameof(options.LongPrompt)}: "
+        + (options.MemoryBudgetBytes is { } budget
+            ? $"{nameof(options.MemoryBudgetBytes)} is stated, {budget}, and wins"
+            : $"it takes three quarters of the memory that weights and buffers leave at the most");
 
     private long TotalBytes => WeightBytes + StepBytes + AddonBytes + KvBytes;
 

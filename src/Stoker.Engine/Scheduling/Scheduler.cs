@@ -60,6 +60,9 @@ internal sealed partial class Scheduler(BlockPool pool, StepLimits limits, StepC
         return progress;
     }
 
+    /// <summary>How long the step took that <see cref="Begin"/> decided.</summary>
+    public void NoteTime(StepPlan plan, double microseconds) => _planner.Note(plan, microseconds);
+
     /// <param name="failed">
     /// It ended in an error of the engine: what it computed is not used again, nor what it had found. If one of those blocks is
     /// the cause, every use would keep it at hand and every request with that prefix would fail; if none is, they are computed

@@ -29,7 +29,7 @@ internal sealed class StepCalibration(Scheduler scheduler, StepCost cost, ILangu
     /// <summary>One step. False when there is nothing more to learn, or nothing yet.</summary>
     public bool Step(StepBatch batch, KvStore kv, float[] logits, TimeProvider time)
     {
-        if (scheduler.Limits.StepMicroseconds == 0 || cost.KnownRows == 0) return false;
+        if (!scheduler.Limits.IsTimed || cost.KnownRows == 0) return false;
         if (_next < RowCounts.Length)
         {
             return Compute(RowCounts[_next++], LogitRows.Last, ref _left, batch, kv, logits, time);

@@ -27,6 +27,16 @@ internal sealed record StepLimits(int MaxSequences, int StepTokens, int BlockSiz
     /// decodes take alone where that is more; 0: rows alone limit it.</summary>
     public double StepMicroseconds { get; init; }
 
+    /// <summary>How much of their undisturbed speed decodes keep beside prompts, in place of <see cref="StepMicroseconds"/>; 0: no share is
+    /// promised.</summary>
+    public double DecodeShare { get; init; }
+
+    /// <summary>The part of all blocks that admissions leave to cached prefixes while others run.</summary>
+    public double PrefixShare { get; init; }
+
+    /// <summary>Whether prompts beside decodes are cut by the time that they take.</summary>
+    public bool IsTimed => StepMicroseconds > 0 || DecodeShare > 0;
+
     /// <summary>Threads that sample; each has its own scratch memory.</summary>
     public int Samplers { get; init; } = 1;
 

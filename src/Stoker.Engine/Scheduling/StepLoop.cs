@@ -150,6 +150,7 @@ internal sealed partial class StepLoop : IDisposable
     private void NoteCost(StepPlan plan, TimeSpan elapsed)
     {
         _cost.Observe(plan.Work, elapsed.TotalMicroseconds);
+        _scheduler.NoteTime(plan, elapsed.TotalMicroseconds);
         _speculator?.Observe(plan, elapsed.TotalMicroseconds);
     }
 

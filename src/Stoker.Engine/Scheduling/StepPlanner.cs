@@ -14,17 +14,22 @@ namespace Stoker.Engine.Scheduling;
 ///    would starve the others, and arrival order loses little, because a prompt in work is found chunk by chunk.
 /// Prompts that join decodes are cut so that the step's estimated time stays within the limit: those streams wait for the
 /// whole step. Where the decodes alone take more than half of the limit, twice their time is the limit: prompts then get as
-/// much time as answers. Without decodes nobody waits, and the rows alone are the limit. When rows are computed never
-/// changes what they give.
+/// much time as answers. Where the decodes are promised a share of their speed, the <see cref="DecodeAccount"/> says what a step may
+/// take, and a prompt has no row in it while the share is not kept. Without decodes nobody waits, and the rows alone are the limit. When
+/// rows are computed never changes what they give.
 /// </remarks>
 internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
 {
+    private readonly DecodeAccount? _account = limits.DecodeShare > 0 ? new(limits.DecodeShare, limits.MaxSequences + limits.DraftRows) : null;
+
     // The decision in the making. One planner serves one loop, so these are fields and not allocations.
     private int _freeBlocks;
     private int _rowsLeft;
     private int _echoRowsLeft;
     private int _draftRowsLeft;
     private int _decodes;
+    private int _leastPrefill;
+    private StepWork _decodeWork;
     private double _microsecondsAllowed;
     private long _step; // 32 bits of quick steps are over in days
     private long[] _claimedIn = []; // by block: the last step whose plan holds it
@@ -37,13 +42,18 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         plan.Clear();
         _step++;
         (_freeBlocks, _rowsLeft, _echoRowsLeft, _decodes) = (freeBlocks, limits.StepTokens, limits.EchoRows, 0);
+        _microsecondsAllowed = double.PositiveInfinity; // for decodes, whatever they take
         _draftRowsLeft = limits.DraftRows == 0 ? 0 : limits.DraftRowsBeside(CountDecodes(running));
         PlanDecodes(running, plan);
-        _decodes = plan.RowCount;
+        (_decodes, _decodeWork) = (plan.RowCount, plan.Work);
         _microsecondsAllowed = MicrosecondsBeside(plan.Work);
+        _leastPrefill = _account is { Owes: true } ? 0 : StepLimits.LeastPrefill;
         PlanPrefills(running, plan);
         if (plan.Preempt.Count == 0) PlanAdmissions(running, waiting, pool, plan);
     }
+
+    /// <summary>How long the step took that was planned last.</summary>
+    public void Note(StepPlan plan, double microseconds) => _account?.Note(_decodeWork, plan.Work, microseconds);
 
     /// <summary>Sequences that lack their last token alone.</summary>
     public static int CountDecodes(List<SequenceState> running)
@@ -150,13 +160,19 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
             if (RowsInTime(shared * limits.BlockSize, Math.Min(sequence.TokenCount - (shared * limits.BlockSize), _rowsLeft), plan) == 0) return;
             var reserve = sequence.Preemptions >= limits.MaxPreemptions;
             var blocks = limits.BlocksFor(reserve ? sequence.MaxTokenCount : sequence.TokenCount);
-            if (blocks - shared + foundFree > _freeBlocks) return;
+            if (blocks - shared + foundFree > _freeBlocks - KeptForPrefixes(running.Count + plan.Admit.Count, pool, foundFree)) return;
             _freeBlocks -= blocks - shared + foundFree;
             Claim(plan, firstFound);
             plan.Admit.Add(new(sequence, blocks, reserve, shared > 0 ? sibling : null, shared, firstFound));
             AddRows(sequence, shared * limits.BlockSize, plan);
         }
     }
+
+    /// <summary>Free blocks with cached prefixes that one more sequence beside so many is to leave alone.</summary>
+    /// <param name="found">Those among them that it begins with itself: it keeps them from being pushed out.</param>
+    private int KeptForPrefixes(int others, BlockPool? pool, int found) => others == 0 || limits.PrefixShare == 0 || pool is null
+        ? 0
+        : Math.Min((int)(limits.PrefixShare * pool.Count), pool.CachedFreeCount - found);
 
     /// <summary>
     /// Adds the blocks that the prefix cache has of a sequence, from its beginning to the first one that is missing.
@@ -237,15 +253,17 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     }
 
     /// <summary>What a step may take in all that holds these decodes.</summary>
-    private double MicrosecondsBeside(StepWork decodes) => decodes.Rows == 0 || limits.StepMicroseconds == 0 || cost is null
-        ? double.PositiveInfinity
-        : Math.Max(limits.StepMicroseconds, StepLimits.Stretch * cost.Predict(decodes));
+    private double MicrosecondsBeside(StepWork decodes)
+    {
+        if (decodes.Rows == 0 || !limits.IsTimed || cost is null) return double.PositiveInfinity;
+        return _account?.Allow(decodes, cost) ?? Math.Max(limits.StepMicroseconds, StepLimits.Stretch * cost.Predict(decodes));
+    }
 
     /// <summary>How many of the rows the step has time for beside its decodes.</summary>
     private int RowsInTime(int first, int count, StepPlan plan)
     {
         if (double.IsPositiveInfinity(_microsecondsAllowed) || cost is null) return count;
-        var least = Math.Max(StepLimits.LeastPrefill - (plan.RowCount - _decodes), 0);
+        var least = Math.Max(_leastPrefill - (plan.RowCount - _decodes), 0);
         if (count <= least) return count;
         var most = Math.Min(count, Math.Max((StepLimits.Growth * cost.KnownRows) - plan.RowCount, least));
         var fits = least;

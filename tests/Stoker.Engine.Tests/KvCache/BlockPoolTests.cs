@@ -24,6 +24,26 @@ public sealed class BlockPoolTests
     }
 
     [Fact]
+    public void Free_blocks_that_can_be_found_are_counted()
+    {
+        var pool = new BlockPool(4, new(4, blockSize: 2));
+        pool.CachedFreeCount.ShouldBe(0);
+        var (findable, other) = (pool.Take(), pool.Take());
+        pool.Publish(findable, PrefixCache.None, PrefixSpace.Common, Tokens);
+        pool.CachedFreeCount.ShouldBe(0); // held
+        pool.Release(findable);
+        pool.Release(other);
+        pool.CachedFreeCount.ShouldBe(1);
+        pool.Hold(findable);
+        pool.CachedFreeCount.ShouldBe(0);
+        pool.Release(findable);
+        pool.Retract(findable);
+        pool.CachedFreeCount.ShouldBe(0);
+        pool.FreeCount.ShouldBe(4);
+        pool.CheckIntegrity([]);
+    }
+
+    [Fact]
     public void A_found_block_leaves_the_free_list_and_comes_back_to_its_end()
     {
         var pool = new BlockPool(3, new(3, blockSize: 2));

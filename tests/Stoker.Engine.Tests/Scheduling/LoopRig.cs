@@ -29,6 +29,8 @@ internal sealed class LoopRig
         var limits = new StepLimits(maxSequences, stepTokens, KvStore.BlockSize, EchoRows: 8)
         {
             StepMicroseconds = _options.StepTime.TotalMicroseconds,
+            DecodeShare = _options.LongPrompt?.DecodeShare ?? 0,
+            PrefixShare = _options.LongPrompt?.PrefixShare ?? 0,
             DraftRows = newDrafter is null && !predicts ? 0 : maxSequences * draftTokens,
         };
         Loop = new(Model, new(Model.Shape, blocks, KvFormat.F32), limits, Text, Counters, _options, hash: hash, drafter: newDrafter);

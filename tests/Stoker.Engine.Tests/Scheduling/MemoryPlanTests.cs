@@ -43,6 +43,25 @@ public sealed class MemoryPlanTests
     }
 
     [Fact]
+    public void For_long_prompts_the_cache_is_twice_as_large_and_three_quarters_of_what_is_left_at_the_most()
+    {
+        Long(null, available: 1L << 40).ShouldSatisfyAllConditions(plan => plan.KvBlocks.ShouldBe(2 * 40), plan => plan.Note.ShouldBeNull());
+        var scarce = Long(null, available: Weights + Step + (2 * 30 * Block));
+        scarce.KvBlocks.ShouldBe(45); // usually 30
+        scarce.Note.ShouldNotBeNull().ShouldContain($"the KV cache has {45 * 16} positions, not the {60 * 16} that are twice the usual");
+    }
+
+    [Fact]
+    public void A_stated_budget_wins_over_the_doubling_and_is_told()
+    {
+        var stated = Long(Weights + Step + (50 * Block));
+        stated.KvBlocks.ShouldBe(50);
+        stated.Note.ShouldNotBeNull().ShouldContain($"MemoryBudgetBytes is stated, {Weights + Step + (50 * Block)}, and wins");
+        Long(Weights + Step + (200 * Block)).ShouldSatisfyAllConditions(plan => plan.KvBlocks.ShouldBe(80), plan => plan.Note.ShouldBeNull());
+        Plan(Weights + Step + (50 * Block)).Note.ShouldBeNull();
+    }
+
+    [Fact]
     public void The_intermediate_values_of_the_forward_pass_are_part_of_it()
     {
         var shape = Shape with { WorkspaceBytes = 500, WorkspaceBytesPerRow = 1000 };
@@ -115,6 +134,9 @@ public sealed class MemoryPlanTests
         GC.KeepAlive(make());
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
+
+    private static MemoryPlan Long(long? budget, long available = Plenty) =>
+        MemoryPlan.For(new() { MemoryBudgetBytes = budget, LongPrompt = new() }, Limits, Shape, contextLength: 160, Weights, available);
 
     private static MemoryPlan Plan(long? budget, long available = Plenty) =>
         MemoryPlan.For(new() { MemoryBudgetBytes = budget }, Limits, Shape, contextLength: 160, Weights, available);

@@ -11,7 +11,7 @@ namespace Stoker.Engine.Tests.Scheduling;
 /// </summary>
 public sealed class SchedulerPropertyTests
 {
-    private static readonly StepLimits Limits = new(MaxSequences: 6, StepTokens: 12, BlockSize: 4, EchoRows: 3) { DraftRows = 5 };
+    private static readonly StepLimits Limits = new(MaxSequences: 6, StepTokens: 12, BlockSize: 4, EchoRows: 3) { DraftRows = 5, PrefixShare = 0.3 };
 
     /// <summary>A cache's hash: its own, one with collisions in nearly every search, and one that is nothing but
     /// collisions.</summary>

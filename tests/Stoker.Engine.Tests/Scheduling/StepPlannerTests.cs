@@ -215,6 +215,57 @@ public sealed class StepPlannerTests
         Rows(PlanInTime(milliseconds: 50, new())).ShouldBe([(0, 5, 1), (1, 0, 16)]); // nothing is known
     }
 
+    [Fact]
+    public void Beside_others_a_prompt_leaves_cached_prefixes_their_part_of_the_blocks_and_alone_it_may_take_all()
+    {
+        var pool = Cached(blocks: 10, cached: 4, token: 1);
+        var limits = new StepLimits(MaxSequences: 4, StepTokens: 512, BlockSize: 16) { PrefixShare = 0.3 };
+        Waiting(prompt: 8 * 16);
+        Admitted().ShouldBe(1); // alone: all there are
+        Running(prompt: 5, computed: 5, output: 1);
+        Admitted().ShouldBe(0); // 10 are free, 3 of those with prefixes are left alone
+        _waiting.Clear();
+        Waiting(prompt: 7 * 16);
+        Admitted().ShouldBe(1);
+        limits = limits with { PrefixShare = 0.9 };
+        Admitted().ShouldBe(0); // 4 are cached, and all of them stay
+        _waiting.Clear();
+        Waiting(prompt: 6 * 16);
+        Admitted().ShouldBe(1);
+        pool = new(10, new(10, 16)); // nothing is cached, so nothing is set aside
+        _waiting.Clear();
+        Waiting(prompt: 10 * 16);
+        Admitted().ShouldBe(1);
+
+        int Admitted()
+        {
+            var plan = new StepPlan();
+            new StepPlanner(limits).Plan(_running, _waiting, pool.FreeCount, pool, plan);
+            return plan.Admit.Count;
+        }
+    }
+
+    [Fact]
+    public void Prefixes_that_a_prompt_begins_with_itself_are_not_in_its_way()
+    {
+        var pool = Cached(blocks: 10, cached: 4, token: 0);
+        Running(prompt: 5, computed: 5, output: 1);
+        Waiting(prompt: 10 * 16); // its first four blocks are there: tokens are all zero
+        var plan = new StepPlan();
+        new StepPlanner(new(MaxSequences: 4, StepTokens: 512, BlockSize: 16) { PrefixShare = 0.9 }).Plan(_running, _waiting, pool.FreeCount, pool, plan);
+        plan.Admit.Single().SharedBlocks.ShouldBe(4);
+    }
+
+    /// <summary>Free blocks, of which some hold the beginning of a text of this token.</summary>
+    private static BlockPool Cached(int blocks, int cached, int token)
+    {
+        var pool = new BlockPool(blocks, new(blocks, 16));
+        int[] taken = [.. Enumerable.Range(0, cached).Select(_ => pool.Take())];
+        for (var index = 0; index < cached; index++) pool.Publish(taken[index], index == 0 ? PrefixCache.None : taken[index - 1], PrefixSpace.Common, [.. Enumerable.Repeat(token, 16)]);
+        foreach (var block in taken) pool.Release(block);
+        return pool;
+    }
+
     private StepPlan PlanInTime(double milliseconds, StepCost? cost = null)
     {
         var plan = new StepPlan();

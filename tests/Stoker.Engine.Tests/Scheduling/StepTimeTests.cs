@@ -43,6 +43,40 @@ public sealed class StepTimeTests
         }
     }
 
+    [Theory]
+    [InlineData(0.05)]
+    [InlineData(0.5)]
+    [InlineData(0.95)]
+    public void Nor_on_the_share_that_answers_keep_beside_long_prompts(double share)
+    {
+        var requests = Enumerable.Range(0, 12).Select(index =>
+            StepLoopTests.Ask(new string((char)('a' + index), 1 + (13 * index)), maxTokens: 30, seed: index) with { Sampling = new() { Seed = index, LogitBias = StepLoopTests.NoBroken } }).ToList();
+        var (rig, _) = Rig(new EngineOptions { StepTime = TimeSpan.Zero, LongPrompt = new() { DecodeShare = share, PrefixShare = 0.5 } });
+        var states = requests.Take(6).Select(rig.Submit).ToList();
+        for (var step = 0; step < 5; step++) rig.Loop.Step();
+        states.AddRange(requests.Skip(6).Select(rig.Submit));
+        rig.Run();
+        for (var index = 0; index < requests.Count; index++)
+        {
+            StepLoopTests.Same(LoopRig.Result(states[index]).Choices[0], new LoopRig().Complete(requests[index]).Choices[0]);
+        }
+    }
+
+    [Fact]
+    public void A_stream_keeps_its_share_of_speed_beside_a_long_prompt()
+    {
+        var (rig, steps) = Rig(new EngineOptions { LongPrompt = new() { DecodeShare = 0.25 } });
+        rig.Complete(StepLoopTests.Forced(1, maxTokens: 1)); // the engine's first step teaches nothing
+        rig.Submit(StepLoopTests.Ask("a", maxTokens: 150) with { IgnoreEos = true, Sampling = new() { LogitBias = StepLoopTests.NoBroken } });
+        for (var step = 0; step < 20; step++) rig.Loop.Step();
+        var late = rig.Submit(StepLoopTests.Ask(new string('b', 180), maxTokens: 1));
+        steps.Clear();
+        while (!late.IsEnded) rig.Loop.Step();
+        steps.Max().ShouldBeLessThanOrEqualTo(40); // 11 ms alone, so 44 and a little of what was left over
+        steps.Sum(rows => 10 + rows).ShouldBeLessThanOrEqualTo(4 * 11 * steps.Count);
+        steps.Count.ShouldBeLessThanOrEqualTo(9);
+    }
+
     [Fact]
     public void Idle_time_is_used_once_to_learn_what_rows_cost_and_only_after_a_first_request()
     {
@@ -72,6 +106,9 @@ public sealed class StepTimeTests
         (rig, steps) = Rig(TimeSpan.Zero);
         rig.Complete(StepLoopTests.Forced(1, maxTokens: 4));
         rig.Loop.Calibrate().ShouldBeFalse();
+        (rig, steps) = Rig(new EngineOptions { StepTime = TimeSpan.Zero, LongPrompt = new() });
+        rig.Complete(StepLoopTests.Forced(1, maxTokens: 4));
+        rig.Loop.Calibrate().ShouldBeTrue(); // the share that answers keep is a limit
     }
 
     [Fact]
@@ -86,10 +123,12 @@ public sealed class StepTimeTests
         rig.Complete(StepLoopTests.Forced(1, maxTokens: 2)).Choices[0].Text.ShouldBe("bb");
     }
 
-    private static (LoopRig Rig, List<int> Steps) Rig(TimeSpan stepTime)
+    private static (LoopRig Rig, List<int> Steps) Rig(TimeSpan stepTime) => Rig(new EngineOptions { StepTime = stepTime });
+
+    private static (LoopRig Rig, List<int> Steps) Rig(EngineOptions options)
     {
         var steps = new List<int>();
-        var rig = new LoopRig(blocks: 200, stepTokens: 256, options: new() { StepTime = stepTime });
+        var rig = new LoopRig(blocks: 200, stepTokens: 256, options: options);
         rig.Model.OnForward = Take;
         return (rig, steps);
 
