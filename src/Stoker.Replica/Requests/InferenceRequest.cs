@@ -57,6 +57,9 @@ internal sealed record InferenceRequest : IDisposable
     /// <summary>Refuse a <see cref="MaxTokens"/> that does not fit, instead of lowering it.</summary>
     public bool FailWhenTooLong { get; set; }
 
+    /// <summary>Tokens that the prompt of a conversation is shortened to; null: it is taken as it is.</summary>
+    public int? PromptTruncateLength { get; set; }
+
     public bool RawOutput { get; set; }
 
     public bool PerfMetrics { get; set; }

@@ -35,7 +35,10 @@ internal static class PromptEncoder
                 "messages", "This model has no chat template; send a raw prompt to /v1/completions.", "unsupported_endpoint"));
         }
 
-        var tokens = engine.EncodeChat(request.Messages!.RootElement, request.SafeTokenization);
+        var messages = request.Messages!.RootElement;
+        var tokens = request.PromptTruncateLength is { } most
+            ? PromptTruncation.Encode(engine, messages, most)
+            : engine.EncodeChat(messages, request.SafeTokenization);
         Check(tokens, engine.VocabularySize);
         return tokens;
     }

@@ -24,7 +24,6 @@ internal static class RefusedParameters
         ["reasoning_history"] = NoReasoning,
         ["thinking"] = NoReasoning,
         ["custom_chat_template"] = "the model's own chat template is used; send a rendered prompt to /v1/completions instead",
-        ["prompt_truncate_len"] = "prompts are never cut; send a shorter prompt",
         ["prompt_cache_max_len"] = "bounding prompt cache reuse is not available on this deployment yet; leave it out",
         ["include_routing_matrix"] = "routing matrices are not available; leave it out",
     };

@@ -89,6 +89,9 @@ internal static partial class RequestParser
             case "safe_tokenization" when request.Kind == RequestKind.Chat:
                 request.SafeTokenization = Field.Flag(ref reader, name) ?? false;
                 return true;
+            case PromptTruncation.Name when request.Kind == RequestKind.Chat:
+                request.PromptTruncateLength = (int?)Field.Integer(ref reader, name, 1, int.MaxValue);
+                return true;
             case "prediction": draft.SetPrediction(name, PredictionReader.Read(ref reader)); return true;
             case "speculation": draft.SetPrediction(name, PredictionReader.ReadSpeculation(ref reader)); return true;
             case "disable_speculation": request.DisableSpeculation = Field.Flag(ref reader, name) ?? false; return true;
@@ -206,6 +209,11 @@ internal static partial class RequestParser
             if (Request.Prediction is not null && Request.Prompts.Count > 1)
             {
                 throw Field.Refused(Request.PredictionName, $"is what the answer to one prompt will be, and there are {Request.Prompts.Count}; send a request for each prompt");
+            }
+
+            if (Request is { SafeTokenization: true, PromptTruncateLength: not null })
+            {
+                throw Field.Refused(PromptTruncation.Name, "cannot be combined with safe_tokenization; send one of them");
             }
 
             FinishLimits();

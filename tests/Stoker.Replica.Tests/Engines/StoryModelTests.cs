@@ -137,6 +137,27 @@ public sealed class StoryModelTests(StoryReplica story) : IClassFixture<StoryRep
     }
 
     [Fact]
+    public async Task A_shortened_conversation_is_the_one_without_its_oldest_turns()
+    {
+        JsonObject Ask(params string[] contents) => new()
+        {
+            ["model"] = "story-3m",
+            ["messages"] = new JsonArray([.. contents.Select((content, index) =>
+                (JsonNode)new JsonObject { ["role"] = index % 2 == 0 ? "user" : "assistant", ["content"] = content })]),
+            ["temperature"] = 0,
+            ["max_tokens"] = 8,
+            ["return_token_ids"] = true,
+        };
+
+        var later = await AnswerAsync("/v1/chat/completions", Ask("Tell me of a dog.", "He ran.", "And a cat?"));
+        var ask = Ask("Tell me of a bird.", "It flew.", "Tell me of a dog.", "He ran.", "And a cat?");
+        ask["prompt_truncate_len"] = later["usage"]!["prompt_tokens"]!.GetValue<int>();
+        var shortened = await AnswerAsync("/v1/chat/completions", ask);
+        Ids(shortened["prompt_token_ids"]).ShouldBe(Ids(later["prompt_token_ids"]));
+        shortened["choices"]!.ToJsonString().ShouldBe(later["choices"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task What_runs_is_cancelled_when_the_client_leaves()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")
