@@ -31,6 +31,8 @@ internal sealed partial class ReplicaArguments
           --max-sequences N          sequences that run at once; default: the engine's
           --step-tokens N            tokens computed in one step, at least the sequences; default: the engine's
           --step-milliseconds N      what a step beside running streams is to take; 0: no limit; default: the engine's
+          --long-prompt              larger steps and twice the cache, for prompts above some 3,000 tokens; see docs/long-prompts.md
+          --decode-share S           with it: the share of their speed that answers keep beside a prompt, 0.05 to 0.95; default: 0.5
           --prefix-cache on|off      begin prompts with what is left of earlier ones; default: on
           --packed USE               auto (default) maps a packed model that fits, see docs/packed-model.md; never; require
           --draft-model FOLDER       a small model with the same tokenizer, or an EAGLE head, that drafts; see docs/speculation.md
@@ -72,14 +74,14 @@ internal sealed partial class ReplicaArguments
     private static readonly HashSet<string> Flags = new(StringComparer.Ordinal)
     {
         "--id", "--directory", "--model", "--served-model-name", ListenFlag, "--engine", "--threads", "--cores", "--context-length",
-        "--memory-bytes", KvPrecisionFlag, "--max-sequences", "--step-tokens", "--step-milliseconds", "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
+        "--memory-bytes", KvPrecisionFlag, "--max-sequences", StepTokensFlag, StepTimeFlag, DecodeShareFlag, "--prefix-cache", "--lease-seconds", "--log-level", "--simulate",
         PrecisionFlag, KernelSetFlag, PinThreadsFlag, PackedFlag, DraftModelFlag, DraftTokensFlag, NgramFlag, AdaptiveFlag,
         AddonFlag, MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag, MergeAddonFlag,
     };
 
     // Those whose effect the simulated engine has not: it would be deceiving to take them.
     private static readonly string[] EngineFlags =
-        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, "--step-tokens", "--step-milliseconds", PackedFlag, LockMemoryFlag, MergeAddonFlag, MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag,
+        [PrecisionFlag, KernelSetFlag, PinThreadsFlag, KvPrecisionFlag, StepTokensFlag, StepTimeFlag, LongPromptFlag, DecodeShareFlag, PackedFlag, LockMemoryFlag, MergeAddonFlag, MaxAddonsFlag, MaxAddonRankFlag, AddonBytesFlag,
          DraftModelFlag, DraftTokensFlag, NgramFlag, AdaptiveFlag];
 
     // Without the switch they would do nothing.
@@ -93,8 +95,9 @@ internal sealed partial class ReplicaArguments
         [nameof(EngineOptions.ContextLength)] = "--context-length",
         [nameof(EngineOptions.MemoryBudgetBytes)] = "--memory-bytes",
         [nameof(EngineOptions.MaxSequences)] = "--max-sequences",
-        [nameof(EngineOptions.StepTokens)] = "--step-tokens",
-        [nameof(EngineOptions.StepTime)] = "--step-milliseconds",
+        [nameof(EngineOptions.StepTokens)] = StepTokensFlag,
+        [nameof(EngineOptions.StepTime)] = StepTimeFlag,
+        [nameof(EngineOptions.LongPrompt)] = LongPromptFlag,
         [nameof(EngineOptions.PrefixCache)] = "--prefix-cache",
         [nameof(EngineOptions.KvPrecision)] = KvPrecisionFlag,
         [nameof(EngineOptions.KernelSet)] = KernelSetFlag,
@@ -143,7 +146,7 @@ internal sealed partial class ReplicaArguments
         for (var index = 0; index < args.Count; index++)
         {
             var (flag, value) = Split(args[index]);
-            if (flag is DetachFlag or LockMemoryFlag or EnableAddonsFlag && value is null)
+            if (flag is DetachFlag or LockMemoryFlag or EnableAddonsFlag or LongPromptFlag && value is null)
             {
                 _switches.Add(flag);
                 continue;
@@ -216,8 +219,9 @@ internal sealed partial class ReplicaArguments
             MemoryBytes = Integer("--memory-bytes", 1, long.MaxValue),
             KvPrecision = KvPrecisionOf(_values.GetValueOrDefault(KvPrecisionFlag)),
             MaxSequences = (int?)Integer("--max-sequences", 1, 4096),
-            StepTokens = (int?)Integer("--step-tokens", 1, 16_384),
-            StepTime = Integer("--step-milliseconds", 0, 60_000) is { } step ? TimeSpan.FromMilliseconds(step) : null,
+            StepTokens = (int?)Integer(StepTokensFlag, 1, MostStepTokens),
+            LongPrompt = LongPrompt(),
+            StepTime = Integer(StepTimeFlag, 0, 60_000) is { } step ? TimeSpan.FromMilliseconds(step) : null,
             PrefixCache = Switch("--prefix-cache", otherwise: true),
             Lease = lease > 0 ? TimeSpan.FromSeconds(lease) : null,
             Detach = detach,

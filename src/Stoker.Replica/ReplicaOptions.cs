@@ -59,6 +59,9 @@ internal sealed record ReplicaOptions
     /// <summary>Zero: rows alone limit a step. Null: the engine's default.</summary>
     public TimeSpan? StepTime { get; init; }
 
+    /// <summary>Null: prompts are the usual mix of lengths.</summary>
+    public LongPromptOptions? LongPrompt { get; init; }
+
     public bool PrefixCache { get; init; } = true;
 
     /// <summary>Null: no owner, no lease.</summary>
@@ -110,6 +113,7 @@ internal sealed record ReplicaOptions
             MaxSequences = MaxSequences ?? defaults.MaxSequences,
             StepTokens = StepTokens ?? Math.Max(defaults.StepTokens, MaxSequences ?? 0),
             StepTime = StepTime ?? defaults.StepTime,
+            LongPrompt = LongPrompt,
             PrefixCache = PrefixCache,
             Packed = Packed,
             LockMemory = LockMemory,

@@ -54,6 +54,20 @@ public sealed class ReplicaArgumentsTests
     }
 
     [Fact]
+    public void The_plan_for_long_prompts_reaches_the_engine()
+    {
+        var usual = new LongPromptOptions();
+        Engine("--model m").LongPrompt.ShouldBeNull();
+        Engine("--model m --long-prompt").LongPrompt.ShouldBe(usual);
+        Engine("--long-prompt --model m --decode-share 0.8").LongPrompt.ShouldBe(usual with { DecodeShare = LongPromptOptions.DecodeFirst });
+        Engine("--model m --long-prompt --max-sequences 2000").LongPrompt.ShouldBe(usual with { ChunkTokens = 2000 }); // each sequence gets a row
+        var smaller = Engine("--model m --long-prompt --step-tokens 256"); // both, or the larger one would count
+        (smaller.StepTokens, smaller.LongPrompt).ShouldBe((256, usual with { ChunkTokens = 256 }));
+
+        static EngineOptions Engine(string line) => Parse(line).ToEngineOptions(TimeProvider.System);
+    }
+
+    [Fact]
     public void Addons_reach_the_engine_and_their_names_the_replica()
     {
         Parse("--model m").ToEngineOptions(TimeProvider.System).Addons.ShouldBeNull();
@@ -177,6 +191,15 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--engine simulated --precision int8", "--precision needs --engine stoker")]
     [InlineData("--engine simulated --step-milliseconds 50", "--step-milliseconds needs --engine stoker")]
     [InlineData("--engine simulated --step-tokens 50", "--step-tokens needs --engine stoker")]
+    [InlineData("--model m --decode-share 0.5", "--decode-share needs --long-prompt.")]
+    [InlineData("--model m --long-prompt --decode-share 0.04", "--decode-share must be a number from 0.05 to 0.95, was '0.04'.")]
+    [InlineData("--model m --long-prompt --decode-share 1", "--decode-share must be a number from 0.05 to 0.95")]
+    [InlineData("--model m --long-prompt --decode-share half", "--decode-share must be a number from 0.05 to 0.95")]
+    [InlineData("--model m --long-prompt --decode-share", "--decode-share needs a value")]
+    [InlineData("--model m --long-prompt=yes", "Unknown option '--long-prompt'")]
+    [InlineData("--model m --long-prompt --step-milliseconds 50", "--step-milliseconds cannot be used with --long-prompt")]
+    [InlineData("--engine simulated --long-prompt", "--long-prompt needs --engine stoker")]
+    [InlineData("--engine simulated --long-prompt --decode-share 0.5", "needs --engine stoker")]
     [InlineData("--model m --draft-model d", "--draft-token-count is needed with --draft-model: 4 is usual, 0 is off.")]
     [InlineData("--model m --ngram-speculation-length 3", "--draft-token-count is needed with --ngram-speculation-length")]
     [InlineData("--model m --draft-model d --ngram-speculation-length 3 --draft-token-count 4", "--draft-model and --ngram-speculation-length cannot be used together")]
@@ -199,7 +222,7 @@ public sealed class ReplicaArgumentsTests
     [Fact]
     public void The_usage_names_every_flag()
     {
-        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--kernel-set", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory", "--draft-model", "--draft-token-count", "--ngram-speculation-length", "--adaptive-speculation" })
+        foreach (var flag in new[] { "--id", "--directory", "--model", "--served-model-name", "--listen", "--engine", "--threads", "--pin-threads", "--kernel-set", "--cores", "--precision", "--context-length", "--memory-bytes", "--kv-precision", "--max-sequences", "--prefix-cache", "--step-tokens", "--step-milliseconds", "--lease-seconds", "--log-level", "--simulate", "--detach", "--packed", "--lock-memory", "--draft-model", "--draft-token-count", "--ngram-speculation-length", "--adaptive-speculation", "--long-prompt", "--decode-share" })
         {
             ReplicaArguments.Usage.ShouldContain($"  {flag} ");
         }

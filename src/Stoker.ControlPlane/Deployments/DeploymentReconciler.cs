@@ -257,6 +257,7 @@ public sealed partial class DeploymentReconciler(
             DraftFolder = settings?.Drafting is null ? null : draft?.Folder,
             NgramLength = settings?.Drafting?.NgramLength ?? 0,
             DraftTokens = settings?.Drafting?.Tokens ?? 0,
+            LongPrompt = settings?.LongPrompt ?? false,
             EmulatedBy = pool?.EmulatedBy,
             Simulate = pool?.EmulatedBy == Inventory.Simulated ? inventory.SimulatedReplicas.Figures(allotment.Slots.Count) : null,
         };

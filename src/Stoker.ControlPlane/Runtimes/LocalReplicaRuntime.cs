@@ -188,6 +188,7 @@ public sealed partial class LocalReplicaRuntime(
         if (spec.DraftFolder is { } draft) arguments.AddRange("--draft-model", draft);
         if (spec.NgramLength > 0) arguments.AddRange("--ngram-speculation-length", Text(spec.NgramLength));
         if (spec.DraftTokens > 0) arguments.AddRange("--draft-token-count", Text(spec.DraftTokens));
+        if (spec.LongPrompt) arguments.Add("--long-prompt");
         if (spec.Simulate is { } figures) arguments.AddRange("--simulate", figures);
         if (spec.EnableAddons) arguments.Add("--enable-addons");
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));

@@ -56,6 +56,9 @@ public sealed record ReplicaSpec
     /// <summary>Tokens drafted at a time; 0: none.</summary>
     public int DraftTokens { get; init; }
 
+    /// <summary>It is set up for long prompts.</summary>
+    public bool LongPrompt { get; init; }
+
     /// <summary>The engine that emulates accelerators which are not there; null for the runtime's own.</summary>
     public string? EmulatedBy { get; init; }
 
