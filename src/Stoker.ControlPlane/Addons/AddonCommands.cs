@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
@@ -11,7 +12,7 @@ using Row = Stoker.ControlPlane.Storage.Stored<
 namespace Stoker.ControlPlane.Addons;
 
 /// <summary>Records what is asked of deployed models; <see cref="AddonReconciler"/> carries it out.</summary>
-internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore deployments, ModelNames models)
+internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore deployments, ModelNames models, IOptions<AddonsOptions> options)
 {
     /// <summary>Tries of one read, change and conditional write before the caller is told that others are faster.</summary>
     private const int WriteTries = 5;
@@ -29,11 +30,7 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
 
         var (name, all) = (AddonRules.NameOf(model.Name, place), await ListAsync(account, cancellation));
         if (all.FirstOrDefault(row => row.Name == name) is { } taken) return Taken(taken);
-        if (all.Count(row => row.Spec.Deployment == place) >= AddonRules.MostPerDeployment)
-        {
-            return new Problem(Code.ResourceExhausted, $"{place} has {AddonRules.MostPerDeployment} addons, as many as may be: undeploy some, or use another deployment");
-        }
-
+        if (AddonRules.Full(place, all.Count, all.Count(row => row.Spec.Deployment == place), options.Value) is { } full) return full;
         var others = all.Where(row => row.Spec.Model == model.Name && !row.Spec.Unload).ToList();
         var isDefault = asked.Default ?? (others.Count == 0 && !await IsMergedAsync(account, model.Name, cancellation));
         var spec = new DeployedModelSpec(model.Name, place, isDefault, asked.Public ?? false, asked.DisplayName, asked.Description);

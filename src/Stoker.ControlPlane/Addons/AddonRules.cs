@@ -16,9 +16,6 @@ internal static class AddonRules
     /// <summary>What a replica reserves its pool for; the same bound holds when an addon is uploaded.</summary>
     public const int MaxRank = 64;
 
-    /// <summary>A replica that starts loads them all: at some 10 ms each this is less than a minute.</summary>
-    public const int MostPerDeployment = 4000;
-
     private const int SuffixLength = 9; // a dash and eight hexadecimal digits
 
     public static UpdatableFields Updatable { get; } = new(
@@ -65,6 +62,25 @@ internal static class AddonRules
     public static Problem? Inactive(DeployedModelResource asked) => asked.Serverless == true
         ? new(Code.Unimplemented, "serverless needs the serverless tier: leave it out", [new("serverless", "needs the serverless tier")])
         : null;
+
+    /// <summary>Whether there may be one more. The words on an account are the hosted platform's.</summary>
+    public static Problem? Full(DeploymentName place, int inAccount, int onDeployment, AddonsOptions options)
+    {
+        if (inAccount >= options.MaxPerAccount)
+        {
+            return new(
+                Code.ResourceExhausted,
+                $"lora-count for account {place.Account}, in use: {inAccount}, quota: {options.MaxPerAccount}, requesting: 1; "
+                + $"undeploy some, or have an operator raise {AddonsOptions.Section}:{nameof(AddonsOptions.MaxPerAccount)}");
+        }
+
+        return onDeployment < options.MaxPerDeployment
+            ? null
+            : new(
+                Code.ResourceExhausted,
+                $"{place} has {onDeployment} addons, as many as may be: undeploy some, use another deployment, or have an operator raise "
+                + $"{AddonsOptions.Section}:{nameof(AddonsOptions.MaxPerDeployment)}");
+    }
 
     /// <summary>Whether the addon can run beside what the deployment serves.</summary>
     public static Problem? Check(Model addon, Deployment deployment)

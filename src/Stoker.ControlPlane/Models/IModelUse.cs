@@ -1,4 +1,5 @@
 using Stoker.Api.Names;
+using Stoker.Api.Resources;
 
 namespace Stoker.ControlPlane.Models;
 
@@ -9,4 +10,8 @@ public interface IModelUse
     /// Names of up to a few resources that use the model, such as its deployments; empty when none does.
     /// </summary>
     Task<IReadOnlyList<string>> FindUsersAsync(ModelName model, CancellationToken cancellation);
+
+    /// <summary>Where an account has the model deployed as an addon.</summary>
+    Task<IReadOnlyList<DeployedModelRefResource>> FindDeployedAsync(ModelName model, AccountName account, CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<DeployedModelRefResource>>([]);
 }

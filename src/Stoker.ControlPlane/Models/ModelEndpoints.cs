@@ -64,15 +64,21 @@ public static class ModelEndpoints
     }
 
     private static async Task<Results<JsonHttpResult<ModelResource>, ProblemResult>> Get(
-        string account, string model, HttpContext context, ModelStore store, CancellationToken cancellation)
+        string account, string model, HttpContext context, ModelStore store, IEnumerable<IModelUse> uses, CancellationToken cancellation)
     {
         if (QueryParameters.Check(context.Request.Query, "readMask") is { } unknown) return new ProblemResult(unknown);
         var mask = ReadMask.From(context.Request.Query["readMask"], WireJson.Context.ModelResource);
         if (!mask.TryGet(out var shown, out var problem)) return new ProblemResult(problem);
         if (!NameOf(account, model).TryGet(out var name, out problem)) return new ProblemResult(problem);
-        return await store.Rows.FindAsync(name, cancellation) is { } row && IsVisible(name, row.Spec, context.GetPrincipal())
-            ? Answer(shown.Apply(ModelView.Of(row)))
-            : new ProblemResult(ModelNames.NotFound(name.ToString()));
+        var caller = context.GetPrincipal();
+        if (await store.Rows.FindAsync(name, cancellation) is not { } row || !IsVisible(name, row.Spec, caller))
+        {
+            return new ProblemResult(ModelNames.NotFound(name.ToString()));
+        }
+
+        var deployed = new List<DeployedModelRefResource>(); // of the caller: a model of the library is deployed by many
+        foreach (var use in uses) deployed.AddRange(await use.FindDeployedAsync(name, caller.Account, cancellation));
+        return Answer(shown.Apply(ModelView.Of(row) with { DeployedModelRefs = deployed.Count == 0 ? null : deployed }));
     }
 
     private static async Task<Results<JsonHttpResult<ModelResource>, ProblemResult>> Update(

@@ -1,4 +1,5 @@
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Gateway;
@@ -20,6 +21,7 @@ internal static class KnownSettings
         [AccountOptions.Section] = typeof(AccountOptions),
         [CapacityOptions.Section] = typeof(CapacityOptions),
         [DeploymentsOptions.Section] = typeof(DeploymentsOptions),
+        [AddonsOptions.Section] = typeof(AddonsOptions),
         [GatewayOptions.Section] = typeof(GatewayOptions),
         [LocalRuntimeOptions.Section] = typeof(LocalRuntimeOptions),
         [ModelOptions.Section] = typeof(ModelOptions),

@@ -1,3 +1,4 @@
+using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Models;
@@ -58,6 +59,41 @@ public sealed class AddonCommandsTests : IAsyncLifetime
         var problem = (await _world.TryLoadAsync("accounts/acme/models/zog", "accounts/acme/deployments/d")).Problem.ShouldNotBeNull();
         problem.Code.ShouldBe(Code.AlreadyExists);
         problem.Message.ShouldContain($"as {AddonWorld.NameOf("zog")}");
+    }
+
+    [Fact]
+    public async Task An_account_has_no_more_than_its_quota_and_a_deployment_no_more_than_it_takes()
+    {
+        await _world.AddAddonAsync("bolt");
+        await _world.DeployAsync("e", replicas: 1);
+        (_world.Options.MaxPerAccount, _world.Options.MaxPerDeployment) = (2, 1);
+        await _world.LoadAsync("zog");
+        (await _world.TryLoadAsync("bolt")).Problem.ShouldNotBeNull().Message.ShouldBe(
+            "accounts/acme/deployments/d has 1 addons, as many as may be: undeploy some, use another deployment, or have an operator raise Stoker:Addons:MaxPerDeployment");
+        await _world.LoadAsync("bolt", "e");
+
+        _world.Options.MaxPerDeployment = 10;
+        var problem = (await _world.TryLoadAsync("bolt")).Problem.ShouldNotBeNull();
+        problem.Code.ShouldBe(Code.ResourceExhausted);
+        problem.Message.ShouldBe(
+            "lora-count for account acme, in use: 2, quota: 2, requesting: 1; undeploy some, or have an operator raise Stoker:Addons:MaxPerAccount");
+        await _world.UnloadAsync("bolt", "e");
+        await _world.LoadAsync("bolt");
+    }
+
+    [Fact]
+    public async Task A_model_says_where_the_caller_has_it_deployed()
+    {
+        await _world.DeployAsync("e", replicas: 1);
+        await _world.LoadAsync("zog");
+        await _world.LoadAsync("zog", "e");
+        var use = new ControlPlane.Addons.AddonModelUse(_world.Store);
+        var own = await use.FindDeployedAsync(AddonWorld.ModelOf("zog"), DeploymentWorld.Account, Cancellation);
+        own.OrderBy(place => place.Deployment).ShouldBe([
+            new() { Name = AddonWorld.NameOf("zog").ToString(), Deployment = "accounts/acme/deployments/d", State = "DEPLOYED", Default = true, Public = false },
+            new() { Name = AddonWorld.NameOf("zog", "e").ToString(), Deployment = "accounts/acme/deployments/e", State = "DEPLOYED", Default = false, Public = false }]);
+        (await use.FindDeployedAsync(AddonWorld.ModelOf("zog"), AccountName.Parse("accounts/other"), Cancellation)).ShouldBeEmpty();
+        (await use.FindDeployedAsync(AddonWorld.ModelOf("bolt"), DeploymentWorld.Account, Cancellation)).ShouldBeEmpty();
     }
 
     [Fact]

@@ -20,7 +20,7 @@ internal sealed class AddonWorld : IAsyncDisposable
     {
         World = new(slots);
         Store = new(World.Rows);
-        Commands = new(Store, World.Store, new(World.Models));
+        Commands = new(Store, World.Store, new(World.Models), Microsoft.Extensions.Options.Options.Create(Options));
         _queue = new(World.Time);
         (Directory, Reconciler) = NewServer();
     }
@@ -28,6 +28,7 @@ internal sealed class AddonWorld : IAsyncDisposable
     public DeploymentWorld World { get; }
     public DeployedModelStore Store { get; }
     public AddonCommands Commands { get; }
+    public AddonsOptions Options { get; } = new();
     public AddonDemand Demand { get; } = new();
     public AddonDirectory Directory { get; private set; }
     public AddonReconciler Reconciler { get; private set; }

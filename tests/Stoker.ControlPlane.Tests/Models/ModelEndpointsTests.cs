@@ -298,6 +298,17 @@ public sealed class ModelEndpointsTests(ModelsHost host) : IClassFixture<ModelsH
     }
 
     [Fact]
+    public async Task Where_a_model_is_deployed_is_told_when_it_is_asked_for_alone_and_to_its_deployer_alone()
+    {
+        const string drafter = $"{Library}/story-draft-400k";
+        host.Users["accounts/fireworks/models/story-draft-400k"] = "accounts/acme/deployments/d1";
+        (await host.Tenant.Get(drafter)).ShouldBe(200).Json["deployedModelRefs"]![0]!["deployment"]!.ToString().ShouldBe("accounts/acme/deployments/d1");
+        (await host.Operator.Get(drafter)).ShouldBe(200).Json["deployedModelRefs"].ShouldBeNull();
+        (await host.Tenant.Get(Library)).ShouldBe(200).Json["models"]!.AsArray().ShouldAllBe(model => model!["deployedModelRefs"] == null);
+        host.Users.Remove("accounts/fireworks/models/story-draft-400k");
+    }
+
+    [Fact]
     public async Task A_built_in_model_is_not_deleted() =>
         (await host.Operator.Delete($"{Library}/story-draft-400k")).ShouldBe(400).Message.ShouldContain("built-in library");
 

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
+using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Storage;
@@ -94,6 +95,10 @@ public sealed class ModelsHost : IAsyncLifetime
     {
         public Task<IReadOnlyList<string>> FindUsersAsync(ModelName model, CancellationToken cancellation) =>
             Task.FromResult<IReadOnlyList<string>>(users.TryGetValue(model.ToString(), out var user) ? [user] : []);
+
+        public Task<IReadOnlyList<DeployedModelRefResource>> FindDeployedAsync(ModelName model, AccountName account, CancellationToken cancellation) =>
+            Task.FromResult<IReadOnlyList<DeployedModelRefResource>>(
+                users.TryGetValue(model.ToString(), out var user) && user.StartsWith($"{account}/", StringComparison.Ordinal) ? [new() { Deployment = user }] : []);
     }
 }
 
