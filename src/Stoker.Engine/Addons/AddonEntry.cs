@@ -6,10 +6,15 @@ internal sealed class AddonEntry(LoadedAddon addon, string folder, ulong version
 {
     public const int NoSlot = -1;
 
+    private const int MostFolders = 64; // of one content; the oldest is forgotten, so that loading again and again takes no memory
+
     public LoadedAddon Addon { get; } = addon;
 
-    /// <summary>Where it is read again.</summary>
-    public string Folder { get; set; } = folder;
+    /// <summary>
+    /// Where it may be read again, the newest first: what was loaded from several folders outlives each of them. The list is never
+    /// changed, so that it may be read outside of the lock.
+    /// </summary>
+    public IReadOnlyList<string> Folders { get; private set; } = [folder];
 
     public ulong Version { get; } = version;
 
@@ -51,6 +56,8 @@ internal sealed class AddonEntry(LoadedAddon addon, string folder, ulong version
 
     /// <summary>Why it could not be brought into memory, until a new request asks for it.</summary>
     public EngineFaultException? Failure { get; set; }
+
+    public void AddFolder(string folder) => Folders = [folder, .. Folders.Where(other => other != folder).Take(MostFolders - 1)];
 }
 
 /// <summary>One request's hold on its addon: first on the registration, then also on its place in memory.</summary>

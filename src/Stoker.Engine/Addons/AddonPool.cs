@@ -18,7 +18,7 @@ internal sealed unsafe class AddonPool(long bytes) : IDisposable
     /// <returns>Where the piece starts; null: no gap is large enough.</returns>
     public long? TryTake(long wanted)
     {
-        if (FirstGap(wanted, _used, out var index) is not { } start) return null;
+        if (FirstGap(wanted, null, out var index) is not { } start) return null;
         _used.Insert(index, (start, wanted));
         return start;
     }
@@ -31,18 +31,20 @@ internal sealed unsafe class AddonPool(long bytes) : IDisposable
     }
 
     /// <summary>Whether a piece would fit if only these were left.</summary>
-    public bool WouldFit(long wanted, IReadOnlySet<long> left) =>
-        FirstGap(wanted, [.. _used.Where(piece => left.Contains(piece.Start))], out _) is not null;
+    public bool WouldFit(long wanted, IReadOnlySet<long> left) => FirstGap(wanted, left, out _) is not null;
 
     public void Dispose() => _memory.Dispose();
 
-    private long? FirstGap(long wanted, List<(long Start, long Bytes)> used, out int index)
+    /// <param name="left">Starts of the pieces that count; null: all.</param>
+    private long? FirstGap(long wanted, IReadOnlySet<long>? left, out int index)
     {
         var start = 0L;
-        for (index = 0; index < used.Count; index++)
+        for (index = 0; index < _used.Count; index++)
         {
-            if (used[index].Start - start >= wanted) return start;
-            start = used[index].Start + used[index].Bytes;
+            var piece = _used[index];
+            if (left is not null && !left.Contains(piece.Start)) continue;
+            if (piece.Start - start >= wanted) return start;
+            start = piece.Start + piece.Bytes;
         }
 
         return bytes - start >= wanted ? start : null;

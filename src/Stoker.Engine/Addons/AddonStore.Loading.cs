@@ -11,20 +11,47 @@ internal sealed partial class AddonStore
         if (entry.WantedSince is null)
         {
             entry.WantedSince = _time.GetTimestamp();
-            _wanted.Enqueue(entry);
+            _wanted.Add(entry);
             StartLoading_NeedsLock();
         }
-        else if (!_isLoading && _wanted.TryPeek(out var first) && first == entry && _time.GetElapsedTime(entry.WantedSince.Value) > Patience)
+        else if (!_isLoading && _lookedAt != _clock && _wanted.Count > 0 && _wanted[0] == entry && IsOverdue(entry))
         {
-            DrainOne_NeedsLock();
+            _lookedAt = _clock; // until something has changed there is nothing to see again
+            MakeRoom_NeedsLock(entry);
         }
     }
 
-    /// <summary>The loaded addon that was let go of longest ago takes no new requests, so that its place becomes free.</summary>
-    private void DrainOne_NeedsLock()
+    private bool IsOverdue(AddonEntry entry) => entry.WantedSince is { } since && _time.GetElapsedTime(since) > Patience;
+
+    /// <summary>
+    /// Addons that were let go of longest ago take no new requests, as many as it takes until what is left has room for this one: a
+    /// large one may need the places of several small ones.
+    /// </summary>
+    private void MakeRoom_NeedsLock(AddonEntry entry)
     {
-        if (_loaded.Any(entry => entry is { IsDraining: true })) return;
-        if (_loaded.Where(entry => entry is { Pins: > 0 }).MinBy(entry => entry!.LastUse) is { } victim) victim.IsDraining = true;
+        _left.Clear();
+        foreach (var other in _loaded)
+        {
+            if (other is { MayGo: false, IsDraining: false }) _left.Add(other.Start);
+        }
+
+        while ((_left.Count == _loaded.Length || !_pool.WouldFit(entry.Addon.Bytes, _left)) && OldestInUse_NeedsLock() is { } victim)
+        {
+            victim.IsDraining = true;
+            _left.Remove(victim.Start);
+        }
+    }
+
+    // Not one that was loaded and has served nobody yet: it would wait for its first request, and that for it.
+    private AddonEntry? OldestInUse_NeedsLock()
+    {
+        AddonEntry? oldest = null;
+        foreach (var entry in _loaded)
+        {
+            if (entry is { Pins: > 0, IsDraining: false } && (oldest is null || entry.LastUse < oldest.LastUse)) oldest = entry;
+        }
+
+        return oldest;
     }
 
     private void StartLoading_NeedsLock()
@@ -34,37 +61,57 @@ internal sealed partial class AddonStore
         _ = Task.Run(() => Load(entry, slot)); // ends in Fill or Fail, whatever happens
     }
 
-    /// <summary>The first that is wanted, if there is room for it.</summary>
+    /// <summary>The first that is wanted and fits; behind one that has waited too long nobody passes, else it would wait for ever.</summary>
     private bool TryNext_NeedsLock(out AddonEntry entry, out int slot)
     {
-        (entry, slot) = (null!, AddonEntry.NoSlot);
-        while (_wanted.TryPeek(out var first))
+        DropDone_NeedsLock();
+        var tooLarge = long.MaxValue; // bytes for which there is no room
+        for (var index = 0; index < _wanted.Count; index++)
         {
-            if (first.Requests > 0 && first.Slot == AddonEntry.NoSlot)
+            entry = _wanted[index];
+            if (entry.Requests == 0 || entry.Slot != AddonEntry.NoSlot || entry.Addon.Bytes >= tooLarge) continue;
+            if (TryReserve_NeedsLock(entry, isWanted: true) is { } free)
             {
-                if (TryReserve_NeedsLock(first, isWanted: true) is not { } free) return false;
-                (entry, slot) = (first, free);
-                _wanted.Dequeue(); // and still wanted, until it is there
+                slot = free;
+                _wanted.RemoveAt(index); // and still wanted, until it is there
+                _clock++;
                 return true;
             }
 
-            // Its requests were cancelled, or it is in memory: then nobody older waits for its place any more.
-            _wanted.Dequeue();
-            (first.WantedSince, first.IsDraining) = (null, false);
-            Changed?.Invoke();
+            if (IsOverdue(_wanted[0])) break;
+            tooLarge = entry.Addon.Bytes;
         }
 
+        (entry, slot) = (null!, AddonEntry.NoSlot);
         return false;
+    }
+
+    /// <summary>
+    /// The first in line no longer waits if its requests were cancelled, or if it is in memory and took no more of them: then nobody
+    /// older waits for its place, and it is its turn to keep it.
+    /// </summary>
+    private void DropDone_NeedsLock()
+    {
+        while (_wanted.Count > 0 && _wanted[0] is var first && (first.Requests == 0 || first.Slot != AddonEntry.NoSlot))
+        {
+            _wanted.RemoveAt(0);
+            _clock++;
+            (first.WantedSince, first.IsDraining, first.IsFresh) = (null, false, true);
+            Changed?.Invoke();
+        }
     }
 
     /// <summary>A slot and memory, for which others that nobody uses may have to go; null: those in use leave no room.</summary>
     /// <param name="isWanted">By a request; else those that requests have used stay.</param>
     private int? TryReserve_NeedsLock(AddonEntry entry, bool isWanted)
     {
-        var loaded = _loaded.OfType<AddonEntry>().ToLookup(other => other.MayGo && (isWanted || !other.WasUsed));
-        var unused = loaded[true].OrderBy(other => other.LastUse).ToList();
-        var left = loaded[false].Select(other => other.Start).ToHashSet();
-        if (_taken.Count(taken => taken) - unused.Count >= _taken.Length || !_pool.WouldFit(entry.Addon.Bytes, left)) return null;
+        _left.Clear();
+        foreach (var other in _loaded)
+        {
+            if (other is not null && !MakesWay(other, isWanted)) _left.Add(other.Start);
+        }
+
+        if (_left.Count == _loaded.Length || !_pool.WouldFit(entry.Addon.Bytes, _left)) return null;
         while (true)
         {
             var slot = Array.IndexOf(_taken, false);
@@ -75,10 +122,22 @@ internal sealed partial class AddonStore
                 return slot;
             }
 
-            Evict_NeedsLock(unused[0]);
-            unused.RemoveAt(0);
+            Evict_NeedsLock(OldestToGo_NeedsLock(isWanted));
             _evictions++;
         }
+    }
+
+    private static bool MakesWay(AddonEntry entry, bool isWanted) => entry.MayGo && (isWanted || !entry.WasUsed);
+
+    private AddonEntry OldestToGo_NeedsLock(bool isWanted)
+    {
+        AddonEntry? oldest = null;
+        foreach (var entry in _loaded)
+        {
+            if (entry is not null && MakesWay(entry, isWanted) && (oldest is null || entry.LastUse < oldest.LastUse)) oldest = entry;
+        }
+
+        return oldest ?? throw new InvalidOperationException("The pool of addons has room by its own count, and nothing is left that may go.");
     }
 
     private void Evict_NeedsLock(AddonEntry entry)
@@ -99,17 +158,47 @@ internal sealed partial class AddonStore
     {
         try
         {
-            using var file = AddonFile.Open(entry.Folder, _spec, _options.MaxRank);
-            if (AddonPacker.SizeOf(file.Modules) != entry.Addon.Bytes || file.Digest() != entry.Addon.Digest)
-            {
-                throw new ModelLoadException(PeftAddon.WeightsFile, null, "is not what it was when the addon was loaded; load it again");
-            }
-
+            using var file = OpenAgain(entry);
             Fill(entry, slot, file);
         }
         catch (Exception error)
         {
             Fail(entry, slot, error);
+        }
+    }
+
+    /// <summary>From the first of its folders that still holds it; none: the newest one's error counts.</summary>
+    private AddonFile OpenAgain(AddonEntry entry)
+    {
+        ModelLoadException? first = null;
+        foreach (var folder in entry.Folders)
+        {
+            try
+            {
+                return OpenAgain(entry, folder);
+            }
+            catch (ModelLoadException error)
+            {
+                first ??= error;
+            }
+        }
+
+        throw first!;
+    }
+
+    private AddonFile OpenAgain(AddonEntry entry, string folder)
+    {
+        var file = AddonFile.Open(folder, _spec, _options.MaxRank);
+        try
+        {
+            return AddonPacker.SizeOf(file.Modules) == entry.Addon.Bytes && file.Digest() == entry.Addon.Digest
+                ? file
+                : throw new ModelLoadException(PeftAddon.WeightsFile, null, "is not what it was when the addon was loaded; load it again");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
         }
     }
 
@@ -152,7 +241,9 @@ internal sealed partial class AddonStore
 
     /// <summary>For whoever asked with the addon, who is not to learn where its files lie.</summary>
     private static string ReasonOf(Exception error) =>
-        error is ModelLoadException refused ? $"{Path.GetFileName(refused.File)} {refused.Reason}" : error.GetType().Name;
+        error is not ModelLoadException refused ? error.GetType().Name
+        : Path.IsPathFullyQualified(refused.File) ? refused.Reason
+        : $"{refused.File} {refused.Reason}";
 
     private void Fail(AddonEntry entry, int slot, Exception error)
     {

@@ -13,6 +13,8 @@ namespace Stoker.Engine.Addons;
 /// | loading    | packed, and still what was registered | loaded                                           |
 /// | loading    | its files cannot be used any more    | registered; the requests that wait for it fail   |
 /// | loaded     | another is wanted, nobody uses it    | registered (least recently used first)           |
+/// The oldest that is wanted comes first. One that fits passes an older one that does not, until that has waited too long; then those
+/// in use take no new requests, as many of them as it takes, and nobody passes.
 /// Requests that wait for an addon are passed over and hold nobody up. Thread-safe; nothing slow happens under the lock.
 /// </remarks>
 internal sealed partial class AddonStore : IDisposable
@@ -29,13 +31,16 @@ internal sealed partial class AddonStore : IDisposable
     private readonly Dictionary<string, AddonEntry> _entries = new(StringComparer.Ordinal); // under the lock
     private readonly AddonEntry?[] _loaded; // by slot, under the lock
     private readonly bool[] _taken; // slots that are loaded or being loaded, under the lock
-    private readonly Queue<AddonEntry> _wanted = []; // under the lock
+    private readonly List<AddonEntry> _wanted = []; // the oldest first, under the lock
+    private readonly HashSet<long> _left = []; // starts of what stays in the pool while room is sought, under the lock
     private readonly Lock _filling = new(); // while memory of the pool is written
     private bool _isLoading; // under the lock
     private bool _isDisposed; // under the filling lock
     private int _hasFailures;
     private ulong _lastVersion; // under the lock
-    private long _clock, _loads, _evictions, _failures; // under the lock
+    private long _clock; // counts what happens, under the lock
+    private long _lookedAt = -1; // the clock when room was last sought for the first in line, under the lock
+    private long _loads, _evictions, _failures; // under the lock
 
     /// <exception cref="OutOfMemoryException">The system refuses the pool.</exception>
     public AddonStore(DecoderSpec spec, AddonSlots slots, AddonOptions options, TimeProvider time)
@@ -97,7 +102,7 @@ internal sealed partial class AddonStore : IDisposable
         {
             if (_entries.TryGetValue(addon.Digest, out var known))
             {
-                known.Folder = Path.GetFullPath(folder); // where it was read before may be gone
+                known.AddFolder(Path.GetFullPath(folder)); // where it was read before may be gone
                 return known.Addon;
             }
 
@@ -109,7 +114,7 @@ internal sealed partial class AddonStore : IDisposable
 
             entry = new(addon, Path.GetFullPath(folder), ++_lastVersion);
             _entries.Add(addon.Digest, entry);
-            slot = _isLoading ? null : TryReserve_NeedsLock(entry, isWanted: false);
+            slot = _isLoading || _wanted.Count > 0 ? null : TryReserve_NeedsLock(entry, isWanted: false); // requests that wait come first
             if (slot is not null) (_isLoading, entry.WantedSince) = (true, _time.GetTimestamp());
         }
 
@@ -130,9 +135,18 @@ internal sealed partial class AddonStore : IDisposable
         }
     }
 
+    /// <summary>Thousands may be registered and the loop wants the lock in each step: under it figures are copied, no more.</summary>
     public IReadOnlyList<AddonState> List()
     {
-        lock (_lock) return [.. _entries.Values.Select(entry => new AddonState(entry.Addon, entry.Slot != AddonEntry.NoSlot, entry.Requests, entry.Pins))];
+        (AddonEntry Entry, bool IsLoaded, int Requests, int Pins)[] states;
+        lock (_lock)
+        {
+            states = new (AddonEntry, bool, int, int)[_entries.Count];
+            var index = 0;
+            foreach (var entry in _entries.Values) states[index++] = (entry, entry.Slot != AddonEntry.NoSlot, entry.Requests, entry.Pins);
+        }
+
+        return Array.ConvertAll(states, state => new AddonState(state.Entry.Addon, state.IsLoaded, state.Requests, state.Pins));
     }
 
     /// <summary>A request's hold on an addon; null: none of this digest is registered.</summary>
@@ -164,6 +178,7 @@ internal sealed partial class AddonStore : IDisposable
             {
                 entry.Pins++;
                 (entry.IsFresh, entry.WasUsed) = (false, true);
+                _clock++;
                 return use.IsPinned = true;
             }
 
@@ -178,10 +193,11 @@ internal sealed partial class AddonStore : IDisposable
         {
             var entry = use.Entry;
             entry.Requests--;
+            _clock++;
             if (use.IsPinned)
             {
                 entry.Pins--;
-                entry.LastUse = ++_clock;
+                entry.LastUse = _clock;
             }
 
             DropIfUnused_NeedsLock(entry);

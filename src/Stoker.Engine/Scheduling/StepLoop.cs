@@ -71,6 +71,12 @@ internal sealed partial class StepLoop : IDisposable
 
     public void Add(RequestState request)
     {
+        if (request.Addon is { Failure: { } failure }) // while it was on its way here; whoever ends such requests has looked already
+        {
+            End(request, FinishReason.Error, failure);
+            return;
+        }
+
         try
         {
             var maxBlocks = _scheduler.Limits.BlocksFor(request.Prompt.Length + request.MaxTokens);

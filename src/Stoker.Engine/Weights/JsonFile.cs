@@ -64,15 +64,22 @@ internal static class JsonFile
             stream.ReadExactly(bytes);
             return bytes;
         }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new ModelLoadException(file, null, "is missing from the model folder", error);
-        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ModelLoadException(file, null, $"cannot be read ({error.Message})", error);
+            throw Unreadable(file, error);
         }
     }
+
+    /// <summary>
+    /// Why a file cannot be read, without the system's own words: those name the whole path, and a client whose addon cannot be read
+    /// gets to see the reason. They are in the inner exception.
+    /// </summary>
+    public static ModelLoadException Unreadable(string file, Exception error) => new(file, null, error switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => "is missing",
+        UnauthorizedAccessException => "cannot be read: this process may not",
+        _ => "cannot be read",
+    }, error);
 
     // As deep as the options allow.
     private static void ReadStrings(JsonElement element)

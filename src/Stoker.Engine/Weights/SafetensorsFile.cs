@@ -65,7 +65,7 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             // ArgumentOutOfRangeException: the file shrank between its length and the map.
-            throw new ModelLoadException(Path.GetFileName(path), null, $"cannot be read ({error.Message})", error);
+            throw JsonFile.Unreadable(Path.GetFileName(path), error);
         }
     }
 
@@ -86,7 +86,7 @@ internal sealed unsafe class SafetensorsFile : IDisposable
 
     private static SafeFileHandle OpenHandle(string path) =>
         Directory.Exists(path)
-            ? throw new IOException("it is a folder")
+            ? throw new ModelLoadException(Path.GetFileName(path), null, "is a folder")
             : File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.SequentialScan);
 
     private SafetensorsHeader ReadHeader(SafeFileHandle handle, long length)

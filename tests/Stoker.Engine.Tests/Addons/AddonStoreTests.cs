@@ -167,6 +167,17 @@ public sealed class AddonStoreTests
     }
 
     [Fact]
+    public async Task Loaded_from_two_folders_an_addon_outlives_either()
+    {
+        await using var engine = StoryEngine.Open(Options() with { Addons = new() { MaxLoaded = 1, MaxRank = 16 } });
+        using var older = TemporaryFolder.CopyOf(Bolt);
+        var bolt = await engine.LoadAddonAsync(older.Path, Cancellation);
+        using (var newer = TemporaryFolder.CopyOf(Bolt)) (await engine.LoadAddonAsync(newer.Path, Cancellation)).ShouldBe(bolt);
+        await engine.LoadAddonAsync(Zog, Cancellation); // bolt leaves the memory
+        (await engine.CompleteAsync(Request(bolt.Digest))).Choices[0].Finish.ShouldNotBe(FinishReason.Error);
+    }
+
+    [Fact]
     public async Task Cancelled_while_it_waits_for_its_addon_a_request_leaves_nothing_behind()
     {
         await using var engine = StoryEngine.Open(Options() with { Addons = new() { MaxLoaded = 1, MaxRank = 16 } });

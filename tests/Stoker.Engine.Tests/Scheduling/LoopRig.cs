@@ -1,3 +1,4 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
 using Stoker.Engine.Speculation;
@@ -48,10 +49,12 @@ internal sealed class LoopRig
 
     public EngineStatistics Statistics => Counters.Snapshot(Loop.Scheduler.Pool.Count, TimeSpan.Zero, "fake", 1);
 
-    public RequestState Submit(GenerationRequest request)
+    public RequestState Submit(GenerationRequest request) => Submit(request, null);
+
+    public RequestState Submit(GenerationRequest request, AddonUse? addon)
     {
         var state = new RequestState(
-            request, AdmissionRules.Check(request, _door), ++_group, Time.GetTimestamp(), [FakeText.End, FakeText.OtherEnd], _options.MaxUnreadEvents);
+            request, AdmissionRules.Check(request, _door), ++_group, Time.GetTimestamp(), [FakeText.End, FakeText.OtherEnd], _options.MaxUnreadEvents, addon: addon);
         Loop.Add(state);
         return state;
     }
