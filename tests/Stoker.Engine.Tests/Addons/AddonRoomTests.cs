@@ -100,8 +100,9 @@ public sealed class AddonRoomTests : IDisposable
         var large = Use(Register(16, seed: 9));
         large.TryPin().ShouldBeFalse();
         _running[0].Release();
+        _store.Unregister(_small[0]).ShouldBeTrue(); // a place is free
         Register(Small, seed: 10);
-        (_store.Statistics.Loads, _store.Statistics.Evictions).ShouldBe((Places, 0));
+        _store.Statistics.Loads.ShouldBe(Places);
     }
 
     [Fact]
