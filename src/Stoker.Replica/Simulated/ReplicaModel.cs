@@ -21,7 +21,7 @@ public readonly record struct ReplicaModelEvent(
 /// <item><term>waiting</term><description>a slot is free → prefill queue, in order of arrival</description></item>
 /// <item><term>prefill queue</term><description>the prefill is free → prefill</description></item>
 /// <item><term>prefill</term><description>overhead + uncached tokens / rate later → first token, decode</description></item>
-/// <item><term>decode</term><description>a token each 1 / rate; after the last one gone</description></item>
+/// <item><term>decode</term><description>a token each 1 / rate, and with it those that come in its step; after the last one gone</description></item>
 /// <item><term>any</term><description>cancel → gone</description></item>
 /// </list>
 /// </remarks>
@@ -55,16 +55,17 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
 
     /// <param name="tokens">Tokens it will generate, at least one.</param>
     /// <param name="cacheSalt">Only prompts with the same one share prefixes.</param>
+    /// <param name="comesWithPrevious">Whether a token, by its index, takes no time of its own; where every token is an event.</param>
     /// <returns>The sequence's number.</returns>
-    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens, string? cacheSalt = null) =>
-        Submit(now, prompt.Count, PrefixCache.KeysOf(prompt, cacheSalt), tokens);
+    public int Submit(TimeSpan now, IReadOnlyList<int> prompt, int tokens, string? cacheSalt = null, Func<int, bool>? comesWithPrevious = null) =>
+        Submit(now, prompt.Count, PrefixCache.KeysOf(prompt, cacheSalt), tokens, comesWithPrevious);
 
     /// <summary>A prompt of which only the length and the keys of its full blocks are known.</summary>
     /// <returns>The sequence's number.</returns>
-    public int Submit(TimeSpan now, int promptTokens, ulong[] keys, int tokens)
+    public int Submit(TimeSpan now, int promptTokens, ulong[] keys, int tokens, Func<int, bool>? comesWithPrevious = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
-        var sequence = new Sequence(++_lastId, promptTokens, keys, tokens);
+        var sequence = new Sequence(++_lastId, promptTokens, keys, tokens) { ComesWithPrevious = comesWithPrevious };
         _sequences.Add(sequence.Id, sequence);
         _waiting.AddLast(sequence);
         Fill(now);
@@ -91,7 +92,8 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         happened = new(
             at, _crashed ? ReplicaModelStep.Crash : ReplicaModelStep.Token, sequence.Id, sequence.Generated - 1, last, sequence.StartedAt, sequence.Cached);
         if (last) Remove(at, sequence);
-        else Schedule(sequence, at + (_tokenTime * (options.EveryToken ? 1 : sequence.Tokens - sequence.Generated)));
+        else if (options.EveryToken) Schedule(sequence, sequence.ComesWithPrevious?.Invoke(sequence.Generated) == true ? at : at + _tokenTime);
+        else Schedule(sequence, at + (_tokenTime * (sequence.Tokens - sequence.Generated)));
         return true;
     }
 
@@ -163,6 +165,8 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         public ulong[] Keys { get; } = keys;
 
         public int Tokens { get; } = tokens;
+
+        public Func<int, bool>? ComesWithPrevious { get; init; }
 
         public bool Prefilling { get; set; }
 

@@ -16,6 +16,7 @@ internal sealed class SimulatedCounters
     private readonly HistogramCounter _whole = new(HistogramCounter.Latency);
     private long _cached;
     private long _steps;
+    private SpeculationStatistics _speculation = SpeculationStatistics.None;
 
     public long PromptTokens { get; set; }
 
@@ -49,6 +50,7 @@ internal sealed class SimulatedCounters
     {
         _finished[reason] = _finished.GetValueOrDefault(reason) + 1;
         if (!generation.Ended) return;
+        _speculation = _speculation.And(generation.Speculation);
         _whole.Add(now - generation.SubmittedAt);
         if (generation.FirstTokenAt is { } first && generation.Longest > 1) _perToken.Add((now - first) / (generation.Longest - 1));
     }
@@ -67,6 +69,7 @@ internal sealed class SimulatedCounters
         CachedPromptTokens = _cached,
         GeneratedTokens = model.Generated,
         Refused = Refused,
+        Speculation = _speculation,
         Finished = new Dictionary<FinishReason, long>(_finished),
         QueueTime = _queue.Snapshot(),
         TimeToFirstToken = _first.Snapshot(),

@@ -57,6 +57,8 @@ internal sealed class SimulatedEngine : IReplicaEngine
 
     public int[] EncodeText(string text) => SimulatedText.Encode(text);
 
+    public int[] EncodeContinuation(string text, ReadOnlySpan<int> prompt) => SimulatedText.EncodeAnswer(text);
+
     public int[] EncodeChat(JsonElement messages, bool safeTokenization)
     {
         var text = new StringBuilder();
@@ -121,11 +123,32 @@ internal sealed class SimulatedEngine : IReplicaEngine
         }
 
         var most = request.MaxTokens ?? room;
-        if (most <= room) return most;
-        return request.FitMaxTokens ? room : throw Refused(
-            RefusalKind.TooLong,
-            "max_tokens",
-            $"The prompt's {request.PromptTokens.Count} tokens and max_tokens {most} are more than the context length of {_options.ContextLength}.");
+        if (most > room && !request.FitMaxTokens)
+        {
+            throw Refused(
+                RefusalKind.TooLong,
+                "max_tokens",
+                $"The prompt's {request.PromptTokens.Count} tokens and max_tokens {most} are more than the context length of {_options.ContextLength}.");
+        }
+
+        most = Math.Min(most, room);
+        CheckPrediction(request.Prediction, most);
+        return most;
+    }
+
+    private void CheckPrediction(IReadOnlyList<int> prediction, int most)
+    {
+        if (prediction.Count > most)
+        {
+            throw Refused(RefusalKind.Invalid, "prediction",
+                $"The prediction has {prediction.Count} tokens, but max_tokens and the context length of {_options.ContextLength} allow an answer of {most}. "
+                + "Shorten the prediction, or raise max_tokens where the context has room.");
+        }
+
+        if (prediction.Any(id => id >= VocabularySize))
+        {
+            throw Refused(RefusalKind.Invalid, "prediction", $"The prediction has the token id {prediction.First(id => id >= VocabularySize)}; ids of this model are 0 to {VocabularySize - 1}.");
+        }
     }
 
     /// <summary>An answer of one token at once: no client's, so that the model, its faults and the counters know nothing of it.</summary>
@@ -153,7 +176,7 @@ internal sealed class SimulatedEngine : IReplicaEngine
             var left = Math.Min(natural, most) - request.Answered.Count;
             if (most == 0) End_NeedsLock(running, FinishReason.Length);
             else if (generation.Know(request.Answered, isEnd: left <= 0) is { } end) _counters.End(end, generation, now);
-            else _running.Add(_model.Submit(now, [.. request.PromptTokens, .. request.Answered], left, Space(request)), running);
+            else _running.Add(_model.Submit(now, [.. request.PromptTokens, .. request.Answered], left, Space(request), generation.ComesWithPrevious(choice)), running);
         }
 
         Arm_NeedsLock();

@@ -34,7 +34,13 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
         // the last event of a choice always has room
         _events = Channel.CreateBounded<GenerationEvent>(MostUnread + request.Choices);
         _choices = new Choice[request.Choices];
-        for (var index = 0; index < _choices.Length; index++) _choices[index] = new(request.Stop);
+        for (var index = 0; index < _choices.Length; index++)
+        {
+            _choices[index] = new(request.Stop)
+            {
+                Predicted = request.Prediction.Count == 0 ? null : new(request.Prediction, seed, index, request.Answered.Count, !request.DisableSpeculation),
+            };
+        }
     }
 
     public int MaxTokens { get; }
@@ -52,6 +58,10 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
 
     public TimeSpan SubmittedAt => _submittedAt;
 
+    /// <summary>Null where nothing was predicted.</summary>
+    public SpeculationStatistics? Speculation =>
+        _choices[0].Predicted is null ? null : _choices.Aggregate(SpeculationStatistics.None, (sum, choice) => sum.And(choice.Predicted!.Figures(choice.Generated - (choice.HasEndToken ? 1 : 0))));
+
     public TimeSpan? FirstTokenAt => _firstTokenAt;
 
     public IAsyncEnumerable<GenerationEvent> ReadAsync(CancellationToken cancellation) =>
@@ -62,6 +72,9 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
         _engine.Cancel(this);
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>Null where nothing was predicted of it.</summary>
+    public Func<int, bool>? ComesWithPrevious(int choice) => _choices[choice].Predicted is { } predicted ? predicted.ComesWithPrevious : null;
 
     /// <summary>The prompt, or its last tokens, in front of each choice.</summary>
     public void Echo(IReadOnlyList<int> prompt)
@@ -118,6 +131,7 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
         var id = isEnd ? SimulatedText.EndToken : SimulatedText.WordAt(_seed, choice, index);
         state.Unsent.Add(Token(choice, id, index) with { IsEnd = isEnd });
         state.Generated++;
+        state.HasEndToken = isEnd;
         var (text, stopped) = isEnd ? ("", false) : state.Scanner.Append(SimulatedText.Decode([id]));
         stopped &= state.Generated > _request.MinTokens;
         FinishReason? finish = stopped || isEnd ? FinishReason.Stop : happened.Last ? FinishReason.Length : null;
@@ -157,7 +171,10 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
         _cached,
         (_startedAt ?? now) - _submittedAt,
         _firstTokenAt - _submittedAt,
-        now - _submittedAt);
+        now - _submittedAt)
+    {
+        Speculation = Speculation,
+    };
 
     private GeneratedToken Token(int choice, int id, int? position)
     {
@@ -193,11 +210,15 @@ internal sealed class SimulatedGeneration : IReplicaGeneration
     {
         public StopScanner Scanner { get; } = new(stops);
 
+        public PredictedAnswer? Predicted { get; init; }
+
         public List<GeneratedToken> Unsent { get; } = [];
 
         public int Generated { get; set; }
 
         public int Offset { get; set; }
+
+        public bool HasEndToken { get; set; }
 
         public bool Ended { get; set; }
     }

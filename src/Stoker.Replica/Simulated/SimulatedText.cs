@@ -24,6 +24,25 @@ public static class SimulatedText
 
     public static int[] Encode(string text) => [.. Encoding.UTF8.GetBytes(text).Select(value => (int)value)];
 
+    /// <summary>As an answer has it: words where they stand, bytes elsewhere.</summary>
+    public static int[] EncodeAnswer(string text)
+    {
+        var ids = new List<int>();
+        for (ReadOnlySpan<byte> rest = Encoding.UTF8.GetBytes(text); rest.Length > 0;)
+        {
+            var (id, length) = ((int)rest[0], 1);
+            for (var word = 0; word < Words.Length && rest[0] == ' '; word++)
+            {
+                if (Words[word].Length > length && rest.StartsWith(Words[word])) (id, length) = (FirstWord + word, Words[word].Length);
+            }
+
+            ids.Add(id);
+            rest = rest[length..];
+        }
+
+        return [.. ids];
+    }
+
     public static string Decode(ReadOnlySpan<int> tokens)
     {
         var bytes = new ArrayBufferWriter<byte>(tokens.Length + 1);

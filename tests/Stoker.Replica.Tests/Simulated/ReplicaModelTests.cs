@@ -21,6 +21,14 @@ public sealed class ReplicaModelTests
     }
 
     [Fact]
+    public void Tokens_that_come_with_the_one_before_take_no_time_of_their_own()
+    {
+        var model = new ReplicaModel(Options);
+        model.Submit(TimeSpan.Zero, Prompt(50), 5, comesWithPrevious: index => index is 2 or 3);
+        Times(model).ShouldBe([(1, 0.5, false), (1, 0.6, false), (1, 0.6, false), (1, 0.6, false), (1, 0.7, true)]);
+    }
+
+    [Fact]
     public void Prefills_follow_each_other_and_a_third_sequence_waits_for_a_slot()
     {
         var model = new ReplicaModel(Options);

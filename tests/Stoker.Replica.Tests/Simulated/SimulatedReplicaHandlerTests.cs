@@ -56,6 +56,47 @@ public sealed class SimulatedReplicaHandlerTests : IDisposable
         answers[2].ShouldNotBe(answers[0]);
     }
 
+    /// <summary>34 tokens behind the first, at ten a second.</summary>
+    [Theory]
+    [InlineData("", 3.4, null, null)]
+    [InlineData("ANSWER", 0.2, 35, 32)] // in two steps
+    [InlineData("WRONG", 3.4, 0, 0)]
+    [InlineData("HALF", 1.8, 17, 16)]
+    [InlineData("DISABLED", 3.4, 35, 0)]
+    public async Task A_prediction_saves_the_time_of_what_is_right_in_it_and_is_counted(string prediction, double seconds, int? matched, int? accepted)
+    {
+        await StartAsync(new() { DecodeTokensPerSecond = 10 });
+        var whole = (await AnswerAsync(""))["choices"]![0]!["text"]!.GetValue<string>();
+        var said = prediction switch
+        {
+            "ANSWER" or "DISABLED" => whole,
+            "WRONG" => "Not at all",
+            "HALF" => string.Concat(whole.Split(' ').Skip(1).Take(17).Select(word => " " + word)) + "!",
+            _ => "",
+        };
+        var fields = $",\"prediction\":\"{said}\",\"disable_speculation\":{(prediction == "DISABLED" ? "true" : "false")}";
+        var body = await AnswerAsync(fields);
+        body["choices"]![0]!["text"]!.GetValue<string>().ShouldBe(whole);
+        var perf = body["perf_metrics"]!;
+        perf["generation-duration"]!.GetValue<double>().ShouldBe(seconds, 1e-6);
+        ((int?)perf["speculation-prompt-matched-tokens"]).ShouldBe(matched);
+        (await _client!.GetStringAsync("/metrics", Stop)).ShouldContain($"vllm:spec_decode_num_accepted_tokens_total{{model_name=\"simulated\",engine=\"0\"}} {accepted ?? 0}");
+    }
+
+    [Theory]
+    [InlineData("\"max_tokens\":3,\"prediction\":\"xxxxxxxxxxxxx\"", "prediction", "The prediction has 13 tokens, but max_tokens and the context length of 8192 allow an answer of 3.")]
+    [InlineData("\"max_tokens\":3,\"speculation\":[9999]", "speculation", "The prediction has the token id 9999; ids of this model are 0 to ")]
+    public async Task A_prediction_that_cannot_be_is_refused_as_by_a_real_engine(string fields, string parameter, string cause)
+    {
+        await StartAsync(new());
+        using var content = new StringContent($$"""{"model":"simulated","prompt":"Once",{{fields}}}""");
+        using var response = await _client!.PostAsync("/v1/completions", content, Stop);
+        response.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        var error = JsonNode.Parse(await response.Content.ReadAsStringAsync(Stop))!["error"]!;
+        error["param"]!.GetValue<string>().ShouldBe(parameter);
+        error["message"]!.GetValue<string>().ShouldStartWith(cause);
+    }
+
     [Fact]
     public async Task A_crash_breaks_the_stream_and_refuses_what_comes_later()
     {
@@ -132,6 +173,16 @@ public sealed class SimulatedReplicaHandlerTests : IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = new StringContent(Ask) };
         return await _client!.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+    }
+
+    /// <summary>An answer of 35 tokens.</summary>
+    private async Task<JsonNode> AnswerAsync(string fields)
+    {
+        using var content = new StringContent($$"""{"model":"simulated","prompt":"Once","max_tokens":35,"ignore_eos":true,"perf_metrics_in_response":true{{fields}}}""");
+        var sending = _client!.PostAsync("/v1/completions", content, Stop);
+        _time.Advance(TimeSpan.FromSeconds(10));
+        using var response = await sending;
+        return JsonNode.Parse(await response.Content.ReadAsStringAsync(Stop))!;
     }
 
     private async Task UntilAsync(string line)
