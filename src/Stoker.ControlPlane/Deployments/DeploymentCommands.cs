@@ -178,7 +178,8 @@ public sealed class DeploymentCommands(
         if (spec.DraftModel is not { } name) return new Drafted(spec, null, IsDefault: false);
         if (!(await modelNames.ResolveAsync(account, name, cancellation)).TryGet(out var draft, out var missing))
         {
-            return new Problem(Code.InvalidArgument, $"draft_model: cannot be used: {missing.Message}", [new("draft_model", $"cannot be used: {missing.Message}")]);
+            var why = $"cannot be used: {missing.Message}; it is an ID of this account or of the library, or a full name (firectl list models -a fireworks shows the library)";
+            return new Problem(Code.InvalidArgument, $"draft_model: {why}", [new("draft_model", why)]);
         }
 
         var drafted = new Drafted(spec.WithDraft(draft.Name, spec.DraftTokenCount ?? 0), draft, proposed is not null);

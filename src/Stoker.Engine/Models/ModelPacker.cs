@@ -201,7 +201,7 @@ public static class ModelPacker
     private const int NoSpace = 28; // ENOSPC
 
     private static IOException DiskFull(string path, long needed, long free, Exception? inner = null) => new(
-        $"{path}: the packed model takes {needed} bytes and the disk has {free} left: make room, or choose another place with --output", inner);
+        $"{path}: the packed model takes {needed} bytes and the disk has {free} left: make room (or choose another place: stoker pack --output)", inner);
 
     private static void Discard(string half)
     {

@@ -17,6 +17,7 @@ namespace Stoker.Server.Packing;
 internal sealed class PackProcess : IModelPacker
 {
     private const int Terminate = 15; // SIGTERM
+    private const int SignalBase = 128; // of an exit status
 
     /// <summary>A stop is seen between two pieces of megabytes; behind busy replicas that may take its time.</summary>
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(5);
@@ -46,7 +47,7 @@ internal sealed class PackProcess : IModelPacker
         {
             using var process = Process.Start(StartOf(arguments)) ?? throw new IOException("the system gave no process");
             Yield(process);
-            return await EndOfAsync(process, arguments[0], heard, size, cancellation);
+            return await EndOfAsync(process, arguments[0], arguments[2], heard, size, cancellation);
         }
         catch (Exception error) when (error is IOException or Win32Exception or UnauthorizedAccessException)
         {
@@ -54,7 +55,8 @@ internal sealed class PackProcess : IModelPacker
         }
     }
 
-    private static async Task<Result<long>> EndOfAsync(Process process, string verb, Func<string, Task> heard, Func<long> size, CancellationToken cancellation)
+    private static async Task<Result<long>> EndOfAsync(
+        Process process, string verb, string folder, Func<string, Task> heard, Func<long> size, CancellationToken cancellation)
     {
         try
         {
@@ -63,8 +65,7 @@ internal sealed class PackProcess : IModelPacker
             await Task.WhenAll(said, failed);
             await process.WaitForExitAsync(cancellation);
             if (process.ExitCode == 0) return size();
-            var reason = (await failed).Trim();
-            return new Problem(Code.FailedPrecondition, reason.Length > 0 ? reason : $"stoker {verb} ended with {process.ExitCode}");
+            return new Problem(Code.FailedPrecondition, Reason((await failed).Trim(), folder) ?? End(verb, process.ExitCode));
         }
         catch (OperationCanceledException)
         {
@@ -72,6 +73,15 @@ internal sealed class PackProcess : IModelPacker
             throw;
         }
     }
+
+    /// <summary>As the model's owner may read it: where the server keeps its files is nobody's business, and its command line not theirs.</summary>
+    private static string? Reason(string said, string folder) => said.Length == 0
+        ? null
+        : (said.StartsWith("stoker: ", StringComparison.Ordinal) ? said["stoker: ".Length..] : said).Replace(folder + Path.DirectorySeparatorChar, "", StringComparison.Ordinal);
+
+    private static string End(string verb, int status) => status > SignalBase
+        ? $"stoker {verb} was ended by signal {status - SignalBase} (9 is how a system without memory ends a process): look at the server's memory and disk, and ask again"
+        : $"stoker {verb} ended with {status}; the server's log may say more";
 
     private static async Task ListenAsync(StreamReader said, Func<string, Task> heard, CancellationToken cancellation)
     {

@@ -114,7 +114,7 @@ public class PackTests
         await run.ExitAsync();
         Assert.SkipWhen(!run.Output.Contains("status", StringComparison.Ordinal) || run.Output.Contains("mount:", StringComparison.Ordinal), "namespaces are not allowed here");
         run.Output.ShouldContain("status 1");
-        run.Output.ShouldMatch("stoker: .*/disk/stoker-bf16.packed: the packed model takes 8388608 bytes and the disk has [0-9]+ left: make room, or choose another place with --output");
+        run.Output.ShouldMatch("stoker: .*/disk/stoker-bf16.packed: the packed model takes 8388608 bytes and the disk has [0-9]+ left: make room \\(or choose another place: stoker pack --output\\)");
         run.StandardOutput.ShouldNotContain(".part");
         run.StandardOutput.ShouldNotContain("\nstoker-bf16.packed");
     }
