@@ -24,7 +24,7 @@ internal sealed class ModelRunner : IDisposable
         string folder, string kernels = "reference", int threads = 1, int sequences = 1, WeightPlacement placement = WeightPlacement.Auto,
         KvFormat kvFormat = KvFormat.F32, Precision precision = Precision.Auto, PackedUse packed = PackedUse.Never,
         ICollection<string>? notes = null, IReadOnlyList<string>? addons = null,
-        string? mergeAddon = null)
+        string? mergeAddon = null, int? contextLength = null)
     {
         var slots = addons is null ? null : new AddonSlots(addons.Count, 64);
         _team = new ThreadTeam(threads) { MinimumWork = 0 }; // else small models would never be divided
@@ -33,6 +33,7 @@ internal sealed class ModelRunner : IDisposable
         _model = LanguageModel.Load(
             folder, KernelSets.Choose(kernels), _team, new()
             {
+                ContextLength = contextLength,
                 Placement = placement,
                 Precision = precision,
                 Packed = PackedModel.Open(folder, precision, packed, notes ?? [])?.Weights,
