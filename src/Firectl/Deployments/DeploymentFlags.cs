@@ -10,7 +10,7 @@ namespace Firectl.Deployments;
 internal sealed class DeploymentFlags : FieldFlags
 {
     private readonly Option<string?> _displayName, _description, _acceleratorType, _precision, _draftModel, _directRouteType, _shape, _template, _cluster;
-    private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable, _holdRequests;
+    private readonly Option<int> _acceleratorCount, _min, _max, _draftTokens, _ngram, _maxContext, _maxRevocable, _holdRequests, _maxAddons;
     private readonly Option<long> _holdBytes;
     private readonly Option<bool> _addons, _mtp, _affinity, _longPrompt;
     private readonly Option<TimeSpan> _up, _down, _toZero, _holdTimeout;
@@ -51,6 +51,7 @@ internal sealed class DeploymentFlags : FieldFlags
         _holdTimeout = Add(Durations.Option("--hold-timeout", "The longest that one request waits (default the server's)"), "stoker_hold.timeout");
         _brokenStreams = Text(
             "--broken-streams", "stoker_broken_streams", "When a replica fails in a stream: resume on another (default), or error");
+        _maxAddons = Number("--max-loaded-addons", "stoker_max_loaded_addons", "Addons that a replica has in memory at once (default 16); others are read when a request comes");
         _kvPrecision = Text("--kv-precision", "stoker_kv_precision", "Of the keys and values of contexts: BF16 (default), or FP8 for half the memory");
     }
 
@@ -82,6 +83,7 @@ internal sealed class DeploymentFlags : FieldFlags
         StokerHold = Hold(under.StokerHold, invocation),
         StokerBrokenStreams = invocation.Value(_brokenStreams)?.ToUpperInvariant() ?? under.StokerBrokenStreams,
         StokerKvPrecision = invocation.Value(_kvPrecision)?.ToUpperInvariant() ?? under.StokerKvPrecision,
+        StokerMaxLoadedAddons = invocation.Given(_maxAddons) ?? under.StokerMaxLoadedAddons,
     };
 
     /// <summary>

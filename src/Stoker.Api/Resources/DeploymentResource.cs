@@ -75,6 +75,9 @@ public sealed record DeploymentResource
 
     /// <summary><c>BF16</c>, which is usual, or <c>FP8</c>: of the keys and values of contexts. Stoker's own.</summary>
     public string? StokerKvPrecision { get; init; }
+
+    /// <summary>Addons that a replica has in memory at once, 16 where absent or 0; others are read when a request comes. Stoker's own.</summary>
+    public int? StokerMaxLoadedAddons { get; init; }
 }
 
 /// <summary>How much the gateway holds for a deployment while no replica is ready; what is absent is the server's.</summary>

@@ -24,7 +24,10 @@ internal static class DeploymentCapacity
     /// <param name="draft">The draft model that was asked for or proposed, which the spec may have switched off.</param>
     public static ReplicaMemory? MemoryOf(DeploymentSpec spec, Model model, Model? draft) => ReplicaMemory.Of(
         model, spec.Precision, ContextLength(spec, model), spec.KvPrecision, spec.Drafting?.Model is null ? null : draft,
-        spec.EnableAddons ? ReplicaMemory.UsualAddons : 0);
+        LoadedAddons(spec));
+
+    /// <summary>In memory at once on one replica.</summary>
+    public static int LoadedAddons(DeploymentSpec spec) => !spec.EnableAddons ? 0 : spec.MaxLoadedAddons == 0 ? ReplicaMemory.UsualAddons : spec.MaxLoadedAddons;
 
     /// <param name="region">Where it runs already; null leaves its placement open.</param>
     public static CapacityRequest RequestOf(DeploymentSpec spec, Region? region) =>

@@ -22,6 +22,9 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
     // Each wanted replica is a row in memory, also while it waits for capacity.
     private const int MostReplicas = 1_000;
 
+    /// <summary>As engines have it.</summary>
+    private const int MostLoadedAddons = 1024;
+
     private static readonly string[] DirectRouteTypes = ["INTERNET", "GCP_PRIVATE_SERVICE_CONNECT", "AWS_PRIVATELINK"];
     private static readonly string[] BucketTypes = ["MINIO", "S3", "NEBIUS", "FW_HOSTED"];
 
@@ -194,6 +197,14 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         if (WireEnum.TryParse<KvPrecision>(asked.StokerKvPrecision, out var precision)) return precision;
         violations.Add("stoker_kv_precision", $"must be one of {WireEnum.NamesOf<KvPrecision>()}, was '{Shown(asked.StokerKvPrecision)}'");
         return default;
+    }
+
+    public int MaxLoadedAddons()
+    {
+        var most = AtLeastZero("stoker_max_loaded_addons", asked.StokerMaxLoadedAddons);
+        violations.Require(most <= MostLoadedAddons, "stoker_max_loaded_addons", $"must be at most {MostLoadedAddons}, was {most}");
+        violations.Require(most == 0 || asked.EnableAddons == true, "stoker_max_loaded_addons", "needs enable_addons: set that, or leave this out");
+        return most == ReplicaMemory.UsualAddons ? 0 : most;
     }
 
     public void Speculation()

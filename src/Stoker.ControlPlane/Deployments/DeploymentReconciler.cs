@@ -252,6 +252,7 @@ public sealed partial class DeploymentReconciler(
             ContextLength = DeploymentCapacity.ContextLength(deployment.Spec, target.Model),
             MemoryBytes = (pool?.MemoryBytesPerSlot ?? 0) * allotment.Slots.Count,
             EnableAddons = deployment.Spec.EnableAddons,
+            MaxLoadedAddons = settings?.MaxLoadedAddons ?? 0,
             Precision = settings is { Precision: not Precision.PrecisionUnspecified and var precision } ? precision.EngineName() : null,
             KvPrecision = settings is { KvPrecision: not KvPrecision.Bf16 and var cache } ? cache.EngineName() : null,
             DraftFolder = settings?.Drafting is null ? null : draft?.Folder,

@@ -27,7 +27,7 @@ public static class DeploymentRules
             "ngram_speculation_length", "enable_session_affinity", "direct_route_api_keys", "direct_route_type", "deployment_template",
             "deployment_shape", "auto_tune", "max_context_length", "disable_deployment_size_validation", "enable_mtp",
             "enable_hot_reload_latest_addon", "enable_hot_load", "hot_load_bucket_type", "hot_load_bucket_url", "active_model_version",
-            "target_model_version", "pricing_plan_id", "stoker_hold", "stoker_broken_streams", "stoker_kv_precision",
+            "target_model_version", "pricing_plan_id", "stoker_hold", "stoker_broken_streams", "stoker_kv_precision", "stoker_max_loaded_addons",
         ],
         OutputOnly:
         [

@@ -35,7 +35,7 @@ internal static class DeploymentSize
         if (memory.Draft > 0) yield return $"{About(draft?.KvBytesPerToken)}{Gigabytes(memory.Draft)} of {draft?.Name}, which drafts";
         if (memory.AddonPool > 0)
         {
-            yield return $"{About(model.AddonBytesPerRank)}{Gigabytes(memory.AddonPool)} for {ReplicaMemory.UsualAddons} addons of rank {ReplicaMemory.UsualRank}";
+            yield return $"{About(model.AddonBytesPerRank)}{Gigabytes(memory.AddonPool)} for {DeploymentCapacity.LoadedAddons(spec)} addons of rank {ReplicaMemory.UsualRank}";
         }
     }
 

@@ -37,6 +37,9 @@ public sealed record DeploymentSpec
     public int MaxContextLength { get; private init; }
     public bool EnableAddons { get; private init; }
 
+    /// <summary>In memory at once; 0 means the usual.</summary>
+    public int MaxLoadedAddons { get; private init; }
+
     /// <summary>As asked for; by its full name once it was found.</summary>
     public string? DraftModel { get; private init; }
 
@@ -82,6 +85,7 @@ public sealed record DeploymentSpec
             Placement = fields.Placement(),
             MaxContextLength = fields.AtLeastZero("max_context_length", asked.MaxContextLength),
             EnableAddons = asked.EnableAddons ?? false,
+            MaxLoadedAddons = fields.MaxLoadedAddons(),
             DraftModel = asked.DraftModel is { Length: > 0 } draft ? draft : null,
             DraftTokenCount = asked.DraftTokenCount,
             NgramSpeculationLength = fields.AtLeastZero("ngram_speculation_length", asked.NgramSpeculationLength),
@@ -139,6 +143,7 @@ public sealed record DeploymentSpec
         },
         StokerBrokenStreams = BrokenStreams == BrokenStreams.Resume ? null : WireEnum.TextOf(BrokenStreams),
         StokerKvPrecision = KvPrecision == KvPrecision.Bf16 ? null : WireEnum.TextOf(KvPrecision),
+        StokerMaxLoadedAddons = MaxLoadedAddons == 0 ? null : MaxLoadedAddons,
     };
 
     /// <summary>Null: nothing is drafted.</summary>
@@ -152,6 +157,7 @@ public sealed record DeploymentSpec
         KvPrecision = KvPrecision,
         Drafting = Drafting,
         EnableAddons = EnableAddons,
+        MaxLoadedAddons = MaxLoadedAddons,
     };
 
     /// <summary>

@@ -19,6 +19,9 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
     /// <summary>Addons can be loaded beside the base model.</summary>
     public bool EnableAddons { get; init; }
 
+    /// <summary>0 means the usual.</summary>
+    public int MaxLoadedAddons { get; init; }
+
     /// <summary>The wish with these settings in it, and everything else as it is.</summary>
     public DeploymentResource Over(DeploymentResource wish) => wish with
     {
@@ -32,6 +35,7 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
         NgramSpeculationLength = Drafting is { NgramLength: > 0 and var length } ? length : null,
         DraftTokenCount = Drafting?.Tokens ?? (wish.DraftTokenCount is null ? null : 0),
         EnableAddons = EnableAddons ? true : null,
+        StokerMaxLoadedAddons = MaxLoadedAddons == 0 ? null : MaxLoadedAddons,
     };
 }
 

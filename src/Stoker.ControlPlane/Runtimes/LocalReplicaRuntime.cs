@@ -191,6 +191,7 @@ public sealed partial class LocalReplicaRuntime(
         if (spec.LongPrompt) arguments.Add("--long-prompt");
         if (spec.Simulate is { } figures) arguments.AddRange("--simulate", figures);
         if (spec.EnableAddons) arguments.Add("--enable-addons");
+        if (spec.MaxLoadedAddons > 0) arguments.AddRange("--max-addons", Text(spec.MaxLoadedAddons));
         if (spec.Cores.Count > 0) arguments.AddRange("--cores", string.Join(',', spec.Cores));
 
         // Replicas that share cores must be moved out of each other's way; the simulated engine has no threads to bind.

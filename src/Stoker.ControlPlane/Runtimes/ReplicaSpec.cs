@@ -41,6 +41,9 @@ public sealed record ReplicaSpec
     /// <summary>Addons can be loaded while it runs.</summary>
     public bool EnableAddons { get; init; }
 
+    /// <summary>In memory at once; 0: as many as the engine has by itself.</summary>
+    public int MaxLoadedAddons { get; init; }
+
     /// <summary>Of the weights, as the replica names it: fp8, fp4, int8; null: as stored.</summary>
     public string? Precision { get; init; }
 

@@ -74,7 +74,7 @@ public class DeploymentVerbsTests
             "--load-targets default=0.8,requests_per_second=10 --autoscaling-mode windows --precision fp8 --enable-addons --draft-model dm --draft-token-count 4 " +
             "--ngram-speculation-length 3 --enable-mtp --enable-session-affinity --long-prompt=false --max-context-length 4096 --region us-iowa-1 " +
             "--direct-route-type INTERNET --deployment-shape fast --cluster-id c --disable-speculative-decoding --expire-time 2030-02-01 " +
-            "--hold-max-requests 50 --hold-max-bytes 5000000000 --hold-timeout 2m --broken-streams error --kv-precision fp8");
+            "--hold-max-requests 50 --hold-max-bytes 5000000000 --hold-timeout 2m --broken-streams error --kv-precision fp8 --max-loaded-addons 64");
         exit.ShouldBe(0, run.Errors);
         JsonNode.DeepEquals(JsonNode.Parse(run.Sent.ShouldHaveSingleItem().Body), JsonNode.Parse("""
             {"baseModel":"accounts/fireworks/models/m","displayName":"name","description":"text","acceleratorType":"NVIDIA_H100_80GB","acceleratorCount":2,
@@ -82,7 +82,7 @@ public class DeploymentVerbsTests
              "autoscalingPolicy":{"scaleUpWindow":"30s","scaleDownWindow":"600s","scaleToZeroWindow":"5400s","loadTargets":{"default":0.8,"requests_per_second":10},"autoscalingMode":"WINDOWS"},
              "precision":"FP8","enableAddons":true,"draftModel":"dm","draftTokenCount":4,"ngramSpeculationLength":3,"enableMtp":true,"enableSessionAffinity":true,
              "autoTune":{"longPrompt":false},"maxContextLength":4096,"placement":{"region":"US_IOWA_1"},"directRouteType":"INTERNET","deploymentShape":"fast",
-             "cluster":"c","expireTime":"2030-02-01T00:00:00+00:00","stokerHold":{"maxRequests":50,"maxBytes":"5000000000","timeout":"120s"},"stokerBrokenStreams":"ERROR","stokerKvPrecision":"FP8"}
+             "cluster":"c","expireTime":"2030-02-01T00:00:00+00:00","stokerHold":{"maxRequests":50,"maxBytes":"5000000000","timeout":"120s"},"stokerBrokenStreams":"ERROR","stokerKvPrecision":"FP8","stokerMaxLoadedAddons":64}
             """)).ShouldBeTrue(run.Sent[0].Body);
     }
 

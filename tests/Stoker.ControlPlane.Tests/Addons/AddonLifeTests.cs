@@ -20,7 +20,7 @@ public sealed class AddonLifeTests : IAsyncDisposable
         await _world.AddAddonAsync("zog");
         var replicas = _world.Ready("d");
         replicas.Count.ShouldBe(2);
-        _world.World.Runtime.Running.ShouldAllBe(spec => spec.EnableAddons);
+        _world.World.Runtime.Running.ShouldAllBe(spec => spec.EnableAddons && spec.MaxLoadedAddons == 0);
 
         await _world.LoadAsync("zog");
 
@@ -344,6 +344,18 @@ public sealed class AddonLifeTests : IAsyncDisposable
         problem.Message.ShouldContain("undeploy them first");
         await _world.UnloadAsync("zog");
         (await commands.UpdateAsync(DeploymentWorld.Name("d"), new() { EnableAddons = false }, "enable_addons", Cancellation)).Problem.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task More_addons_in_memory_make_new_replicas_and_lose_none()
+    {
+        await _world.DeployAsync(replicas: 1);
+        await DeployOneAsync("zog");
+        await _world.SettleAsync();
+        await _world.World.UpdateAsync("d", new() { StokerMaxLoadedAddons = 64 }, "stoker_max_loaded_addons");
+        await _world.PassAsync(10);
+        _world.World.Runtime.Running.ShouldHaveSingleItem().MaxLoadedAddons.ShouldBe(64);
+        _world.World.Runtime.AddonsOf(_world.Ready("d").Single()).ShouldBe([AddonWorld.Served("zog")]);
     }
 
     [Fact]

@@ -180,7 +180,7 @@ public class DeploymentRulesTests
         [
             "base_model", "display_name", "description", "min_replica_count", "max_replica_count", "autoscaling_policy", "accelerator_count",
             "accelerator_type", "precision", "placement", "max_context_length", "draft_token_count", "ngram_speculation_length", "draft_model", "auto_tune",
-            "enable_addons", "stoker_hold", "stoker_broken_streams", "stoker_kv_precision", "disable_deployment_size_validation",
+            "enable_addons", "stoker_hold", "stoker_broken_streams", "stoker_kv_precision", "stoker_max_loaded_addons", "disable_deployment_size_validation",
         ];
         var refused = NotActive.Select(row => row.Data.Item1.Split('.')[0]);
         string[] outputs = [.. DeploymentRules.Updatable.OutputOnly, "region"];

@@ -59,6 +59,8 @@ public sealed class DeploymentSizeTests
         Problem(drafts with { DraftTokenCount = 0 }).ShouldBeNull(); // switched off
         Problem(one with { EnableAddons = true }).ShouldNotBeNull().ShouldContain("needs 76.4 GB, the 60 GB of its weights, 10 GB for a context of 100000 tokens and 6.4 GB for 16 addons of rank 16, and 1 ");
         Problem(one with { EnableAddons = true, StokerKvPrecision = "FP8" }).ShouldBeNull(); // 71.4
+        Problem(one with { EnableAddons = true, StokerMaxLoadedAddons = 4 }).ShouldBeNull(); // 71.6
+        Problem(one with { EnableAddons = true, StokerMaxLoadedAddons = 32, StokerKvPrecision = "FP8" }).ShouldNotBeNull().ShouldContain("12.8 GB for 32 addons of rank 16");
 
         string? Problem(DeploymentResource asked) =>
             DeploymentRules.ForModel(DeploymentSpec.From(asked, AcceleratorType.Cpu).Value, known, draft: draft)?.Message;

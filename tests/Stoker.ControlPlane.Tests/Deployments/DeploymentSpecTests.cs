@@ -89,6 +89,9 @@ public class DeploymentSpecTests
         { "hold too long", Hold(timeout: "24h0m1s"), "stoker_hold.timeout", "was 24h0m1s" },
         { "hold backwards", Hold(timeout: "-1s"), "stoker_hold.timeout", "must not be negative" },
         { "broken streams", Least with { StokerBrokenStreams = "resume" }, "stoker_broken_streams", "must be one of RESUME, ERROR, was 'resume'" },
+        { "addons in memory of a deployment without any", Least with { StokerMaxLoadedAddons = 4 }, "stoker_max_loaded_addons", "needs enable_addons: set that, or leave this out" },
+        { "too many addons in memory", Least with { StokerMaxLoadedAddons = 1025, EnableAddons = true }, "stoker_max_loaded_addons", "must be at most 1024, was 1025" },
+        { "fewer than no addons in memory", Least with { StokerMaxLoadedAddons = -1, EnableAddons = true }, "stoker_max_loaded_addons", "must be at least 0, was -1" },
         { "unknown KV precision", Least with { StokerKvPrecision = "FP4" }, "stoker_kv_precision", "must be one of BF16, FP8, was 'FP4'" },
         { "KV precision in small letters", Least with { StokerKvPrecision = "fp8" }, "stoker_kv_precision", "was 'fp8'" },
         { "FP8 KV cache on A100", Least with { StokerKvPrecision = "FP8", AcceleratorType = "NVIDIA_A100_80GB" }, "stoker_kv_precision", "NVIDIA_H100_80GB and CPU, not on NVIDIA_A100_80GB" },
@@ -285,6 +288,18 @@ public class DeploymentSpecTests
             StokerKvPrecision = cache,
             Placement = region is null ? null : new() { Region = region },
         };
+
+    [Fact]
+    public void Addons_in_memory_are_as_many_as_engines_have_unless_others_are_asked_for()
+    {
+        var addons = Least with { EnableAddons = true };
+        foreach (var usual in (int?[])[null, 0, 16]) From(addons with { StokerMaxLoadedAddons = usual }).RunsAs(From(addons)).ShouldBeTrue();
+        var many = From(addons with { StokerMaxLoadedAddons = 64 });
+        many.RunsAs(From(addons)).ShouldBeFalse();
+        (many.ToResource().StokerMaxLoadedAddons, many.ReplicaSettings.Over(addons).StokerMaxLoadedAddons).ShouldBe((64, 64));
+        From(many.ToResource()).RunsAs(many).ShouldBeTrue();
+        (DeploymentCapacity.LoadedAddons(From(Least)), DeploymentCapacity.LoadedAddons(From(addons)), DeploymentCapacity.LoadedAddons(many)).ShouldBe((0, 16, 64));
+    }
 
     private static string Seconds(int seconds) => seconds.ToString(CultureInfo.InvariantCulture) + "s";
 

@@ -278,6 +278,7 @@ public sealed class LocalReplicaRuntimeTests : IAsyncDisposable
             """;
         (await ArgumentsAsync(NewSpec() with { MergeAddonFolder = "/models/zog", Precision = "int8", KvPrecision = "fp8" }))
             .ShouldContain("--model /models/story-3m --merge-addon /models/zog --precision int8 --kv-precision fp8");
+        (await ArgumentsAsync(NewSpec() with { EnableAddons = true, MaxLoadedAddons = 64 })).ShouldContain("--enable-addons --max-addons 64");
         (await ArgumentsAsync(NewSpec())).ShouldEndWith("--model /models/story-3m --pin-threads off"); // nothing that was not asked for
 
         async Task<string> ArgumentsAsync(ReplicaSpec spec)
