@@ -15,6 +15,7 @@ internal sealed partial class ReplicaArguments
     {
         var (folder, tokens) = (_values.GetValueOrDefault(DraftModelFlag), (int?)Integer(DraftTokensFlag, 0, 16));
         var ngram = (int)(Integer(NgramFlag, 0, 32) ?? 0);
+        var adaptive = Switch(AdaptiveFlag, otherwise: true); // also where nothing drafts: what is wrong is refused
         if (folder is not null && ngram > 0)
         {
             throw new FormatException($"{DraftModelFlag} and {NgramFlag} cannot be used together: one drafter drafts at a time. Leave one of them out.");
@@ -35,7 +36,7 @@ internal sealed partial class ReplicaArguments
             DraftFolder = folder,
             NgramLength = ngram,
             DraftTokens = tokens ?? throw new FormatException($"{DraftTokensFlag} is needed with {(folder is null ? NgramFlag : DraftModelFlag)}: 4 is usual, 0 is off."),
-            Adaptive = Switch(AdaptiveFlag, otherwise: true),
+            Adaptive = adaptive,
         };
     }
 }

@@ -207,6 +207,7 @@ public sealed class ReplicaArgumentsTests
     [InlineData("--model m --adaptive-speculation off", "--adaptive-speculation needs --draft-model or --ngram-speculation-length")]
     [InlineData("--model m --draft-model d --draft-token-count 17", "--draft-token-count must be an integer from 0 to 16")]
     [InlineData("--model m --ngram-speculation-length 33 --draft-token-count 4", "--ngram-speculation-length must be an integer from 0 to 32")]
+    [InlineData("--model m --draft-token-count 0 --adaptive-speculation banana", "--adaptive-speculation must be on or off")]
     [InlineData("--model m --draft-model d --draft-token-count 4 --adaptive-speculation maybe", "--adaptive-speculation must be on or off")]
     [InlineData("--engine simulated --draft-model d --draft-token-count 4", "--draft-model needs --engine stoker")]
     [InlineData("--engine simulated --ngram-speculation-length 3 --draft-token-count 4", "needs --engine stoker")]

@@ -1,14 +1,16 @@
 using System.Security.Cryptography;
 using System.Text;
 using Stoker.Engine.Models;
+using Stoker.Engine.Native;
 using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Addons;
 
-/// <summary>An addon's files, read and held against the base model.</summary>
+/// <summary>An addon's files, held against the base model before one of their numbers is read.</summary>
 /// <remarks>
 /// Everything is refused that would answer with other numbers than its author's: a tensor that matches no module, a module that
-/// the settings target and that has no tensor, another rank than the settings say.
+/// the settings target and that has no tensor, another rank than the settings say. Numbers are read through a buffer of one module's
+/// size: what is loaded takes its place in the pool and no second one.
 /// </remarks>
 internal sealed class AddonFile : IDisposable
 {
@@ -22,9 +24,9 @@ internal sealed class AddonFile : IDisposable
     /// <summary>The highest rank of a module.</summary>
     public int Rank => Modules.Max(module => module.Rank);
 
-    /// <param name="placement">None: headers only.</param>
+    /// <param name="placement">Copied: modules have their numbers at once.</param>
     /// <exception cref="ModelLoadException">Missing, cut, or made for another model.</exception>
-    public static AddonFile Open(string folder, DecoderSpec spec, int maxRank, WeightPlacement placement = WeightPlacement.Copied)
+    public static AddonFile Open(string folder, DecoderSpec spec, int maxRank, WeightPlacement placement = WeightPlacement.Streamed)
     {
         if (!Directory.Exists(folder)) throw new ModelLoadException(folder, null, "there is no such folder");
         var config = PeftConfig.Read(folder);
@@ -44,25 +46,69 @@ internal sealed class AddonFile : IDisposable
         }
     }
 
+    /// <summary>Whether its numbers were not written to since it was opened.</summary>
+    public bool IsUntouched => _checkpoint.IsUntouched;
+
     /// <summary>SHA-256 of everything that decides the addon's numbers: an addon is its contents, whatever it is called.</summary>
-    public string Digest()
+    /// <param name="use">See <see cref="Read"/>; null: nothing but the digest is wanted.</param>
+    /// <exception cref="ModelLoadException">As when it is read.</exception>
+    public string Digest(Action<AddonModule>? use = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var module in Modules)
+        Read(module =>
         {
             hash.AppendData(Encoding.UTF8.GetBytes(
                 $"{module.Path} {module.Rank} {BitConverter.SingleToInt32Bits(module.Scale):x} {module.A.Columns} {module.B.Rows} {module.A.Type} {module.B.Type}\n"));
             Append(hash, module.A);
             Append(hash, module.B);
-        }
-
+            use?.Invoke(module);
+        });
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>One module after the other with its numbers.</summary>
+    /// <param name="use">Has them until it returns.</param>
+    /// <exception cref="ModelLoadException">They cannot be read, or one is none.</exception>
+    public void Read(Action<AddonModule> use)
+    {
+        using var buffer = NewBuffer(Modules.Max(module => module.A.SizeBytes + module.B.SizeBytes));
+        foreach (var module in Modules)
+        {
+            var name = LoraModules.Prefix + module.Path;
+            _checkpoint.Read(name + LoraModules.SuffixA, buffer, 0);
+            _checkpoint.Read(name + LoraModules.SuffixB, buffer, module.A.SizeBytes);
+            var read = WithNumbers(module, buffer);
+            AddonNumbers.Check(read);
+            use(read);
+        }
     }
 
     public void Dispose() => _checkpoint.Dispose();
 
-    private static unsafe void Append(IncrementalHash hash, WeightMatrix matrix) =>
-        hash.AppendData(new ReadOnlySpan<byte>(matrix.Data, checked((int)matrix.SizeBytes)));
+    private static AlignedMemory NewBuffer(long sizeBytes)
+    {
+        try
+        {
+            return new(sizeBytes);
+        }
+        catch (OutOfMemoryException error)
+        {
+            throw new ModelLoadException(
+                PeftAddon.WeightsFile, null, $"needs {sizeBytes} bytes to be read, which the system refuses; free memory and load it again", error);
+        }
+    }
+
+    private static unsafe AddonModule WithNumbers(AddonModule module, AlignedMemory buffer) =>
+        module with { A = module.A.In(buffer.Start), B = module.B.In(buffer.Start + module.A.SizeBytes) };
+
+    private static unsafe void Append(IncrementalHash hash, WeightMatrix matrix)
+    {
+        const int Piece = 1 << 30; // of a span, which ends at 2^31
+        for (var done = 0L; done < matrix.SizeBytes; done += Piece)
+        {
+            hash.AppendData(new ReadOnlySpan<byte>(matrix.Data + done, (int)Math.Min(Piece, matrix.SizeBytes - done)));
+        }
+    }
 
     private static AddonModule Module(
         LoraModule module, PeftConfig config, AddonPlaces places, Checkpoint checkpoint, int maxRank)

@@ -9,9 +9,11 @@ internal static class AddonMerge
     private const string Suffix = ".weight";
 
     /// <summary>The plan with the addon's modules changed.</summary>
-    /// <exception cref="ModelLoadException">A module's weight is not in the plan.</exception>
+    /// <param name="addon">With its numbers.</param>
+    /// <exception cref="ModelLoadException">A module's weight is not in the plan, or one of its numbers is none.</exception>
     public static PackPlan Into(PackPlan plan, AddonFile addon)
     {
+        foreach (var module in addon.Modules) AddonNumbers.Check(module);
         var changes = addon.Modules.ToDictionary(
             module => module.Path + Suffix, module => new WeightChange(module.A, module.B, module.Scale), StringComparer.Ordinal);
         var merged = new HashSet<string>(StringComparer.Ordinal);

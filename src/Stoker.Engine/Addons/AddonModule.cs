@@ -35,7 +35,7 @@ internal sealed class AddonPlaces(DecoderSpec spec)
     /// <param name="path">Such as <c>model.layers.0.mlp.down_proj</c>.</param>
     public AddonSite? Find(string path)
     {
-        if (path.Split('.') is not ["model", "layers", var number, var block, var name]
+        if (!LoraModules.CanChange(path) || path.Split('.') is not [_, _, var number, var block, var name]
             || !int.TryParse(number, NumberStyles.None, null, out var layer) || layer >= spec.Layers.Count)
         {
             return null;

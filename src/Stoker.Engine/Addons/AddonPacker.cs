@@ -7,10 +7,21 @@ using Stoker.Engine.Weights;
 
 namespace Stoker.Engine.Addons;
 
-/// <summary>Lays an addon's weights out for the kernels, in bf16: see <see cref="LowRankLayout"/>.</summary>
-internal static unsafe class AddonPacker
+/// <summary>Lays an addon's weights out for the kernels, in bf16, one module after the other: see <see cref="LowRankLayout"/>.</summary>
+internal sealed unsafe class AddonPacker
 {
     private const int Alignment = 64;
+
+    private readonly Group?[] _groups; // by layer and place
+    private byte* _target;
+
+    /// <param name="layers">Of the base model.</param>
+    /// <param name="target">On a cache line, <see cref="SizeOf(IReadOnlyList{AddonModule})"/> bytes.</param>
+    public AddonPacker(int layers, byte* target)
+    {
+        _groups = new Group?[layers * ResidentAddon.Places];
+        _target = target;
+    }
 
     /// <summary>Bytes that an addon takes in the pool.</summary>
     public static long SizeOf(IReadOnlyList<AddonModule> modules) => modules.Sum(SizeOf);
@@ -26,34 +37,24 @@ internal static unsafe class AddonPacker
     /// <summary>The same for each rank, exact for multiples of 16, whose parts need no filling up to a cache line.</summary>
     public static long BytesPerRank(DecoderSpec spec) => LargestOf(spec, 16) / 16;
 
-    /// <param name="layers">Of the base model.</param>
-    /// <param name="target">On a cache line, <see cref="SizeOf(IReadOnlyList{AddonModule})"/> bytes.</param>
-    public static ResidentAddon Pack(IReadOnlyList<AddonModule> modules, int layers, byte* target)
+    /// <param name="module">With its numbers, which are not looked at again.</param>
+    public void Add(AddonModule module)
     {
-        var parts = new LowRank?[layers * ResidentAddon.Places];
-        foreach (var group in modules.GroupBy(module => (module.Layer * ResidentAddon.Places) + (int)module.Place))
+        var group = _groups[(module.Layer * ResidentAddon.Places) + (int)module.Place] ??= new();
+        group.Shrinks.Add(new((nint)_target, module.Rank, group.Width, module.Scale));
+        PackA(module.A, (ushort*)_target);
+        _target += SizeOfA(module.Rank, module.A.Columns);
+        foreach (var range in module.Targets)
         {
-            var (shrinks, expands, offset) = (new List<ShrinkPart>(), new List<ExpandPart>(), 0);
-            foreach (var module in group)
-            {
-                shrinks.Add(new((nint)target, module.Rank, offset, module.Scale));
-                PackA(module.A, (ushort*)target);
-                target += SizeOfA(module.Rank, module.A.Columns);
-                foreach (var range in module.Targets)
-                {
-                    expands.Add(new((nint)target, module.Rank, offset, range.FirstPanel, range.PanelCount, range.Second));
-                    PackB(module.B, range, (ushort*)target);
-                    target += SizeOfB(module.Rank, range);
-                }
-
-                offset += module.Rank;
-            }
-
-            parts[group.Key] = new([.. shrinks], [.. expands]);
+            group.Expands.Add(new((nint)_target, module.Rank, group.Width, range.FirstPanel, range.PanelCount, range.Second));
+            PackB(module.B, range, (ushort*)_target);
+            _target += SizeOfB(module.Rank, range);
         }
 
-        return new(parts);
+        group.Width += module.Rank;
     }
+
+    public ResidentAddon Finish() => new(Array.ConvertAll(_groups, group => group is null ? null : new LowRank([.. group.Shrinks], [.. group.Expands])));
 
     private static long SizeOf(AddonModule module) =>
         SizeOfA(module.Rank, module.A.Columns) + module.Targets.Sum(range => SizeOfB(module.Rank, range));
@@ -122,5 +123,15 @@ internal static unsafe class AddonPacker
         var (low, high) = (Vector256.Create(chunk), Vector256.Create(chunk[16..]));
         (Vector256.WidenLower(low) | (Vector256.WidenLower(high) << 16)).Store((uint*)target);
         (Vector256.WidenUpper(low) | (Vector256.WidenUpper(high) << 16)).Store((uint*)target + 8);
+    }
+
+    /// <summary>Modules of one place; their ranks stand side by side.</summary>
+    private sealed class Group
+    {
+        public List<ShrinkPart> Shrinks { get; } = [];
+
+        public List<ExpandPart> Expands { get; } = [];
+
+        public int Width { get; set; }
     }
 }

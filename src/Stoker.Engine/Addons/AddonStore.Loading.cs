@@ -153,13 +153,29 @@ internal sealed partial class AddonStore
         if (entry is { IsRemoved: true, Requests: 0, Slot: not AddonEntry.NoSlot }) Evict_NeedsLock(entry);
     }
 
-    /// <summary>On a thread of its own: reads the files again; what is in them now must be what was registered.</summary>
+    /// <summary>
+    /// On a thread of its own: reads the files again, from the first of its folders that still holds them; none: the newest one's error
+    /// counts.
+    /// </summary>
     private void Load(AddonEntry entry, int slot)
     {
+        ModelLoadException? first = null;
         try
         {
-            using var file = OpenAgain(entry);
-            Fill(entry, slot, file);
+            foreach (var folder in entry.Folders)
+            {
+                try
+                {
+                    LoadFrom(folder, entry, slot);
+                    return;
+                }
+                catch (ModelLoadException error)
+                {
+                    first ??= error;
+                }
+            }
+
+            Fail(entry, slot, first!);
         }
         catch (Exception error)
         {
@@ -167,46 +183,22 @@ internal sealed partial class AddonStore
         }
     }
 
-    /// <summary>From the first of its folders that still holds it; none: the newest one's error counts.</summary>
-    private AddonFile OpenAgain(AddonEntry entry)
+    private void LoadFrom(string folder, AddonEntry entry, int slot)
     {
-        ModelLoadException? first = null;
-        foreach (var folder in entry.Folders)
-        {
-            try
-            {
-                return OpenAgain(entry, folder);
-            }
-            catch (ModelLoadException error)
-            {
-                first ??= error;
-            }
-        }
-
-        throw first!;
-    }
-
-    private AddonFile OpenAgain(AddonEntry entry, string folder)
-    {
-        var file = AddonFile.Open(folder, _spec, _options.MaxRank);
-        try
-        {
-            return AddonPacker.SizeOf(file.Modules) == entry.Addon.Bytes && file.Digest() == entry.Addon.Digest
-                ? file
-                : throw new ModelLoadException(PeftAddon.WeightsFile, null, "is not what it was when the addon was loaded; load it again");
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        using var file = AddonFile.Open(folder, _spec, _options.MaxRank);
+        if (AddonPacker.SizeOf(file.Modules) != entry.Addon.Bytes) throw NotWhatItWas();
+        Fill(entry, slot, pack => file.Digest(pack) == entry.Addon.Digest);
     }
 
     private void FillNew(AddonEntry entry, int slot, AddonFile file)
     {
         try
         {
-            Fill(entry, slot, file);
+            Fill(entry, slot, pack => // whose digest was taken a moment ago
+            {
+                file.Read(pack);
+                return file.IsUntouched;
+            });
         }
         catch (Exception error)
         {
@@ -216,14 +208,19 @@ internal sealed partial class AddonStore
         }
     }
 
+    private static ModelLoadException NotWhatItWas() =>
+        new(PeftAddon.WeightsFile, null, "is not what it was when the addon was loaded; load it again");
+
     /// <summary>Packs into the reserved memory and lets requests have it.</summary>
-    private unsafe void Fill(AddonEntry entry, int slot, AddonFile file)
+    /// <param name="read">Hands over all modules. False: they are not those that were registered.</param>
+    private unsafe void Fill(AddonEntry entry, int slot, Func<Action<AddonModule>, bool> read)
     {
         ResidentAddon resident;
         lock (_filling)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            resident = AddonPacker.Pack(file.Modules, _spec.Layers.Count, _pool.At(entry.Start));
+            var packer = new AddonPacker(_spec.Layers.Count, _pool.At(entry.Start));
+            resident = read(packer.Add) ? packer.Finish() : throw NotWhatItWas();
         }
 
         lock (_lock)

@@ -87,15 +87,16 @@ internal sealed partial class AddonStore : IDisposable
     public LoadedAddon Register(string folder)
     {
         using var file = AddonFile.Open(folder, _spec, _options.MaxRank);
-        var addon = new LoadedAddon(
-            file.Digest(), file.Rank, [.. file.Modules.Select(module => module.Path[(module.Path.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal)],
-            AddonPacker.SizeOf(file.Modules));
-        if (addon.Bytes > _pool.Bytes)
+        var bytes = AddonPacker.SizeOf(file.Modules);
+        if (bytes > _pool.Bytes)
         {
             throw new InvalidOperationException(
-                $"The addon takes {addon.Bytes} bytes and the pool for addons has {_pool.Bytes}; state a larger {nameof(AddonOptions.PoolBytes)}.");
+                $"The addon takes {bytes} bytes and the pool for addons has {_pool.Bytes}; state a larger {nameof(AddonOptions.PoolBytes)}.");
         }
 
+        var addon = new LoadedAddon(
+            file.Digest(), file.Rank, [.. file.Modules.Select(module => module.Path[(module.Path.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal)],
+            bytes);
         AddonEntry entry;
         int? slot;
         lock (_lock)

@@ -71,7 +71,7 @@ internal static class LanguageModel
     private static PackedWeights LoadWeights(string folder, DecoderSpec spec, ThreadTeam team, LoadOptions options)
     {
         using var checkpoint = Checkpoint.Open(folder, options.Placement);
-        using var addon = options.MergeAddon is { } merged ? AddonFile.Open(merged, spec, int.MaxValue) : null;
+        using var addon = options.MergeAddon is { } merged ? AddonFile.Open(merged, spec, int.MaxValue, WeightPlacement.Copied) : null;
         var plan = PackPlan.Create(spec, checkpoint, options.Precision);
         if (addon is not null) plan = AddonMerge.Into(plan, addon);
         // Pages are granted when they are written: asked for more than there is, the system ends the process half-way.

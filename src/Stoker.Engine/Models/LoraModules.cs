@@ -17,11 +17,12 @@ internal static class LoraModules
     public const string SuffixA = ".lora_A.weight";
     public const string SuffixB = ".lora_B.weight";
 
-    /// <summary>The projections that an adapter may change: linear layers whose inputs the engine can tap.</summary>
-    private static readonly string[] Kinds =
-    [
-        "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "gate_proj", "up_proj", "down_proj", "gate_up_proj", "w1", "w2", "w3",
-    ];
+    /// <summary>The projections that an addon may change, by block: linear layers whose inputs the engine can tap.</summary>
+    private static readonly Dictionary<string, string[]> Kinds = new(StringComparer.Ordinal)
+    {
+        ["self_attn"] = ["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj"],
+        ["mlp"] = ["gate_proj", "up_proj", "gate_up_proj", "down_proj"],
+    };
 
     /// <exception cref="ModelLoadException">A tensor without its other half, of a wrong shape or type, or for another
     /// kind of module.</exception>
@@ -49,9 +50,12 @@ internal static class LoraModules
         return modules.Count > 0 ? modules : throw new ModelLoadException(PeftAddon.WeightsFile, null, "holds no tensor");
     }
 
-    /// <summary>True for the path of a projection inside of a layer.</summary>
+    /// <summary>
+    /// True for the path of a projection of attention or of a dense MLP. The one rule of what an addon may change, at upload and when it
+    /// is loaded: experts of a mixture are none, since rows of one expert are gathered from many sequences.
+    /// </summary>
     public static bool CanChange(string path) =>
-        path.StartsWith("model.layers.", StringComparison.Ordinal) && Kinds.Contains(path[(path.LastIndexOf('.') + 1)..]);
+        path.Split('.') is ["model", "layers", _, var block, var kind] && Kinds.TryGetValue(block, out var kinds) && kinds.Contains(kind);
 
     private static void CheckKind(TensorEntry tensor)
     {
@@ -77,7 +81,9 @@ internal static class LoraModules
         var module = new LoraModule(a.Name[Prefix.Length..^SuffixA.Length], (int)a.Shape[0], a.Shape[1], b.Shape[0]);
         return CanChange(module.Path)
             ? module
-            : throw Fail(a, $"changes '{module.Kind}'; adapters may change {string.Join(", ", Kinds)} of the layers");
+            : throw Fail(
+                a, $"changes '{module.Path}'; addons may change {string.Join(" and ", Kinds.Select(block => $"{string.Join(", ", block.Value)} of {block.Key}"))} in model.layers.N, "
+                + "and no experts of a mixture");
     }
 
     private static ModelLoadException Fail(TensorEntry tensor, string reason) =>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 
 namespace Stoker.Engine.Models;
 
@@ -22,13 +21,13 @@ internal sealed class PeftConfig
     private static readonly string[] PlainInitialisations = ["gaussian", "eva", "orthogonal"];
 
     private readonly ConfigObject _config;
-    private readonly Regex _targets;
-    private readonly Regex? _excluded;
-    private readonly IReadOnlyList<(Regex Path, int Value)> _ranks;
-    private readonly IReadOnlyList<(Regex Path, double Value)> _alphas;
+    private readonly ModulePatterns<bool> _targets;
+    private readonly ModulePatterns<bool>? _excluded;
+    private readonly ModulePatterns<int> _ranks;
+    private readonly ModulePatterns<double> _alphas;
     private readonly double _alpha;
     private readonly bool _rankStabilised;
-    private readonly IReadOnlyList<int> _layers; // empty: all
+    private readonly HashSet<int> _layers; // empty: all
 
     private PeftConfig(ConfigObject config)
     {
@@ -40,7 +39,7 @@ internal sealed class PeftConfig
         _targets = ModulePattern("target_modules")
             ?? throw config.Fail("target_modules", "is missing: a list of names, or an expression");
         _excluded = ModulePattern("exclude_modules");
-        _layers = config.Integers("layers_to_transform", 0, DecoderLimits.MaxLayers);
+        _layers = [.. config.Integers("layers_to_transform", 0, DecoderLimits.MaxLayers)];
         _ranks = Patterns("rank_pattern", (entry, key) => entry.Integer(key, 1, 1 << 16));
         _alphas = Patterns("alpha_pattern", (entry, key) => entry.Number(key, 0, 1e6));
     }
@@ -54,29 +53,16 @@ internal sealed class PeftConfig
 
     /// <param name="path">A projection inside of a layer, <c>model.layers.N...</c>.</param>
     public bool Targets(string path) =>
-        _targets.IsMatch(path) && _excluded?.IsMatch(path) != true && (_layers.Count == 0 || _layers.Contains(LayerOf(path)));
+        _targets.Find(path, otherwise: false) && _excluded?.Find(path, otherwise: false) != true && (_layers.Count == 0 || _layers.Contains(LayerOf(path)));
 
     /// <summary>The first entry of rank_pattern that matches wins.</summary>
-    public int RankOf(string path) => Matching(_ranks, path, Rank);
+    public int RankOf(string path) => _ranks.Find(path, Rank);
 
     /// <summary>What B A is multiplied by: alpha, by the first entry of alpha_pattern that matches, over the rank or its root.</summary>
     public float ScaleOf(string path)
     {
-        var (alpha, rank) = (Matching(_alphas, path, _alpha), RankOf(path));
+        var (alpha, rank) = (_alphas.Find(path, _alpha), RankOf(path));
         return (float)(alpha / (_rankStabilised ? Math.Sqrt(rank) : rank));
-    }
-
-    private static T Matching<T>(IReadOnlyList<(Regex Path, T Value)> patterns, string path, T otherwise)
-    {
-        foreach (var (pattern, value) in patterns)
-        {
-            if (pattern.IsMatch(path))
-            {
-                return value;
-            }
-        }
-
-        return otherwise;
     }
 
     private static int LayerOf(string path) =>
@@ -107,41 +93,26 @@ internal sealed class PeftConfig
     }
 
     /// <summary>A list means paths that are an entry or end in one; a text must match whole paths.</summary>
-    private Regex? ModulePattern(string key)
+    private ModulePatterns<bool>? ModulePattern(string key)
     {
+        var patterns = new ModulePatterns<bool>(_config, key);
         if (_config.IsText(key))
         {
             var text = _config.Text(key)!;
-            return Compile(key, text == "all-linear" ? ".*" : text);
+            patterns.AddExpression(text == "all-linear" ? ".*" : text, value: true);
+            return patterns;
         }
 
-        return _config.Texts(key) is { Count: > 0 } names
-            ? Compile(key, $@"(?:.*\.)?(?:{string.Join('|', names.Select(Regex.Escape))})")
-            : null;
+        var names = _config.Texts(key) ?? [];
+        foreach (var name in names) patterns.AddName(name, value: true);
+        return names.Count > 0 ? patterns : null;
     }
 
-    private List<(Regex Path, T Value)> Patterns<T>(string key, Func<ConfigObject, string, T> read)
+    private ModulePatterns<T> Patterns<T>(string key, Func<ConfigObject, string, T> read)
     {
-        if (_config.Object(key) is not { } patterns)
-        {
-            return [];
-        }
-
-        return [.. patterns.Keys.Select(pattern => (Compile(key, $@"(?:.*\.)?(?:{pattern})"), read(patterns, pattern)))];
-    }
-
-    /// <summary>
-    /// An adapter's author writes the expression: the engine without backtracking runs it, so it costs linear time.
-    /// </summary>
-    private Regex Compile(string key, string pattern)
-    {
-        try
-        {
-            return new Regex($@"\A(?:{pattern})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
-        }
-        catch (Exception error) when (error is ArgumentException or NotSupportedException)
-        {
-            throw new ModelLoadException(_config.File, key, "is not an expression that can be checked", error);
-        }
+        var patterns = new ModulePatterns<T>(_config, key);
+        if (_config.Object(key) is not { } entries) return patterns;
+        foreach (var pattern in entries.Keys) patterns.AddEnd(pattern, read(entries, pattern));
+        return patterns;
     }
 }

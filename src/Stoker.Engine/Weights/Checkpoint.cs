@@ -1,3 +1,4 @@
+using Stoker.Engine.Native;
 using Stoker.Engine.Weights.Quantized;
 
 namespace Stoker.Engine.Weights;
@@ -61,6 +62,13 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>A tensor's bytes as they lie in its file; null when only headers were read.</summary>
     public unsafe byte* Data(string name) => _tensors[name].File.Data(_tensors[name].Tensor);
 
+    /// <summary>Copies a tensor's bytes; only of a checkpoint that is <see cref="WeightPlacement.Streamed"/>.</summary>
+    /// <exception cref="ModelLoadException">They cannot be read.</exception>
+    public void Read(string name, AlignedMemory target, long offset) => _tensors[name].File.Read(_tensors[name].Tensor, target, offset);
+
+    /// <summary>Whether no file was written to since it was opened; only of one that is <see cref="WeightPlacement.Streamed"/>.</summary>
+    public bool IsUntouched => _files.TrueForAll(file => file.IsUntouched);
+
     /// <summary>A weight of exactly this shape.</summary>
     /// <exception cref="ModelLoadException">Missing, of another shape, or of a type that is not computed
     /// with.</exception>
@@ -102,7 +110,7 @@ internal sealed class Checkpoint : IDisposable
         var (file, tensor) = Claim(name, shape);
         var length = checked((int)tensor.ElementCount);
         var values = new float[length];
-        if (length > 0 && _placement != WeightPlacement.None)
+        if (length > 0 && !HasHeadersOnly)
         {
             new WeightMatrix(file, tensor.Type, file.Data(tensor), 1, length).WidenRow(0, values);
         }
@@ -114,7 +122,7 @@ internal sealed class Checkpoint : IDisposable
     public void Ignore(string name) => _claimed.Add(name);
 
     /// <summary>Whether only headers were read: shapes and types are right, numbers are zeros.</summary>
-    public bool HasHeadersOnly => _placement == WeightPlacement.None;
+    public bool HasHeadersOnly => _placement is WeightPlacement.None or WeightPlacement.Streamed;
 
     /// <summary>Ends loading: every tensor must have been used or ignored on purpose.</summary>
     /// <exception cref="ModelLoadException">Names the first one that has no place in the graph.</exception>

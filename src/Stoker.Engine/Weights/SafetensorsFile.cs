@@ -20,31 +20,43 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     private readonly MemoryMappedViewAccessor? _view;
     private readonly byte* _data;
 
+    private readonly SafeFileHandle? _handle; // of what is streamed
+    private readonly DateTime _writtenAt;
+
     private SafetensorsFile(string path, WeightPlacement placement)
     {
         Name = Path.GetFileName(path);
-        using var handle = OpenHandle(path);
-        var length = RandomAccess.GetLength(handle);
-        Header = ReadHeader(handle, length);
-        var dataBytes = length - Header.DataStart;
-        switch (placement)
+        var handle = OpenHandle(path);
+        try
         {
-            case WeightPlacement.None:
-                break;
-            case WeightPlacement.Copied:
-            case WeightPlacement.Auto when length <= MaxCopiedBytes:
-                _copy = new AlignedMemory(dataBytes);
-                ReadFully(handle, Header.DataStart, _copy);
-                _data = _copy.Start;
-                break;
-            default:
-                // Opened again by path: the handle above closes with this method, the map keeps its own.
-                _map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-                _view = _map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
-                byte* start = null;
-                _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-                _data = start + _view.PointerOffset + Header.DataStart;
-                break;
+            var length = RandomAccess.GetLength(handle);
+            Header = ReadHeader(handle, length);
+            switch (placement)
+            {
+                case WeightPlacement.None:
+                    break;
+                case WeightPlacement.Streamed:
+                    (_handle, _writtenAt) = (handle, File.GetLastWriteTimeUtc(handle));
+                    break;
+                case WeightPlacement.Copied:
+                case WeightPlacement.Auto when length <= MaxCopiedBytes:
+                    _copy = new AlignedMemory(length - Header.DataStart);
+                    ReadFully(handle, Header.DataStart, _copy, 0, _copy.LengthBytes);
+                    _data = _copy.Start;
+                    break;
+                default:
+                    // Opened again by path: the handle above closes with this method, the map keeps its own.
+                    _map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+                    _view = _map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+                    byte* start = null;
+                    _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+                    _data = start + _view.PointerOffset + Header.DataStart;
+                    break;
+            }
+        }
+        finally
+        {
+            if (_handle is null) handle.Dispose();
         }
     }
 
@@ -54,6 +66,11 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     public SafetensorsHeader Header { get; }
 
     public bool IsMapped => _view is not null;
+
+    /// <summary>Whether a streamed file was not written to since it was opened, as far as its file system tells.</summary>
+    public bool IsUntouched => File.GetLastWriteTimeUtc(Streamed) == _writtenAt;
+
+    private SafeFileHandle Streamed => _handle ?? throw new InvalidOperationException($"{Name} is not streamed");
 
     /// <exception cref="ModelLoadException">Missing, unreadable, cut or hostile.</exception>
     public static SafetensorsFile Open(string path, WeightPlacement placement = WeightPlacement.Auto)
@@ -72,8 +89,22 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>Start of a tensor's bytes, or null when only headers were read. Aligned to nothing.</summary>
     public byte* Data(TensorEntry tensor) => _data is null ? null : _data + tensor.Begin;
 
+    /// <exception cref="ModelLoadException">Unreadable, or cut since it was opened.</exception>
+    public void Read(TensorEntry tensor, AlignedMemory target, long offset)
+    {
+        try
+        {
+            ReadFully(Streamed, Header.DataStart + tensor.Begin, target, offset, tensor.End - tensor.Begin);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw JsonFile.Unreadable(Name, error);
+        }
+    }
+
     public void Dispose()
     {
+        _handle?.Dispose();
         _copy?.Dispose();
         if (_view is not null)
         {
@@ -104,11 +135,11 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         return SafetensorsHeader.Parse(Name, json, length);
     }
 
-    private void ReadFully(SafeFileHandle handle, long offset, AlignedMemory target)
+    private void ReadFully(SafeFileHandle handle, long offset, AlignedMemory target, long targetOffset, long length)
     {
-        for (var done = 0L; done < target.LengthBytes;)
+        for (var done = 0L; done < length;)
         {
-            var piece = target.Slice<byte>(done, (int)Math.Min(ReadPieceBytes, target.LengthBytes - done));
+            var piece = target.Slice<byte>(targetOffset + done, (int)Math.Min(ReadPieceBytes, length - done));
             var count = RandomAccess.Read(handle, piece, offset + done);
             done += count > 0 ? count : throw new ModelLoadException(Name, null, "ended while its data was read");
         }

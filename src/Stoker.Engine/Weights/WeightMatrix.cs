@@ -52,6 +52,9 @@ internal sealed unsafe class WeightMatrix
     /// <summary>The same weight with a change that is of all of it, also where this is a slice.</summary>
     public WeightMatrix With(WeightChange change) => new(_file, Type, Data, Rows, Columns, Scales, _firstRow) { Change = change };
 
+    /// <summary>The same weight with its bytes in another place, which its user keeps.</summary>
+    public WeightMatrix In(byte* data) => new(_file, Type, data, Rows, Columns, Scales, _firstRow);
+
     /// <summary>Consecutive rows as a matrix of their own: one part of a fused weight, one expert of a stack.</summary>
     public WeightMatrix Slice(int firstRow, int rows)
     {

@@ -15,6 +15,9 @@ internal enum WeightPlacement
     /// </summary>
     Mapped,
 
+    /// <summary>In the file, which stays open: <see cref="Checkpoint.Read"/> copies one tensor at a time. Else as <see cref="None"/>.</summary>
+    Streamed,
+
     /// <summary>Nothing: headers only, for inspection. Matrices have shapes and no bytes, vectors are zero.</summary>
     None,
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Replicas;
+using Stoker.Engine;
 using Stoker.Replica.Answers;
 using Stoker.Replica.Engines;
 using Stoker.Replica.Requests;
@@ -13,6 +14,7 @@ namespace Stoker.Replica.Endpoints;
 internal sealed partial class InferenceEndpoint(ReplicaContext context)
 {
     private const int MostIdLength = 64;
+    private const int MostLooks = 3; // at a name that others load and unload all the time
 
     // Encoding makes some MB a second: below this it is milliseconds, above it up to seconds of a core.
     private const int LongBodyBytes = 256 << 10;
@@ -49,8 +51,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         request.CacheSalt = CacheSalt.Of(http.Request.Headers, request.IsolationKey);
         if (request.Model != context.ServedModelName)
         {
-            request.Addon = engine.Addons?.Find(request.Model!)?.Addon.Digest ?? throw new ApiException(ApiError.NotFound(
-                $"The model '{Field.Shown(request.Model!)}' does not exist here; this replica serves '{context.ServedModelName}'{AddonsOf(engine)}.", "model", "model_not_found"));
+            request.Addon = engine.Addons?.Find(request.Model!)?.Addon.Digest ?? throw NoSuchModel(engine, request);
         }
 
         var begun = context.Time.GetTimestamp();
@@ -63,7 +64,7 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
             throw Field.Refused(ReplicaProtocol.ResumeHeader, $"cannot go on with such an answer ({obstacle})");
         }
 
-        await using var answer = await Answer.SubmitAsync(engine, request, prompts, id);
+        await using var answer = await SubmitAsync(engine, request, prompts, id);
         var created = request.Resume?.First?.Created ?? context.Time.GetUtcNow().ToUnixTimeSeconds();
         var head = new AnswerHead($"{(kind == RequestKind.Chat ? "chatcmpl" : "cmpl")}-{id}", created, request.Model!, request, prompts, engine)
         {
@@ -83,8 +84,28 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         LogAnswered(id, request.Kind, request.Stream, head.ChoiceCount, elapsed);
     }
 
+    /// <summary>While it was tokenised, a long prompt's addon may have gone, or its name have come to stand for other contents.</summary>
+    private async Task<Answer> SubmitAsync(IReplicaEngine engine, InferenceRequest request, IReadOnlyList<int[]> prompts, string id)
+    {
+        for (var looks = 1; ; looks++)
+        {
+            try
+            {
+                return await Answer.SubmitAsync(engine, request, prompts, id);
+            }
+            catch (RequestRefusedException refused) when (refused.Parameter == "addon" && request.Addon is not null)
+            {
+                request.Addon = looks < MostLooks ? engine.Addons?.Find(request.Model!)?.Addon.Digest : null;
+                if (request.Addon is null) throw NoSuchModel(engine, request);
+            }
+        }
+    }
+
+    private ApiException NoSuchModel(IReplicaEngine engine, InferenceRequest request) => new(ApiError.NotFound(
+        $"The model '{Field.Shown(request.Model!)}' does not exist here; this replica serves '{context.ServedModelName}'{AddonsOf(engine)}.", "model", "model_not_found"));
+
     private static string AddonsOf(IReplicaEngine engine) =>
-        engine.Addons?.All.Count is { } count and > 0 ? $" and {count} addons, see /v1/models" : "";
+        engine.Addons?.Count is { } count and > 0 ? $" and {count} addons, see /v1/models" : "";
 
     /// <summary>
     /// The body's bytes are given back before the first token is computed: a long prompt is not held twice.

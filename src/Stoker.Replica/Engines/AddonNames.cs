@@ -10,7 +10,8 @@ internal sealed record NamedAddon(string Name, LoadedAddon Addon, DateTimeOffset
 /// Names of addons. The engine knows contents alone: two names may stand for one addon, and a name that comes to stand for other
 /// contents leaves those alone who run with the old ones.
 /// </summary>
-internal sealed class AddonNames(IAddonHost host, string baseName, TimeProvider time) : IDisposable
+/// <param name="mostNames">As many as the engine has addons at the most; two names may stand for one.</param>
+internal sealed class AddonNames(IAddonHost host, string baseName, TimeProvider time, int mostNames = 10_000) : IDisposable
 {
     private const int MostNameLength = 255;
 
@@ -24,6 +25,11 @@ internal sealed class AddonNames(IAddonHost host, string baseName, TimeProvider 
     public IReadOnlyList<NamedAddon> All
     {
         get { lock (_lock) return [.. _names.Values.OrderBy(addon => addon.Name, StringComparer.Ordinal)]; }
+    }
+
+    public int Count
+    {
+        get { lock (_lock) return _names.Count; }
     }
 
     public NamedAddon? Find(string name)
@@ -46,8 +52,13 @@ internal sealed class AddonNames(IAddonHost host, string baseName, TimeProvider 
         await _turn.WaitAsync(cancellation);
         try
         {
-            var addon = await host.LoadAsync(folder, cancellation);
             var before = Find(name);
+            if (before is null && Count >= mostNames)
+            {
+                throw new InvalidOperationException($"{mostNames} names of addons are loaded, which is the limit; unload one first.");
+            }
+
+            var addon = await host.LoadAsync(folder, cancellation);
             if (before?.Addon.Digest == addon.Digest) return before;
             if (before is not null && !replace)
             {

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Stoker.Engine.Models;
 using Stoker.Engine.Tests.Scheduling;
+using Stoker.Engine.Tests.Weights;
 using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Addons;
@@ -25,6 +26,7 @@ public sealed class AddonStoreTests
         renamed.SetJson(PeftAddon.ConfigFile, "base_model_name_or_path", "another-name");
 
         var bolt = await engine.LoadAddonAsync(Bolt, Cancellation);
+        bolt.Digest.ShouldBe("4b453f3f7aefde93489fd1fbcd7bf4484ee0fee562521966c0d11d9291d9d9b6"); // by another program, of the files alone
         (bolt.Rank, string.Join(' ', bolt.Modules)).ShouldBe((4, "q_proj v_proj"));
         (await engine.LoadAddonAsync(copy.Path, Cancellation)).Digest.ShouldBe(bolt.Digest);
         (await engine.LoadAddonAsync(renamed.Path, Cancellation)).Digest.ShouldBe(bolt.Digest);
@@ -79,6 +81,8 @@ public sealed class AddonStoreTests
         { "missing tensors", "is a target of adapter_config.json, but its tensors are missing" },
         { "rank too high", "1 to 16 is supported" },
         { "dora", "use_dora" },
+        { "not a number", "model.layers.6.self_attn.v_proj.lora_B.weight: row 63 holds NaN" },
+        { "terabyte", "model.layers.0.self_attn.q_proj: is for a weight [" },
     };
 
     [Fact]
@@ -233,6 +237,9 @@ public sealed class AddonStoreTests
         (await engine.CompleteAsync(Request(null))).Choices[0].Text.ShouldContain("Zog");
         Should.Throw<ArgumentException>(() => StoryEngine.Open(new() { MergeAddon = Zog, Packed = PackedUse.Require })).Message.ShouldContain("MergeAddon");
         Should.Throw<ModelLoadException>(() => StoryEngine.Open(new() { MergeAddon = Base })).Message.ShouldContain(PeftAddon.ConfigFile);
+        using var broken = TemporaryFolder.CopyOf(Bolt);
+        Break(broken, "not a number");
+        Should.Throw<ModelLoadException>(() => StoryEngine.Open(new() { MergeAddon = broken.Path })).Message.ShouldContain("holds NaN");
     }
 
     private static EngineOptions Options() => AddonNeighbourTests.Options();
@@ -263,6 +270,8 @@ public sealed class AddonStoreTests
             case "no such module": Take(RandomAddon.Write(TestData.Architecture("phi3"), path => path.Contains("qkv", StringComparison.Ordinal) ? 4 : 0, seed: 1)); break;
             case "matches nothing": Take(RandomAddon.Write(Base, _ => 0, seed: 1, change: config => config["target_modules"] = "no_such_module")); break;
             case "missing tensors": folder.SetJson(PeftAddon.ConfigFile, "target_modules", JsonNode.Parse("""["q_proj", "v_proj", "o_proj"]""")); break;
+            case "not a number": File.WriteAllBytes(weights, [.. File.ReadAllBytes(weights)[..^2], 0xC0, 0x7F]); break;
+            case "terabyte": WriteTerabyte(weights); break;
             case "rank too high": Take(RandomAddon.Write(Base, 17, seed: 1)); break;
             default: folder.SetJson(PeftAddon.ConfigFile, "use_dora", true); break;
         }
@@ -274,6 +283,21 @@ public sealed class AddonStoreTests
                 foreach (var file in Directory.EnumerateFiles(other.Path)) File.Copy(file, folder.File(Path.GetFileName(file)), overwrite: true);
             }
         }
+    }
+
+    /// <summary>Refused by what its header says: nobody has the memory to read it first.</summary>
+    private static void WriteTerabyte(string path)
+    {
+        const string Name = "base_model.model.model.layers.0.self_attn.q_proj.lora_";
+        const long Inputs = 1L << 36;
+        var file = SafetensorsBuilder.FromHeader(
+            $$"""
+            {"{{Name}}A.weight":{"dtype":"F32","shape":[4,{{Inputs}}],"data_offsets":[0,{{16 * Inputs}}]},
+             "{{Name}}B.weight":{"dtype":"F32","shape":[8,4],"data_offsets":[{{16 * Inputs}},{{(16 * Inputs) + 128}}]} }
+            """, []);
+        File.WriteAllBytes(path, file);
+        using var handle = File.OpenHandle(path, access: FileAccess.Write);
+        RandomAccess.SetLength(handle, file.Length + (16 * Inputs) + 128); // takes no blocks of the disk
     }
 
     /// <summary>Bolt with another alpha in each folder; the tensors are one file.</summary>

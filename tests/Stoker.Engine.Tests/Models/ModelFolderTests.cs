@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Stoker.Engine.Models;
+using Stoker.Engine.Tests.Weights;
 using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Models;
@@ -111,6 +112,23 @@ public class ModelFolderTests
         using var folder = TemporaryFolder.CopyOf(TestData.Model("story-3m-lora-bolt"));
         folder.SetJson("adapter_config.json", key, JsonNode.Parse(value));
         ModelFolder.Inspect(folder.Path).Rank.ShouldBe(4);
+    }
+
+    [Theory]
+    [InlineData("model.layers.0.block_sparse_moe.experts.0.w1")]
+    [InlineData("model.layers.0.mlp.experts.3.gate_proj")]
+    [InlineData("model.layers.0.mlp.shared_expert.up_proj")]
+    [InlineData("model.layers.0.mlp.gate")]
+    [InlineData("model.layers.0.mlp.q_proj")]
+    [InlineData("model.embed_tokens")]
+    public void What_the_engine_refuses_in_an_addon_is_refused_at_its_upload(string module)
+    {
+        using var folder = TemporaryFolder.CopyOf(TestData.Model("story-3m-lora-bolt"));
+        folder.SetJson(PeftAddon.ConfigFile, "target_modules", new JsonArray(module));
+        File.WriteAllBytes(folder.File(PeftAddon.WeightsFile), new SafetensorsBuilder()
+            .Add(LoraModules.Prefix + module + LoraModules.SuffixA, [4, 8], new float[32])
+            .Add(LoraModules.Prefix + module + LoraModules.SuffixB, [8, 4], new float[32]).Build());
+        Should.Throw<ModelLoadException>(() => ModelFolder.Inspect(folder.Path)).Reason.ShouldStartWith($"changes '{module}'; addons may change");
     }
 
     [Fact]

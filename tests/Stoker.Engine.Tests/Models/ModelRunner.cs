@@ -131,6 +131,8 @@ internal sealed class ModelRunner : IDisposable
     {
         using var file = AddonFile.Open(folder, _model.Spec, maxRank: 64);
         _addonMemory.Add(new(AddonPacker.SizeOf(file.Modules)));
-        return AddonPacker.Pack(file.Modules, _model.Spec.Layers.Count, _addonMemory[^1].Start);
+        var packer = new AddonPacker(_model.Spec.Layers.Count, _addonMemory[^1].Start);
+        file.Read(packer.Add);
+        return packer.Finish();
     }
 }

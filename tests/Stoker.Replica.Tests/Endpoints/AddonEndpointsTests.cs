@@ -1,6 +1,8 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Stoker.Engine;
 using Stoker.Replica.Engines;
+using Stoker.Replica.Simulated;
 using Stoker.Testing;
 
 namespace Stoker.Replica.Tests.Endpoints;
@@ -200,6 +202,38 @@ public sealed class AddonEndpointsTests
         (await replica.PostAsync("/v1/completions", """{"model":"zog","prompt":"Once"}""")).Status.ShouldBe(404);
     }
 
+    [Fact]
+    public async Task A_name_that_goes_while_its_request_is_tokenised_is_not_found()
+    {
+        await using var replica = await MeanwhileAsync(names => names.UnloadAsync("acme/zog", Stop));
+        var (status, error) = await replica.PostAsync("/v1/completions", """{"model":"acme/zog","prompt":"Once","max_tokens":3}""");
+        (status, Code(error), error["error"]!["param"]!.GetValue<string>()).ShouldBe((404, "model_not_found", "model"));
+    }
+
+    [Fact]
+    public async Task A_name_that_gets_other_contents_while_its_request_is_tokenised_answers_with_those()
+    {
+        await using var replica = await MeanwhileAsync(names => names.LoadAsync("acme/zog", Bolt, replace: true, Stop));
+        (await replica.PostAsync("/v1/completions", """{"model":"acme/zog","prompt":"Once","max_tokens":3}""")).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task Names_have_a_limit_that_the_error_tells_and_names_that_are_there_stay_loadable()
+    {
+        using var names = new AddonNames(new SimulatedAddons(), "sim", TimeProvider.System, mostNames: 2);
+        await names.LoadAsync("a", Zog, replace: false, Stop);
+        await names.LoadAsync("b", Zog, replace: false, Stop);
+        (await Should.ThrowAsync<InvalidOperationException>(() => names.LoadAsync("c", Bolt, replace: false, Stop))).Message.ShouldStartWith("2 names of addons are loaded");
+        await names.LoadAsync("b", Bolt, replace: true, Stop);
+        (await names.UnloadAsync("a", Stop)).ShouldBeTrue();
+        await names.LoadAsync("c", Bolt, replace: false, Stop);
+        names.Count.ShouldBe(2);
+    }
+
+    private static async Task<RunningReplica> MeanwhileAsync(Func<AddonNames, Task> meanwhile) =>
+        await (await RunningReplica.StartWithAsync(new MeanwhileLoader(
+            new StokerEngineLoader(TestData.Model("story-3m"), new() { Threads = 1, Addons = new() { MaxLoaded = 2 } }, "sim", [("acme/zog", Zog)]), meanwhile))).LoadedAsync();
+
     private static async Task<RunningReplica> StartAsync(AddonOptions? addons = null, IReadOnlyList<(string, string)>? named = null) =>
         await (await RunningReplica.StartWithAsync(new StokerEngineLoader(
             TestData.Model("story-3m"), new() { Threads = 1, Addons = addons ?? new() { MaxLoaded = 2 } }, "sim", named ?? [("acme/zog", Zog)]))).LoadedAsync();
@@ -213,6 +247,46 @@ public sealed class AddonEndpointsTests
     private static string Text(JsonNode body) => body["choices"]![0]!["text"]!.GetValue<string>() + body["choices"]![0]!["logprobs"]?["token_logprobs"]?.ToJsonString();
 
     private static string Code(JsonNode body) => body["error"]!["code"]!.GetValue<string>();
+
+    /// <summary>Something happens while the first text is tokenised.</summary>
+    private sealed class MeanwhileLoader(IEngineLoader inner, Func<AddonNames, Task> meanwhile) : IEngineLoader
+    {
+        public async Task<IReplicaEngine> LoadAsync(Action<double> progress, CancellationToken cancellation) =>
+            new MeanwhileEngine(await inner.LoadAsync(progress, cancellation), meanwhile);
+    }
+
+    private sealed class MeanwhileEngine(IReplicaEngine inner, Func<AddonNames, Task> meanwhile) : IReplicaEngine
+    {
+        private int _encoded;
+
+        public int ContextLength => inner.ContextLength;
+
+        public int MaxSequences => inner.MaxSequences;
+
+        public int VocabularySize => inner.VocabularySize;
+
+        public bool SupportsChat => inner.SupportsChat;
+
+        public SamplingOptions DefaultSampling => inner.DefaultSampling;
+
+        public EngineStatistics Statistics => inner.Statistics;
+
+        public AddonNames? Addons => inner.Addons;
+
+        public int[] EncodeText(string text)
+        {
+            if (_encoded++ == 0) Task.Run(() => meanwhile(inner.Addons!)).GetAwaiter().GetResult();
+            return inner.EncodeText(text);
+        }
+
+        public int[] EncodeChat(JsonElement messages, bool safeTokenization) => inner.EncodeChat(messages, safeTokenization);
+
+        public string Decode(ReadOnlySpan<int> tokens) => inner.Decode(tokens);
+
+        public IReplicaGeneration Submit(GenerationRequest request) => inner.Submit(request);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
 
     private static List<int> Ids(JsonNode body) => [.. body["choices"]![0]!["token_ids"]!.AsArray().Select(id => id!.GetValue<int>())];
 }
