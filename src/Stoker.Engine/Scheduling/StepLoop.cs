@@ -29,6 +29,7 @@ internal sealed partial class StepLoop : IDisposable
     private readonly Watchdog _watchdog;
     private readonly StepCost _cost = new();
     private readonly StepCalibration _calibration;
+    private readonly DraftCalibration? _draftCalibration;
     private readonly StepBatch _batch;
     private readonly List<int> _firstLogitRows;
     private readonly float[] _logits;
@@ -56,8 +57,9 @@ internal sealed partial class StepLoop : IDisposable
         _logits = new float[checked(limits.LogitRows * model.Shape.VocabularySize)];
         var drawable = Math.Min(decoder.VocabularySize, model.Shape.VocabularySize);
         _sampling = new(limits, drawable, team);
-        if (limits.DraftRows > 0) _speculator = new(_scheduler, options.Speculation, drafter?.Invoke(_scheduler.Pool), drawable, counters);
-        _calibration = new(_scheduler, _cost, model, _speculator);
+        if (limits.DraftRows > 0) _speculator = new(_scheduler, options.Speculation, drafter?.Invoke(_scheduler.Pool), drawable, counters, _time);
+        if (_speculator is not null) _draftCalibration = new(_scheduler, _speculator, model, options.Speculation?.DraftTokens ?? SequenceDrafts.Most);
+        _calibration = new(_scheduler, _cost, model);
         Desk = new(decoder, counters, _time) { Stopped = Release, Abandoned = Abandon };
     }
 
@@ -115,9 +117,10 @@ internal sealed partial class StepLoop : IDisposable
     /// <summary>One step. False when there is nothing to do.</summary>
     public bool Step()
     {
+        var start = _time.GetTimestamp();
+        _speculator?.EndTurn(start);
         if (_scheduler.IsEmpty) return false;
         if (_addons is not null && _addons.TakeFailures() && !EndWithoutAddon()) return false;
-        var start = _time.GetTimestamp();
         _speculator?.Propose();
         var drafted = _time.GetTimestamp();
         var plan = _scheduler.Begin();
@@ -134,9 +137,9 @@ internal sealed partial class StepLoop : IDisposable
         {
             _now = _time.GetTimestamp();
             progress = AdvanceAll(plan);
-            _speculator?.Settle(plan);
+            _speculator?.Settle(plan, start, drafted);
             var end = _time.GetTimestamp();
-            NoteCost(plan, _time.GetElapsedTime(drafted, end));
+            NoteCost(plan, _time.GetElapsedTime(drafted, end).TotalMicroseconds);
             _counters.StepComputed(plan, _time.GetElapsedTime(start, end));
         }
         if (_watchdog.Observe(progress)) FailOldest();
@@ -148,16 +151,16 @@ internal sealed partial class StepLoop : IDisposable
     /// <summary>
     /// Uses a moment without work to learn what steps cost. False when there is nothing to learn that is worth the time.
     /// </summary>
-    public bool Calibrate() => _scheduler.IsEmpty && _calibration.Step(_batch, _kv, _logits, _time);
+    public bool Calibrate() => _scheduler.IsEmpty
+        && (_draftCalibration?.Step(_batch, _kv, _logits, _time) == true || _calibration.Step(_batch, _kv, _logits, _time));
 
     /// <summary>Frees what the drafter holds. After the last step.</summary>
     public void Dispose() => _speculator?.Dispose();
 
-    private void NoteCost(StepPlan plan, TimeSpan elapsed)
+    private void NoteCost(StepPlan plan, double microseconds)
     {
-        _cost.Observe(plan.Work, elapsed.TotalMicroseconds);
-        _scheduler.NoteTime(plan, elapsed.TotalMicroseconds);
-        _speculator?.Observe(plan, elapsed.TotalMicroseconds);
+        _cost.Observe(plan.Work, microseconds);
+        _scheduler.NoteTime(plan, microseconds);
     }
 
     private bool Forward(StepPlan plan)

@@ -1,59 +1,41 @@
 namespace Stoker.Engine.Speculation;
 
-/// <summary>A sequence that may get drafts, and then how many.</summary>
-/// <param name="Acceptance">Of a draft whose predecessors were all accepted.</param>
-/// <param name="Most">Drafts that it can have.</param>
-/// <param name="HasPasses">Each draft takes a pass of a drafter; else drafts cost their rows alone.</param>
-internal record struct DraftCandidate(double Acceptance, int Most, bool HasPasses)
-{
-    public int Drafts { get; set; }
-
-    /// <summary>The chance that one more draft becomes a token.</summary>
-    public double Gain { get; set; }
-
-    /// <summary>
-    /// Of the chance, when it is compared with others': lower for a sequence that had drafts lately. Where not all can have some they
-    /// then come to each in turn, and none of like sequences falls behind because of an estimate that is off a little.
-    /// </summary>
-    public double Weight { get; init; } = 1;
-}
-
 /// <summary>Decides how many drafts each sequence of a step gets: as many as let the most tokens come in the time.</summary>
 /// <remarks>
 /// A step of n decodes gives n tokens in V(n). With drafts it gives n + the sum of their chances, in V(n + drafts) + the passes
-/// of the drafter. Drafts are added in the order of their chances, and what counts is the best that was met on the way: costs go
+/// of the drafter and what else proposing takes. Drafts are added in the order of their chances, and what counts is the best that was met on the way: costs go
 /// in jumps, so one row more may not pay where four do. None at all is among what is met: speculation may always choose zero.
 /// </remarks>
 internal static class DraftBudget
 {
     private const double LeastGain = 1.0 / 64; // no row is as cheap as that
-    private const double Noise = 0.02; // what only looks better within the noise of measuring is not
-    private const double Spread = 0.15; // sequences that go on unequally end one by one, and the last ones share a step with fewer
+    private const double Noise = 0.04; // what only looks better within the noise of measuring is not
+    private const double Spread = 0.25; // sequences that go on unequally end one by one, and the last ones share a step with fewer
     private const double ProbedChance = 0.25;
     private const double Hopeless = 0.6; // of the best rate: what follows gains less than what led here
 
     /// <param name="decodes">Sequences in the step, those that get no drafts too.</param>
     /// <param name="rows">Drafts in all at most.</param>
-    /// <param name="verify">Costs of a step by its rows.</param>
-    /// <param name="pass">Costs of a drafter's pass by its sequences; null: there is none.</param>
-    public static void Decide(Span<DraftCandidate> candidates, int decodes, int rows, RowCost verify, RowCost? pass)
+    /// <returns>Drafts given.</returns>
+    public static int Decide(Span<DraftCandidate> candidates, int decodes, int rows, DraftCosts costs)
     {
         Span<int> passes = stackalloc int[SequenceDrafts.Most]; // sequences by pass
         passes.Clear();
-        var (tokens, passTime, given, best) = ((double)decodes, 0.0, 0, 0);
-        var bestRate = tokens / verify.Of(decodes) * (1 + Noise + (Spread * (decodes - 1) / decodes));
+        var (tokens, proposing, given, best) = ((double)decodes, 0.0, 0, 0);
+        var bestRate = tokens / costs.Plain(decodes) * (1 + Noise + (Spread * (1 - (1 / Math.Sqrt(decodes)))));
         Begin(candidates);
         while (given < rows && candidates.Length > 0 && TakeBest(candidates, out var taken))
         {
             given++;
             tokens += taken.Gain;
-            if (taken.HasPasses && pass is not null) passTime += OneMore(ref passes[taken.Drafts], pass);
-            var rate = tokens / (verify.Of(decodes + given) + passTime);
+            proposing += costs.OneMore(taken, passes);
+            var rate = tokens / (costs.Verify.Of(decodes + given) + proposing);
             if (rate > bestRate) (bestRate, best) = (rate, given);
             else if (rate < bestRate * Hopeless) break;
         }
         Begin(candidates);
-        while (best-- > 0) TakeBest(candidates, out _);
+        for (given = 0; given < best; given++) TakeBest(candidates, out _);
+        return best;
     }
 
     /// <summary>
@@ -85,12 +67,5 @@ internal static class DraftBudget
         if (candidate.Gain < LeastGain) return false;
         candidate.Gain = ++candidate.Drafts < candidate.Most ? candidate.Gain * candidate.Acceptance : 0;
         return true;
-    }
-
-    /// <returns>What the pass takes longer, microseconds.</returns>
-    private static double OneMore(ref int sequences, RowCost pass)
-    {
-        var before = sequences == 0 ? 0 : pass.Of(sequences);
-        return pass.Of(++sequences) - before;
     }
 }

@@ -5,7 +5,8 @@ namespace Stoker.Engine.Speculation;
 /// | state   | event                                    | next                                        |
 /// | ------- | ---------------------------------------- | ------------------------------------------- |
 /// | drafts  | the budget gives it nothing              | paused, the shortest pause                  |
-/// | paused  | so many steps                            | a probe: one draft or a few, whatever it costs |
+/// | paused  | so many turns                            | due, until there is room for a probe        |
+/// | due     | a probe: one draft or a few              | probe                                       |
 /// | probe   | of one draft, accepted                   | paused, the shortest pause                  |
 /// | probe   | rejected, or of several: it is the cost  | paused, twice as long, up to the longest    |
 /// | any     | the budget gives it something            | drafts                                      |
@@ -38,23 +39,20 @@ internal sealed class DraftingState
         (_begun, _acceptance) = (true, new(acceptance));
     }
 
-    /// <summary>The budget's word for the next step. True: a probe is due although it gave nothing.</summary>
+    /// <summary>The budget's word for the next turn. True: a probe is due although it gave nothing.</summary>
     /// <param name="drafts">That it gave.</param>
-    /// <param name="decodes">Sequences in the step.</param>
+    /// <param name="decodes">Sequences in the turn.</param>
     public bool Decide(int drafts, int decodes)
     {
         _probing = false;
         _lately += ((drafts > 0 ? 1 : 0) - _lately) * TurnRate;
-        if (drafts > 0)
-        {
-            (_pause, _paused) = (ShortestPause, 0);
-            return false;
-        }
-        _paused += (double)ShareOfBatch / (ShareOfBatch - 1 + decodes);
-        if (_paused < _pause) return false;
-        (_paused, _probing) = (0, true);
-        return true;
+        if (drafts > 0) (_pause, _paused) = (ShortestPause, 0);
+        else _paused += (double)ShareOfBatch / (ShareOfBatch - 1 + decodes);
+        return drafts == 0 && _paused >= _pause;
     }
+
+    /// <summary>The next turn has a probe of it.</summary>
+    public void Probes() => (_paused, _probing) = (0, true);
 
     public void Verified(int drafted, int accepted)
     {

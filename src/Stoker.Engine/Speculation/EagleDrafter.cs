@@ -68,6 +68,13 @@ internal sealed class EagleDrafter : IDrafter
             + (RowsFor(limits) * (head.Shape.WorkspaceBytesPerRow + StepBatch.BytesPerRow + sizeof(int)));
     }
 
+    public int CatchUp(Sequence sequence)
+    {
+        var drafts = sequence.Drafts;
+        var drafted = drafts.DraftedSince == sequence.Preemptions ? drafts.Drafted : 0;
+        return Math.Max(sequence.TokenCount - 1 - drafted - drafts.Accepted - 1, 0);
+    }
+
     public void Propose(IReadOnlyList<Sequence> sequences)
     {
         if (!KnowAll(sequences))
@@ -114,7 +121,7 @@ internal sealed class EagleDrafter : IDrafter
         _slots.AsSpan(0, rows).Fill(_pairs.Zero);
         var start = _time.GetTimestamp();
         Forward();
-        PassCost.Observe(rows, _time.GetElapsedTime(start).TotalMicroseconds);
+        PassCost.Calibrate(rows, _time.GetElapsedTime(start).TotalMicroseconds);
         return true;
     }
 

@@ -28,6 +28,9 @@ internal interface IDrafter : IDisposable
     /// <summary>What its passes cost by their rows, as it measures them; null: next to nothing.</summary>
     RowCost? PassCost => null;
 
+    /// <summary>Rows that a proposal would have to compute for the sequence before it comes to the usual one: of the prompt, or of a pause.</summary>
+    int CatchUp(Sequence sequence) => 0;
+
     /// <summary>
     /// For each sequence up to <see cref="SequenceDrafts.Allowed"/> tokens into <see cref="Sequence.Drafts"/>; fewer, or none, where
     /// it has none to offer.

@@ -19,6 +19,9 @@ internal sealed class ModelDrafter : IDrafter
     /// <summary>Missing tokens of one sequence that make its drafts wait for nobody: more are a catch-up, which comes after all others.</summary>
     private const int Short = SequenceDrafts.Most + 1;
 
+    /// <summary>Missing tokens of one that drafts in every step: its last one, and where all were accepted the last draft.</summary>
+    private const int Usual = 2;
+
     /// <summary>Rows from which on a pass tells what a row of a long one costs, and of a catch-up in any case.</summary>
     private const int Long = 64;
 
@@ -65,6 +68,14 @@ internal sealed class ModelDrafter : IDrafter
     /// <summary>Bytes of a block of the target's cache that the drafter adds.</summary>
     public static long BlockBytes(ModelShape shape, KvFormat format) => (shape.KvBytesPerToken(format) * KvStore.BlockSize) + sizeof(uint);
 
+    /// <summary>Of one that it has not met all of its prompt: what of that the cache has shows when it is looked for.</summary>
+    public int CatchUp(Sequence sequence)
+    {
+        var drafts = sequence.Drafts;
+        var drafted = drafts.DraftedSince == sequence.Preemptions ? drafts.Drafted : 0;
+        return Math.Max(sequence.TokenCount - drafted - Usual, 0);
+    }
+
     public void Propose(IReadOnlyList<Sequence> sequences)
     {
         _batch.Clear();
@@ -97,7 +108,7 @@ internal sealed class ModelDrafter : IDrafter
         _batch.Add(new int[rows], 0, table.Array, LogitRows.Last);
         var start = _time.GetTimestamp();
         Forward();
-        PassCost.Observe(rows, _time.GetElapsedTime(start).TotalMicroseconds);
+        PassCost.Calibrate(rows, _time.GetElapsedTime(start).TotalMicroseconds);
         return true;
     }
 

@@ -3,7 +3,7 @@ namespace Stoker.Engine.Speculation;
 /// <summary>Microseconds of a pass by its rows, as measured: of the target's steps that hold decodes and drafts alone, or of a drafter.</summary>
 /// <remarks>
 /// A table and no formula, because cost goes by tiles of the matrix kernels: from 8 rows to 9 it jumps. Between two sizes that
-/// were seen it is interpolated, beyond them taken as flat: a size that looks cheap is tried, and known from then on. A value follows what
+/// were seen it is interpolated; beyond them it goes on as it went between the last two. A value follows what
 /// is seen slowly, and quickly when it was not looked at for long.
 /// One thread uses it: the loop.
 /// </remarks>
@@ -22,6 +22,7 @@ internal sealed class RowCost
     /// <summary>This size was seen, and not only once: the first time may have been that of cold code.</summary>
     public bool Knows(int rows) => _entries[Index(rows)].IsKnown;
 
+    /// <summary>What a pass took that was wanted.</summary>
     public void Observe(int rows, double microseconds)
     {
         if (rows <= 0 || !(microseconds > 0)) return;
@@ -34,11 +35,23 @@ internal sealed class RowCost
         }
         else
         {
-            var rate = _observations - entry.SeenAt > Old ? OldRate : Rate;
+            var rate = entry.IsMadeUp || _observations - entry.SeenAt > Old ? OldRate : Rate;
             entry.Rows += (rows - entry.Rows) * rate;
             entry.Microseconds += (Math.Min(microseconds, Outlier * entry.Microseconds) - entry.Microseconds) * rate;
         }
-        entry.SeenAt = _observations;
+
+        (entry.SeenAt, entry.IsMadeUp) = (_observations, false);
+    }
+
+    /// <summary>What a pass on made-up rows took, which says less than one that was wanted: it counts where there was none.</summary>
+    public void Calibrate(int rows, double microseconds)
+    {
+        if (rows <= 0 || !(microseconds > 0)) return;
+        ref var entry = ref _entries[Index(rows)];
+        if (entry is { IsKnown: true, IsMadeUp: false }) return;
+        // Of passes one after the other the quicker; long after, code is warmer and the machine another.
+        if (entry.IsMadeUp && entry.Rows == rows && entry.SeenAt == _observations) microseconds = Math.Min(microseconds, entry.Microseconds);
+        entry = new() { Count = 2, Rows = rows, Microseconds = microseconds, SeenAt = _observations, IsMadeUp = true };
     }
 
     /// <summary>0 before any size is known.</summary>
@@ -46,13 +59,49 @@ internal sealed class RowCost
     {
         var index = Index(rows);
         if (rows <= Exact && _entries[index].IsKnown) return _entries[index].Microseconds;
-        var (below, above) = (index, index); // what shares an entry may be below it or above
-        while (below >= 0 && (!_entries[below].IsKnown || _entries[below].Rows > rows)) below--;
-        while (above < _entries.Length && (!_entries[above].IsKnown || _entries[above].Rows < rows)) above++;
+        var (below, above) = (Below(index, rows), Above(index, rows));
         if (below < 0) return above == _entries.Length ? 0 : _entries[above].Microseconds;
-        if (above == _entries.Length || above == below) return _entries[below].Microseconds;
-        var (low, high) = (_entries[below], _entries[above]);
+        ref readonly var low = ref _entries[below];
+        if (above == below) return low.Microseconds;
+        if (above == _entries.Length) return low.Microseconds + (Slope(below) * (rows - low.Rows));
+        ref readonly var high = ref _entries[above];
         return low.Microseconds + ((high.Microseconds - low.Microseconds) * (rows - low.Rows) / (high.Rows - low.Rows));
+    }
+
+    /// <summary>
+    /// What so many rows will hardly exceed: in between as much as the larger size that was seen, beyond as much as if each row cost what
+    /// one did there on the mean. Infinite before any size is known.
+    /// </summary>
+    public double AtMost(int rows)
+    {
+        var index = Index(rows);
+        if (rows <= Exact && _entries[index].IsKnown) return _entries[index].Microseconds;
+        var (below, above) = (Below(index, rows), Above(index, rows));
+        if (above < _entries.Length) return Math.Max(_entries[above].Microseconds, Of(rows));
+        return below < 0 ? double.PositiveInfinity : _entries[below].Microseconds * Math.Max(rows / _entries[below].Rows, 1);
+    }
+
+    /// <summary>Microseconds a row behind the largest size, never more than its rows cost on the mean.</summary>
+    private double Slope(int last)
+    {
+        var before = last - 1;
+        while (before >= 0 && !_entries[before].IsKnown) before--;
+        if (before < 0) return 0;
+        var (low, high) = (_entries[before], _entries[last]);
+        return Math.Clamp((high.Microseconds - low.Microseconds) / (high.Rows - low.Rows), 0, high.Microseconds / high.Rows);
+    }
+
+    // What shares an entry may be below it or above.
+    private int Below(int index, int rows)
+    {
+        while (index >= 0 && (!_entries[index].IsKnown || _entries[index].Rows > rows)) index--;
+        return index;
+    }
+
+    private int Above(int index, int rows)
+    {
+        while (index < _entries.Length && (!_entries[index].IsKnown || _entries[index].Rows < rows)) index++;
+        return index;
     }
 
     private static int Index(int rows) =>
@@ -63,6 +112,7 @@ internal sealed class RowCost
         public int Count;
         public double Rows, Microseconds;
         public long SeenAt;
+        public bool IsMadeUp;
 
         public readonly bool IsKnown => Count > 1;
     }

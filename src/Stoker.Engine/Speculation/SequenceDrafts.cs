@@ -41,6 +41,9 @@ internal sealed class SequenceDrafts
 
     public DraftingState Predicted { get; } = new();
 
+    /// <summary>What drafts of either kind have cost it.</summary>
+    public DraftLedger Ledger { get; } = AdaptiveDrafts.NewLedger();
+
     public DraftingState State => Kind == DraftKind.Prediction ? Predicted : Own;
 
     /// <summary>One more; nothing when as many as allowed are there.</summary>

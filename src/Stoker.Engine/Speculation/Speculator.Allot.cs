@@ -11,15 +11,14 @@ internal sealed partial class Speculator
         var candidates = _candidates.AsSpan(0, _able.Count);
         var decodes = _scheduler.CountDecodes();
         var rows = _scheduler.Limits.DraftRowsBeside(decodes);
-        if (!_options.Adaptive) GiveAll(candidates, rows);
-        else if (!_verify.Knows(decodes) || _sincePlain >= PlainEvery) GiveNone(candidates);
-        else GiveWhatPays(candidates, decodes, rows);
+        if (_options.Adaptive) _adaptive.Allot(candidates, _owners.AsSpan(0, _able.Count), decodes, rows);
+        else GiveAll(candidates, rows);
     }
 
     /// <summary>To each as many as it can have; where rows do not suffice, the first draft of all before the second of any.</summary>
     private static void GiveAll(Span<DraftCandidate> candidates, int rows)
     {
-        GiveNone(candidates);
+        foreach (ref var candidate in candidates) candidate.Drafts = 0;
         for (var place = 0; place < SequenceDrafts.Most; place++)
         {
             foreach (ref var candidate in candidates)
@@ -28,25 +27,6 @@ internal sealed partial class Speculator
                 candidate.Drafts++;
                 rows--;
             }
-        }
-    }
-
-    /// <summary>A step without drafts, to see what it costs.</summary>
-    private static void GiveNone(Span<DraftCandidate> candidates)
-    {
-        foreach (ref var candidate in candidates) candidate.Drafts = 0;
-    }
-
-    private void GiveWhatPays(Span<DraftCandidate> candidates, int decodes, int rows)
-    {
-        DraftBudget.Decide(candidates, decodes, rows, _verify, _drafter?.PassCost);
-        foreach (ref readonly var candidate in candidates) rows -= candidate.Drafts;
-        for (var index = 0; index < candidates.Length; index++)
-        {
-            ref var candidate = ref candidates[index];
-            if (candidate.Most == 0 || !_able[index].Drafts.State.Decide(candidate.Drafts, decodes) || rows == 0) continue;
-            candidate.Drafts = Math.Min(DraftBudget.Probe(candidate), rows);
-            rows -= candidate.Drafts;
         }
     }
 

@@ -1,4 +1,3 @@
-using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Speculation;
@@ -6,8 +5,7 @@ namespace Stoker.Engine.Speculation;
 /// <summary>Has the next step's drafts made: says which sequences get how many, and sees to their blocks.</summary>
 /// <remarks>
 /// A sequence that follows a prediction gets its drafts from there, any other from the engine's drafter, where there is one. How many is
-/// decided by <see cref="DraftBudget"/> from what steps and passes were measured to cost, and by the sequence's own
-/// <see cref="DraftingState"/>; not adaptively, each gets all it may have.
+/// decided by <see cref="AdaptiveDrafts"/>; not adaptively, each gets all it may have.
 /// What a drafter throws ends no request: its drafts are dropped, and after <see cref="MostFaults"/> steps in a row it is left alone.
 /// </remarks>
 internal sealed partial class Speculator : IDisposable
@@ -18,32 +16,33 @@ internal sealed partial class Speculator : IDisposable
     /// <summary>Drafts that predictions may have in a step, whatever the engine's own drafter is.</summary>
     public const int PredictedRows = 64;
 
-    private const int PlainEvery = 128; // steps with drafts; else nobody would know what one without costs today
-
     private readonly Scheduler _scheduler;
     private readonly SpeculationOptions _options;
     private readonly IDrafter? _drafter;
+    private readonly TimeProvider _time;
+    private readonly AdaptiveDrafts _adaptive;
     private readonly PredictionDrafter _prediction = new();
     private readonly int _vocabularySize;
     private readonly EngineCounters _counters;
     private readonly List<Sequence> _able, _asked, _predicted;
     private readonly DraftCandidate[] _candidates;
-    private readonly RowCost _verify = new();
+    private readonly SequenceDrafts[] _owners; // of the candidates
     private AcceptanceEstimate _meanOwn = new(0.6, MeanRate), _meanPredicted = new(0.8, MeanRate);
     private int _faults; // steps with one in a row
     private bool _failed; // in this step
-    private int _sincePlain;
 
     /// <param name="options">Null: the defaults, for predictions alone.</param>
     /// <param name="drafter">Owned from here on.</param>
-    public Speculator(Scheduler scheduler, SpeculationOptions? options, IDrafter? drafter, int vocabularySize, EngineCounters counters)
+    public Speculator(Scheduler scheduler, SpeculationOptions? options, IDrafter? drafter, int vocabularySize, EngineCounters counters, TimeProvider time)
     {
-        (_scheduler, _options, _drafter, _vocabularySize, _counters) = (scheduler, options ?? new(), drafter, vocabularySize, counters);
+        (_scheduler, _options, _drafter, _vocabularySize, _counters, _time) = (scheduler, options ?? new(), drafter, vocabularySize, counters, time);
+        _adaptive = new(drafter?.PassCost);
         var most = scheduler.Limits.MaxSequences;
         (_able, _asked, _predicted, _candidates) = (new(most), new(most), new(most), new DraftCandidate[most]);
+        (_owners, _parts) = (new SequenceDrafts[most], new TurnPart[most]);
     }
 
-    private bool HasDrafter => _drafter is not null && _faults < MostFaults;
+    public bool HasDrafter => _drafter is not null && _faults < MostFaults;
 
     /// <summary>Before the step is planned: whoever lacks its last token alone may get drafts.</summary>
     public void Propose()
@@ -59,28 +58,17 @@ internal sealed partial class Speculator : IDisposable
     }
 
     /// <summary>After verification: estimates follow, the drafter hears what was computed, and what was lent and not used goes back.</summary>
-    public void Settle(StepPlan plan)
+    /// <param name="begun">The turn, and</param>
+    /// <param name="proposed">when drafts were there.</param>
+    public void Settle(StepPlan plan, long begun, long proposed)
     {
         var asked = _asked.Count > 0;
         foreach (var rows in plan.Rows) Learn(rows);
+        NoteTurn(plan, begun, proposed);
         if (HasDrafter) Tell(plan);
         if (asked && !_failed) _faults = 0;
         Return();
     }
-
-    /// <summary>What a step took, without its drafting.</summary>
-    public void Observe(StepPlan plan, double microseconds)
-    {
-        if (plan.DecodeRows != plan.RowCount) return;
-        _verify.Observe(plan.RowCount, microseconds);
-        _sincePlain = plan.RowCount == plan.Rows.Count ? 0 : _sincePlain + 1;
-    }
-
-    /// <summary>What a step of so many rows took that was made up to learn it.</summary>
-    public void Observe(int rows, double microseconds) => _verify.Observe(rows, microseconds);
-
-    /// <inheritdoc cref="IDrafter.Calibrate"/>
-    public bool Calibrate(BlockTable table, int rows) => HasDrafter && _drafter!.Calibrate(table, rows);
 
     public void Dispose() => _drafter?.Dispose();
 
@@ -106,7 +94,14 @@ internal sealed partial class Speculator : IDisposable
         drafts.State.Begin(Math.Max(Mean(kind).Value, Hope));
         var predicted = kind == DraftKind.Prediction;
         most = Math.Min(most, predicted ? Math.Min(SequenceDrafts.Most, drafts.Prediction!.Rest.Length) : _options.DraftTokens);
-        _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, !predicted && _drafter!.PassCost is not null) { Weight = drafts.State.Weight };
+        drafts.Accepted = 0;
+        var hasPasses = !predicted && _drafter!.PassCost is not null;
+        _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, hasPasses)
+        {
+            Weight = drafts.State.Weight,
+            CatchUp = predicted ? 0 : _drafter!.CatchUp(sequence),
+        };
+        _owners[_able.Count] = drafts;
         _able.Add(sequence);
         drafts.Allowed = most;
     }

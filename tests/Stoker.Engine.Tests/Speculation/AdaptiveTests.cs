@@ -1,3 +1,4 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
 using Stoker.Engine.Speculation;
 using Stoker.Engine.Tests.Scheduling;
@@ -42,34 +43,6 @@ public sealed class AdaptiveTests
         (Time(1, null, 0) / Time(1, acceptance, 0.08)).ShouldBeGreaterThan(times);
 
     [Fact]
-    public void Debug_print()
-    {
-        foreach (var (batch, a, p) in new[] { (8, 0.4, 0.08), (16, 0.6, 0.02) })
-        {
-            var drafter = new TimedDrafter { Acceptance = a, PassShare = p };
-            var rig = Rig(batch, drafter);
-            var start = rig.Time.GetTimestamp();
-            var log = new System.Text.StringBuilder();
-            var advance = rig.Model.OnForward!;
-            var last = 0L;
-            rig.Model.OnForward = rows =>
-            {
-                var draft = rig.Time.GetElapsedTime(start).TotalMilliseconds;
-                advance(rows);
-                var acc = rig.Statistics.Speculation.Accepted;
-                log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{draft:F0} n={rows.SequenceCount} rows={rows.RowCount} acc={acc - last}\n");
-                last = acc;
-            };
-            for (var round = 0; round < 1; round++)
-            {
-                for (var index = 0; index < batch; index++) rig.Submit(Request(index));
-                rig.Run();
-            }
-            File.WriteAllText($"/tmp/adaptive_{batch}.txt", log.ToString());
-        }
-    }
-
-    [Fact]
     public void Drafts_that_become_good_are_found_out()
     {
         var drafter = new TimedDrafter { PassShare = 0.08 };
@@ -104,6 +77,10 @@ public sealed class AdaptiveTests
         if (drafter is null) return rig;
         drafter.Clock = rig.Time;
         for (var index = 0; index < batch; index++) drafter.Answers[index] = Answer(index);
+        while (rig.Loop.Calibrate())
+        {
+        }
+
         return rig;
     }
 
@@ -156,7 +133,7 @@ public sealed class AdaptiveTests
             List<Sequence> drafting = [.. sequences];
             while (drafting.Count > 0)
             {
-                var pass = Milliseconds(1) * PassShare * (1 + (0.03 * (drafting.Count - 1)));
+                var pass = Pass(drafting.Count);
                 Clock!.Advance(TimeSpan.FromMilliseconds(pass));
                 PassCost.Observe(drafting.Count, pass * 1000);
                 drafting.RemoveAll(sequence => !Add(sequence));
@@ -167,9 +144,18 @@ public sealed class AdaptiveTests
         {
         }
 
+        public bool Calibrate(BlockTable table, int rows)
+        {
+            Clock!.Advance(TimeSpan.FromMilliseconds(Pass(rows)));
+            PassCost.Calibrate(rows, Pass(rows) * 1000);
+            return true;
+        }
+
         public void Dispose()
         {
         }
+
+        private double Pass(int rows) => Milliseconds(1) * PassShare * (1 + (0.03 * (rows - 1)));
 
         private bool Add(Sequence sequence)
         {

@@ -95,7 +95,7 @@ public sealed class DraftBudgetTests
 
     private static int[] Decide(DraftCandidate[] candidates, int decodes, int rows, RowCost verify, RowCost? pass)
     {
-        DraftBudget.Decide(candidates, decodes, rows, verify, pass);
+        DraftBudget.Decide(candidates, decodes, rows, new(pass, verify)).ShouldBe(candidates.Sum(candidate => candidate.Drafts));
         return [.. candidates.Select(candidate => candidate.Drafts)];
     }
 

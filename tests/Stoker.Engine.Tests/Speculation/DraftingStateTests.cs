@@ -61,6 +61,16 @@ public sealed class DraftingStateTests
         StepsToProbe().ShouldBe(16);
     }
 
+    [Fact]
+    public void A_probe_that_there_is_no_room_for_stays_due()
+    {
+        _state.Begin(0.5);
+        for (var step = 1; step < DraftingState.ShortestPause; step++) _state.Decide(0, 1).ShouldBeFalse();
+        for (var step = 0; step < 10; step++) _state.Decide(0, 1).ShouldBeTrue();
+        _state.Probes();
+        _state.Decide(0, 1).ShouldBeFalse();
+    }
+
     [Theory]
     [InlineData(9, 32)]
     [InlineData(25, 64)]
@@ -74,7 +84,12 @@ public sealed class DraftingStateTests
     {
         for (var step = 1; ; step++)
         {
-            if (_state.Decide(0, decodes)) return step;
+            if (_state.Decide(0, decodes))
+            {
+                _state.Probes();
+                return step;
+            }
+
             step.ShouldBeLessThan(1000);
         }
     }

@@ -26,13 +26,52 @@ public sealed class RowCostTests
     [InlineData(2, 100)]
     [InlineData(3, 120)] // in between
     [InlineData(7, 200)]
-    [InlineData(12, 200)] // flat beyond: it looks cheap, is tried, and known
-    [InlineData(4000, 200)]
-    public void Between_two_sizes_it_is_interpolated_and_outside_flat(int rows, double expected)
+    [InlineData(12, 300)] // beyond as it went before
+    public void Between_two_sizes_it_is_interpolated_and_goes_on_so_beyond_them(int rows, double expected)
     {
         See(2, 100);
         See(7, 200);
         _cost.Of(rows).ShouldBe(expected, 1e-9);
+    }
+
+    [Theory]
+    [InlineData(60, 30, 30)] // quicker with more rows: flat
+    [InlineData(10, 30, 300)] // a jump: no more than rows cost on the mean
+    public void Beyond_all_it_never_falls_and_rises_no_steeper_than_rows_cost(double one, double two, double twenty)
+    {
+        See(1, one);
+        See(2, two);
+        _cost.Of(20).ShouldBe(twenty, 1e-9);
+    }
+
+    [Theory]
+    [InlineData(2, 100)]
+    [InlineData(3, 200)] // as much as the larger one
+    [InlineData(7, 200)]
+    [InlineData(14, 400)] // as if all of it went by rows
+    public void What_it_will_hardly_exceed(int rows, double expected)
+    {
+        double.IsPositiveInfinity(_cost.AtMost(rows)).ShouldBeTrue();
+        See(2, 100);
+        See(7, 200);
+        _cost.AtMost(rows).ShouldBe(expected, 1e-9);
+    }
+
+    [Fact]
+    public void Made_up_passes_tell_what_nothing_else_has_told()
+    {
+        _cost.Calibrate(3, 500);
+        _cost.Calibrate(3, 400);
+        _cost.Calibrate(3, 450);
+        (_cost.Of(3), _cost.Knows(3)).ShouldBe((400, true)); // the quickest of a round
+        _cost.Observe(3, 200);
+        _cost.Of(3).ShouldBe(300, 1e-9); // what was wanted says more
+        _cost.Calibrate(3, 10);
+        _cost.Of(3).ShouldBe(300, 1e-9);
+        _cost.Calibrate(5, 900);
+        See(1, 50);
+        _cost.Calibrate(5, 950); // another round: another machine
+        _cost.Of(5).ShouldBe(950, 1e-9);
     }
 
     [Fact]

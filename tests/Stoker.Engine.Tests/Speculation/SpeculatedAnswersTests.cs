@@ -42,7 +42,7 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
             if (index % 4 == 3) (result.Usage.Speculation?.Drafted ?? 0).ShouldBe(0);
             if (index % 4 == 1) result.Usage.Speculation.ShouldNotBeNull().PredictionMatched.ShouldBe(result.Usage.CompletionTokens);
         }
-        CheckFigures(engine);
+        CheckFigures(engine, kind);
         engine.Statistics.Speculation.PredictionTokens.ShouldBe(_requests.Select(Mixed).Sum(request => request.Prediction.Count));
     }
 
@@ -52,7 +52,7 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
     {
         await using var engine = StoryEngine.Open(new() { Threads = 1, MaxSequences = 1, Speculation = Speculation(kind) });
         for (var index = 0; index < _requests.Count; index++) Same(await engine.CompleteAsync(_requests[index]), _plain[index]);
-        CheckFigures(engine);
+        CheckFigures(engine, kind);
     }
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
         await using var engine = StoryEngine.Open(new() { Threads = 2, MaxSequences = 12, StepTokens = 100, Speculation = Speculation(kind) });
         var running = _requests.ConvertAll(engine.CompleteAsync);
         for (var index = 0; index < running.Count; index++) Same(await running[index], _plain[index]);
-        CheckFigures(engine);
+        CheckFigures(engine, kind);
     }
 
     private GenerationRequest Mixed(GenerationRequest request, int index)
@@ -90,10 +90,11 @@ public sealed class SpeculatedAnswersTests : IAsyncLifetime
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 
-    private static void CheckFigures(InferenceEngine engine)
+    private static void CheckFigures(InferenceEngine engine, string kind)
     {
         var figures = engine.Statistics.Speculation;
-        figures.Accepted.ShouldBeInRange(1, figures.Drafted);
+        // Adaptively it is the machine's to say whether any draft pays.
+        figures.Accepted.ShouldBeInRange(kind.StartsWith("adaptive", StringComparison.Ordinal) ? 0 : 1, figures.Drafted);
         engine.Statistics.DrafterFaults.ShouldBe(0);
         engine.Statistics.KvBlocksUsed.ShouldBe(0);
     }
