@@ -16,6 +16,12 @@ internal sealed class ReplacingDrafter(IDrafter inner) : IDrafter
 
     public RowCost? PassCost => inner.PassCost;
 
+    public bool IsPaused
+    {
+        get => inner.IsPaused;
+        set => inner.IsPaused = value;
+    }
+
     /// <summary>Of a draft whose predecessors were all accepted.</summary>
     public double Acceptance { get; set; }
 
@@ -30,6 +36,8 @@ internal sealed class ReplacingDrafter(IDrafter inner) : IDrafter
         inner.Propose(sequences);
         foreach (var sequence in sequences) Replace(sequence);
     }
+
+    public int CatchUp(Sequence sequence) => inner.CatchUp(sequence);
 
     public void Computed(in PlannedRows rows, int final) => inner.Computed(rows, final);
 

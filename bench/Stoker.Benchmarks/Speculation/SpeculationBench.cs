@@ -21,11 +21,12 @@ internal static class SpeculationBench
             EngineSetup.Precision(arguments), arguments.Integer("--threads", Environment.ProcessorCount, 1, 512), arguments.Text("--kernel-set"));
         var (rounds, tokens) = (arguments.Integer("--rounds", 5, 1, 100), arguments.Integer("--tokens", 64, 8, 4096));
         if (parts.Contains("equality")) await CheckEqualityAsync(arguments, options);
+        int? asked = arguments.Text("--tokens") is null ? null : tokens;
         if (parts.Contains("real")) await StoryRuns.RunAsync(options, rounds);
         if (!parts.Contains("target") && !parts.Contains("adaptive")) return;
         await using var pair = EnginePair.Open(arguments, options);
         if (parts.Contains("target")) await SetAcceptance.RunAsync(pair, rounds, tokens);
-        if (parts.Contains("adaptive")) await NeverSlower.RunAsync(pair, arguments.Integers("--batches", NeverSlower.Batches, 1, EnginePair.MostSequences), rounds, tokens);
+        if (parts.Contains("adaptive")) await NeverSlower.RunAsync(pair, arguments.Integers("--batches", NeverSlower.Batches, 1, EnginePair.MostSequences), rounds, asked);
     }
 
     /// <exception cref="BenchFailedException">An answer differs, or drafts are accepted more or less often than they must; all has been printed.</exception>

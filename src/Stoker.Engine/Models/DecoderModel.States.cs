@@ -29,6 +29,13 @@ internal sealed partial class DecoderModel
         (_keepsStates, _writeStates, _stateRow) = (true, WriteStates, StateRow);
     }
 
+    /// <summary>Nobody reads them any more: from the next step on none are made, and their memory is free. Between two steps.</summary>
+    public void DropStates()
+    {
+        _states?.Dispose();
+        (_keepsStates, _states) = (false, null);
+    }
+
     /// <summary>The final norm's output of a row of the last step.</summary>
     public ReadOnlySpan<float> State(int row) => (_states ?? throw new InvalidOperationException("no states are kept"))[row];
 

@@ -11,7 +11,8 @@ namespace Stoker.Engine.Speculation;
 /// through the head in one pass, which writes their keys and values over those of drafts, and gives the first draft of each
 /// sequence that is asked for. Each further one is a pass of one row, with what the head made itself in place of the state.
 /// States of sequences that are paused, and of prompts, wait in a buffer of one step's rows; when it is full they go through the head as history
-/// alone, which costs a hundredth or two of what the target's rows did.
+/// alone, which costs a hundredth or two of what the target's rows did. While nobody has been drafted for for long, states of answers are forgotten instead:
+/// beside lone decodes of a small model even that would show.
 /// Blocks that were found in the prefix cache: keys and values lie under the target's block ids and serve whoever finds the block. The pair
 /// at a block's end depends on the token behind it, which may be another one for each finder: it is left as the block's first owner had it, one key among many.
 /// Where the head had not completed a block (its owner ended before), nobody has the states any more: its pairs are then made of their
@@ -59,6 +60,8 @@ internal sealed class EagleDrafter : IDrafter
 
     public RowCost PassCost { get; } = new();
 
+    public bool IsPaused { get; set; }
+
     /// <summary>Bytes of buffers, the target's states among them, for planning memory.</summary>
     public static long StepBytes(EagleHead head, StepLimits limits)
     {
@@ -103,7 +106,12 @@ internal sealed class EagleDrafter : IDrafter
         if (final <= 0) return;
         var sequence = (Sequence)rows.Sequence;
         var drafts = sequence.Drafts;
-        if (!_pairs.HasRoom(final)) Feed();
+        if (!_pairs.HasRoom(final))
+        {
+            if (IsPaused && rows.FirstPosition >= sequence.PromptLength) _pairs.Forget();
+            else Feed();
+        }
+
         if (drafts.DraftedSince != sequence.Preemptions)
         {
             (drafts.DraftedSince, drafts.Drafted, drafts.DraftedBlocks) = (sequence.Preemptions, rows.FirstPosition, 0);
@@ -127,6 +135,7 @@ internal sealed class EagleDrafter : IDrafter
 
     public void Dispose()
     {
+        _head.Target.DropStates();
         _pairs.Dispose();
         _kv.Dispose();
     }

@@ -28,6 +28,15 @@ internal interface IDrafter : IDisposable
     /// <summary>What its passes cost by their rows, as it measures them; null: next to nothing.</summary>
     RowCost? PassCost => null;
 
+    /// <summary>Nobody was drafted for lately: keeping up is to cost nothing now, even if the next drafts are worse for it.</summary>
+    bool IsPaused
+    {
+        get => false;
+        set
+        {
+        }
+    }
+
     /// <summary>Rows that a proposal would have to compute for the sequence before it comes to the usual one: of the prompt, or of a pause.</summary>
     int CatchUp(Sequence sequence) => 0;
 

@@ -92,6 +92,13 @@ internal sealed class PairBuffer : IDisposable
         (_used, _half) = (0, 1 - _half);
     }
 
+    /// <summary>All there is, for good.</summary>
+    public void Forget()
+    {
+        _runs.Clear();
+        _used = 0;
+    }
+
     public void Dispose() => States.Dispose();
 
     private record struct Run(Sequence? Sequence, int Preemptions, int FirstPosition, int Count, int FirstRow);

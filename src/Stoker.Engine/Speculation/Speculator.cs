@@ -16,9 +16,10 @@ internal sealed partial class Speculator : IDisposable
     /// <summary>Drafts that predictions may have in a step, whatever the engine's own drafter is.</summary>
     public const int PredictedRows = 64;
 
+    private const int PausedAfter = 64; // steps without a proposal
+
     private readonly Scheduler _scheduler;
     private readonly SpeculationOptions _options;
-    private readonly IDrafter? _drafter;
     private readonly TimeProvider _time;
     private readonly AdaptiveDrafts _adaptive;
     private readonly PredictionDrafter _prediction = new();
@@ -28,6 +29,8 @@ internal sealed partial class Speculator : IDisposable
     private readonly DraftCandidate[] _candidates;
     private readonly SequenceDrafts[] _owners; // of the candidates
     private AcceptanceEstimate _meanOwn = new(0.6, MeanRate), _meanPredicted = new(0.8, MeanRate);
+    private IDrafter? _drafter; // null when it failed too often, too
+    private int _sinceAsked; // steps
     private int _faults; // steps with one in a row
     private bool _failed; // in this step
 
@@ -42,7 +45,7 @@ internal sealed partial class Speculator : IDisposable
         (_owners, _parts) = (new SequenceDrafts[most], new TurnPart[most]);
     }
 
-    public bool HasDrafter => _drafter is not null && _faults < MostFaults;
+    public bool HasDrafter => _drafter is not null;
 
     /// <summary>Before the step is planned: whoever lacks its last token alone may get drafts.</summary>
     public void Propose()
@@ -65,6 +68,7 @@ internal sealed partial class Speculator : IDisposable
         var asked = _asked.Count > 0;
         foreach (var rows in plan.Rows) Learn(rows);
         NoteTurn(plan, begun, proposed);
+        _sinceAsked = asked ? 0 : _sinceAsked + 1;
         if (HasDrafter) Tell(plan);
         if (asked && !_failed) _faults = 0;
         Return();
@@ -148,6 +152,7 @@ internal sealed partial class Speculator : IDisposable
     {
         try
         {
+            _drafter!.IsPaused = _sinceAsked >= PausedAfter;
             foreach (var rows in plan.Rows)
             {
                 if (rows.Sequence is Sequence { IsGone: false } sequence) _drafter!.Computed(rows, sequence.Computed - rows.FirstPosition);
@@ -164,6 +169,22 @@ internal sealed partial class Speculator : IDisposable
         if (!_failed) _faults++;
         _failed = true;
         _counters.DrafterFailed();
+        if (_faults >= MostFaults) LetGo();
+    }
+
+    /// <summary>Its keys and values, and what the target keeps for it, are of no use any more.</summary>
+    private void LetGo()
+    {
+        var drafter = _drafter;
+        _drafter = null;
+        try
+        {
+            drafter?.Dispose();
+        }
+        catch (Exception)
+        {
+            // one more fault of it; there is nobody to tell
+        }
     }
 
     private void Return()

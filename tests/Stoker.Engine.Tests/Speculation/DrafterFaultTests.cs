@@ -22,6 +22,7 @@ public sealed class DrafterFaultTests
         StepLoopTests.Same(result.Choices[0], new LoopRig().Complete(Request).Choices[0]);
         rig.Statistics.DrafterFaults.ShouldBe(Speculator.MostFaults);
         drafter.Proposals.ShouldBeLessThanOrEqualTo(Speculator.MostFaults);
+        drafter.IsDisposed.ShouldBeTrue();
         if (inProposal) result.Usage.Speculation.ShouldBeNull();
     }
 

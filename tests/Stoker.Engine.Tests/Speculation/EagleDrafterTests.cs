@@ -1,3 +1,4 @@
+using Stoker.Engine.Scheduling;
 using Stoker.Engine.Tests.Scheduling;
 
 namespace Stoker.Engine.Tests.Speculation;
@@ -35,6 +36,39 @@ public sealed class EagleDrafterTests
         foreach (var request in requests) paused.Submit(request);
         for (var step = 0; paused.Loop.Step(); step++) paused.IsPaused = step % 60 is > 5 and < 55;
         ShouldAgree(paused, alone, atLeast: 20);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void In_a_long_pause_it_computes_nothing_for_an_answer_and_then_drafts_again(bool sleeps)
+    {
+        using var plain = new EagleRig();
+        using var paused = new EagleRig(stepTokens: 24) { IsPaused = true, Sleeps = sleeps };
+        var request = Random(1) with { PromptTokens = Text(40, 3), MaxTokens = 200 };
+        var state = paused.Submit(request);
+        for (var step = 0; step < 100; step++) paused.Loop.Step();
+        var drafted = ((Sequence)paused.Loop.Scheduler.Running[0]).Drafts.Drafted;
+        if (sleeps) drafted.ShouldBeLessThanOrEqualTo(40);
+        else drafted.ShouldBeGreaterThan(80);
+        (paused.IsPaused, paused.Sleeps) = (false, false);
+        while (paused.Loop.Step()) paused.Loop.Scheduler.CheckIntegrity();
+        Same(LoopRig.Result(state), plain.Complete(request).Single());
+        paused.Statistics.Speculation.Accepted.ShouldBePositive();
+    }
+
+    [Fact]
+    public void After_three_faults_the_target_keeps_no_states_for_it()
+    {
+        using var plain = new EagleRig();
+        using var faulty = new EagleRig { OnComputed = () => throw new DivideByZeroException("a head's bug") };
+        faulty.HasStates.ShouldBeFalse(); // before the first step
+        faulty.Submit(Random(1));
+        faulty.Loop.Step();
+        faulty.HasStates.ShouldBeTrue();
+        Same(faulty.Complete(Random(2)).Single(), plain.Complete(Random(2)).Single());
+        faulty.Statistics.DrafterFaults.ShouldBe(3);
+        faulty.HasStates.ShouldBeFalse();
     }
 
     [Fact]

@@ -49,6 +49,25 @@ internal sealed class EagleRig : IDisposable
     /// <summary>Asks the drafter for nothing, as adaptive speculation does for a while.</summary>
     public bool IsPaused { get; set; }
 
+    /// <summary>The drafter is told that it has not been asked for long.</summary>
+    public bool Sleeps { get; set; }
+
+    /// <summary>Of the target, for the head.</summary>
+    public bool HasStates
+    {
+        get
+        {
+            try
+            {
+                return _target.State(0).Length > 0;
+            }
+            catch (InvalidOperationException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>By the drafter and its head, in bytes.</summary>
     public long Allocated { get; private set; }
 
@@ -87,6 +106,12 @@ internal sealed class EagleRig : IDisposable
         public DraftKind Kind => inner.Kind;
 
         public RowCost PassCost => inner.PassCost;
+
+        public bool IsPaused
+        {
+            get => inner.IsPaused;
+            set => inner.IsPaused = value || rig.Sleeps;
+        }
 
         public void Propose(IReadOnlyList<Sequence> sequences)
         {
