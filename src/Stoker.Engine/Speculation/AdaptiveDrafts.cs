@@ -114,7 +114,7 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
         var known = Costs.Verify.Knows(turn.Decodes);
         var verifying = turn.Microseconds - turn.Proposing;
         var plain = known ? Costs.Plain(turn.Decodes) : verifying;
-        if (known) verifying = Math.Min(verifying, Outlier * Math.Max(Costs.Verify.Of(turn.Rows), plain));
+        if (known) verifying = Math.Min(verifying, Outlier * Math.Max(Costs.Of(turn.Rows), plain));
         Costs.Verify.Observe(turn.Rows, turn.Microseconds - turn.Proposing);
         _sincePlain = turn.Drafts == 0 ? 0 : _sincePlain + 1;
         if (turn is { Drafts: 0, Asked: 0 }) NotePlain(parts, verifying, turn.Rows);
@@ -126,7 +126,7 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
         NotePlain(parts, turn.Microseconds - turn.Proposing, turn.Rows);
         if (turn is { Drafts: 0, Asked: 0 } || turn.Decodes == 0 || !Costs.Verify.Knows(turn.Decodes)) return;
         var plain = Costs.Plain(turn.Decodes);
-        var rows = Math.Max(Costs.Verify.Of(turn.Decodes + turn.Drafts) - plain, 0);
+        var rows = Math.Max(Costs.Of(turn.Decodes + turn.Drafts) - plain, 0);
         NoteDrafted(parts, turn, plain, rows + Proposing(turn, plain));
     }
 

@@ -29,7 +29,7 @@ internal static class DraftBudget
             given++;
             tokens += taken.Gain;
             proposing += costs.OneMore(taken, passes);
-            var rate = tokens / (costs.Verify.Of(decodes + given) + proposing);
+            var rate = tokens / (costs.Of(decodes + given) + proposing);
             if (rate > bestRate) (bestRate, best) = (rate, given);
             else if (rate < bestRate * Hopeless) break;
         }

@@ -7,8 +7,9 @@ namespace Stoker.Engine.Speculation;
 /// <summary>Learns what verifying and drafting cost from a few made-up passes, so that the first sequence need not find out.</summary>
 /// <remarks>
 /// With a drafter as soon as the engine is up, which delays nothing: each pass is a moment without work, and a request that comes meanwhile waits for the one in
-/// progress. Once more when <see cref="WarmTurns"/> turns were served, when code is compiled for speed; what real turns have told is not overwritten. Each round ends
-/// when the next pass would not fit <see cref="BudgetMicroseconds"/>: the most telling sizes come first.
+/// progress. Again when <see cref="WarmTurns"/> turns were served, when code is compiled for speed, and then each time four times as many: one bad moment is not to
+/// count for good. What real turns have told is not overwritten. A round goes over all sizes several times, the most telling ones first, and ends
+/// when the next pass would not fit <see cref="BudgetMicroseconds"/>.
 /// </remarks>
 internal sealed class DraftCalibration(Scheduler scheduler, Speculator speculator, ILanguageModel model, int draftTokens)
 {
@@ -17,42 +18,43 @@ internal sealed class DraftCalibration(Scheduler scheduler, Speculator speculato
 
     public const int WarmTurns = 256;
 
-    private const int Rounds = 2, Runs = 2; // the first of a size may find cold pages
+    private const int Sweeps = 6; // the first may find cold pages, and each may meet a bad moment: the quickest of a size counts
+    private const int Growth = 4;
 
-    private readonly int[] _verified = [1, 1 + Math.Max(draftTokens, 1), 2, 3, 9];
-    private readonly int[] _drafted = [1, 2, 16, 4];
+    // Rows of the target, and below 0 of the drafter.
+    private readonly int[] _sizes = [1, 1 + Math.Max(draftTokens, 1), -1, 2, -2, -16, 3, 9, -4];
     private double _left = BudgetMicroseconds;
     private double _beside; // what a real turn takes beside its pass
-    private int _round, _next;
+    private long _dueAt; // turns
+    private int _next;
 
     /// <summary>One pass. False when there is nothing more to learn, or nothing yet.</summary>
     public bool Step(StepBatch batch, KvStore kv, float[] logits, TimeProvider time)
     {
         while (IsDue())
         {
-            var index = _next++ / Runs;
-            var elapsed = index < _verified.Length ? Verify(_verified[index], batch, kv, logits, time) : Draft(_drafted[index - _verified.Length], time);
+            var size = _sizes[_next++ % _sizes.Length];
+            var elapsed = size > 0 ? Verify(size, batch, kv, logits, time) : Draft(-size, time);
             _left -= elapsed;
-            if (double.IsNaN(elapsed)) _round = Rounds;
-            else if (_left < elapsed || _next == Runs * (_verified.Length + _drafted.Length)) (_round, _next, _left) = (_round + 1, 0, BudgetMicroseconds);
+            if (double.IsNaN(elapsed)) _dueAt = long.MaxValue;
+            else if (_left < elapsed || _next == Sweeps * _sizes.Length) EndRound();
             if (elapsed > 0) return true;
         }
 
         return false;
     }
 
-    private bool IsDue() => speculator.IsAdaptive && _round < Rounds && speculator.Turns >= (_round, speculator.HasDrafter) switch
-    {
-        (0, true) => 0,
-        (0, false) => 1,
-        _ => WarmTurns,
-    };
+    private bool IsDue() => speculator.IsAdaptive && speculator.Turns >= (_dueAt == 0 && !speculator.HasDrafter ? 1 : _dueAt);
+
+    private void EndRound() => (_dueAt, _next, _left) = (Math.Max(WarmTurns, Growth * speculator.Turns), 0, BudgetMicroseconds);
 
     private double Verify(int rows, StepBatch batch, KvStore kv, float[] logits, TimeProvider time)
     {
-        var elapsed = MadeUpStep.Run(scheduler, model, rows, LogitRows.All, batch, kv, logits, time);
         var costs = speculator.Costs.Verify;
-        costs.Calibrate(rows, elapsed + _beside);
+        if (rows > 1 && costs.HasSeen(rows)) return 0;
+        var elapsed = MadeUpStep.Run(scheduler, model, rows, LogitRows.All, batch, kv, logits, time);
+        if (!(elapsed > 0)) return elapsed;
+        costs.Calibrate(rows, rows == 1 ? elapsed : elapsed + _beside);
         if (rows == 1) _beside = Math.Max(costs.Of(1) - elapsed, 0);
         return elapsed;
     }

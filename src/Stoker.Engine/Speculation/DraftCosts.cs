@@ -17,6 +17,9 @@ internal sealed class DraftCosts(RowCost? pass, RowCost? verify = null)
     /// <summary>A turn without drafts.</summary>
     public double Plain(int decodes) => Verify.Of(decodes);
 
+    /// <summary>A turn of so many rows: never more than as many turns of one row, whatever was measured in a bad moment.</summary>
+    public double Of(int rows) => Bounded(Verify.Of(rows), rows);
+
     /// <summary>What one more draft of a candidate makes proposing longer, in a turn that is one of many.</summary>
     /// <param name="passes">Sequences by pass; counts it.</param>
     public double OneMore(in DraftCandidate candidate, Span<int> passes)
@@ -38,7 +41,7 @@ internal sealed class DraftCosts(RowCost? pass, RowCost? verify = null)
         foreach (ref readonly var candidate in candidates) rows += candidate.Drafts;
         if (rows == 0) return 0;
         var plain = Plain(decodes);
-        return Math.Max(Verify.AtMost(decodes + rows) - plain, 0) + Proposing(candidates, plain);
+        return Math.Max(Bounded(Verify.AtMost(decodes + rows), decodes + rows) - plain, 0) + Proposing(candidates, plain);
     }
 
     /// <summary>What proposing these drafts takes in this very turn.</summary>
@@ -87,4 +90,6 @@ internal sealed class DraftCosts(RowCost? pass, RowCost? verify = null)
         var most = Math.Max(Outlier * _each, Outlier * expected / sequences);
         _each += ((most > 0 ? Math.Min(each, most) : each) - _each) * Rate;
     }
+
+    private double Bounded(double microseconds, int rows) => Verify.Knows(1) ? Math.Min(microseconds, rows * Verify.Of(1)) : microseconds;
 }

@@ -22,6 +22,9 @@ internal sealed class RowCost
     /// <summary>This size was seen, and not only once: the first time may have been that of cold code.</summary>
     public bool Knows(int rows) => _entries[Index(rows)].IsKnown;
 
+    /// <summary>It was seen in passes that were wanted.</summary>
+    public bool HasSeen(int rows) => _entries[Index(rows)] is { IsKnown: true, IsMadeUp: false };
+
     /// <summary>What a pass took that was wanted.</summary>
     public void Observe(int rows, double microseconds)
     {
