@@ -74,7 +74,7 @@ internal sealed partial class ModelCommands(
         return written.TryGet(out row, out problem) ? ModelView.Of(row) : problem;
     }
 
-    /// <summary>Begins to prepare a model for a precision. Asking again while it is at work, or after, changes nothing; after a failure it tries again.</summary>
+    /// <summary>Begins to prepare a model for a precision. Asking again while it is at work, or after, changes nothing; after a failure it tries again, and so it does where nobody is at work any more.</summary>
     public Task<Result<EmptyResponse>> PrepareAsync(ModelName name, PrepareModelRequest request, CancellationToken cancellation) =>
         AgainAsync(() => TryPrepareAsync(name, request, cancellation));
 
@@ -84,7 +84,13 @@ internal sealed partial class ModelCommands(
         if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
         if (!PreparationRules.Check(name, row.Status, request.Precision).TryGet(out var precision, out var problem)) return problem;
         var earlier = row.Status.Preparations.FirstOrDefault(preparation => preparation.Precision == precision);
-        if (row.Status.Precisions().Contains(precision) || earlier is { State: not PreparationState.Failed }) return new EmptyResponse();
+        if (row.Status.Precisions().Contains(precision)) return new EmptyResponse();
+        if (earlier is { State: not PreparationState.Failed })
+        {
+            packing.Add(name, precision); // whose end could not be written down is open and nobody's; of one that is at work nothing is left to do then
+            return new EmptyResponse();
+        }
+
         var asked = new ModelPreparation(precision, PreparationState.Pending, 0, null, time.GetUtcNow());
         if ((await _rows.UpdateStatusAsync(row, row.Status.With(asked), cancellation)).Problem is { } refused) return refused;
         packing.Add(name, precision);

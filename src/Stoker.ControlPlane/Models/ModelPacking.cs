@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
+using Stoker.ControlPlane.Reconciling;
 
 namespace Stoker.ControlPlane.Models;
 
@@ -24,18 +25,35 @@ internal sealed partial class ModelPacking(
 
     private const int WriteTries = 5;
 
-    // Bounded by the models times the precisions: a model becomes READY once, and is prepared for a precision once at a time.
+    /// <summary>Of a note that must be written: some three minutes of a store that fails. Whoever asks again later begins the work again.</summary>
+    private const int NoteTries = 10;
+
+    private static readonly Backoff BetweenNotes = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+
+    // Bounded by the models times the precisions: a job that waits already is not added again.
     private readonly Channel<Job> _waiting = Channel.CreateUnbounded<Job>();
     private readonly Lock _lock = new();
-    private ModelName? _current; // under the lock, with the two below
+    private readonly HashSet<Job> _known = []; // those that wait; under the lock, with the three below
+    private ModelName? _current;
     private CancellationTokenSource? _stopCurrent;
     private Task _packed = Task.CompletedTask;
 
     /// <summary>A hint: the model is READY.</summary>
-    public void Add(ModelName name) => _waiting.Writer.TryWrite(new(name, null));
+    public void Add(ModelName name) => Add(new Job(name, null));
 
-    /// <summary>A hint: the model has a preparation for this precision that is pending.</summary>
-    public void Add(ModelName name, Precision precision) => _waiting.Writer.TryWrite(new(name, precision));
+    /// <summary>A hint: the model has a preparation for this precision that is not over. One too many finds nothing to do.</summary>
+    public void Add(ModelName name, Precision precision) => Add(new Job(name, precision));
+
+    /// <summary>Jobs that wait behind the one at work; for tests.</summary>
+    internal int WaitingCount => _waiting.Reader.Count;
+
+    private void Add(Job job)
+    {
+        lock (_lock)
+        {
+            if (_known.Add(job)) _waiting.Writer.TryWrite(job);
+        }
+    }
 
     /// <summary>Ends the packing of a model, if it is the one at work: its folder is about to go.</summary>
     public async Task StopAsync(ModelName name)
@@ -59,8 +77,11 @@ internal sealed partial class ModelPacking(
             Add(row.Name);
         }
 
-        await foreach (var (name, precision) in _waiting.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var job in _waiting.Reader.ReadAllAsync(stoppingToken))
         {
+            // Before its row is read: who changes the row after that adds the job again.
+            lock (_lock) _known.Remove(job);
+            var (name, precision) = job;
             // Looked up only now: it may be deleted, or packed by another process meanwhile.
             try
             {
@@ -71,7 +92,8 @@ internal sealed partial class ModelPacking(
             catch (Exception error) when (!stoppingToken.IsCancellationRequested)
             {
                 // Whatever one folder holds: the others are packed all the same, and the server goes on.
-                LogFailed(error, name);
+                if (precision is { } asked) LogPreparationFailed(error, name, asked);
+                else LogFailed(error, name);
             }
         }
     }
@@ -118,7 +140,7 @@ internal sealed partial class ModelPacking(
 
     private async Task PrepareAsync(Model model, Precision precision, CancellationToken cancellation)
     {
-        if (!await NoteAsync(model.Name, new(precision, PreparationState.Running, 0, null, time.GetUtcNow()), cancellation)) return;
+        if (!await NoteSurelyAsync(model.Name, new(precision, PreparationState.Running, 0, null, time.GetUtcNow()), cancellation)) return;
         LogPreparing(model.Name, precision);
         var written = 0;
         Result<long> prepared;
@@ -128,22 +150,55 @@ internal sealed partial class ModelPacking(
         }
         catch (Exception error) when (!cancellation.IsCancellationRequested)
         {
-            await NoteAsync(model.Name, new(precision, PreparationState.Failed, written, "An error of the server; its log says more", time.GetUtcNow()), cancellation);
-            LogFailed(error, model.Name);
+            LogPreparationFailed(error, model.Name, precision);
+            await NoteSurelyAsync(model.Name, new(precision, PreparationState.Failed, written, "An error of the server; its log says more", time.GetUtcNow()), cancellation);
             return;
         }
 
         var done = prepared.TryGet(out var sizeBytes, out var problem);
         var end = new ModelPreparation(precision, done ? PreparationState.Ready : PreparationState.Failed, done ? 100 : written, problem?.Message, time.GetUtcNow());
-        await NoteAsync(model.Name, end, cancellation);
         if (done) LogPrepared(model.Name, precision, sizeBytes);
         else LogNotPrepared(model.Name, precision, problem!.Message);
+        await NoteSurelyAsync(model.Name, end, cancellation);
 
         async Task ToldAsync(int percent)
         {
             if (percent < written + PercentStep || percent >= 100) return;
             written = percent;
-            await NoteAsync(model.Name, new(precision, PreparationState.Running, percent, null, time.GetUtcNow()), cancellation);
+            try
+            {
+                await NoteAsync(model.Name, new(precision, PreparationState.Running, percent, null, time.GetUtcNow()), cancellation);
+            }
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
+            {
+                // The work goes on, and the next note says more.
+                LogNotNoted(error, model.Name, precision, PreparationState.Running);
+            }
+        }
+    }
+
+    /// <summary>Tries again while the store fails.</summary>
+    /// <returns>False when nobody waits for it any more, or it could not be written: the row says what it said before.</returns>
+    private async Task<bool> NoteSurelyAsync(ModelName name, ModelPreparation news, CancellationToken cancellation)
+    {
+        for (var failures = 1; ; failures++)
+        {
+            try
+            {
+                return await NoteAsync(name, news, cancellation);
+            }
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
+            {
+                if (failures == NoteTries)
+                {
+                    LogNeverNoted(error, name, news.Precision, news.State);
+                    return false;
+                }
+
+                LogNotNoted(error, name, news.Precision, news.State);
+            }
+
+            await Task.Delay(BetweenNotes.After(failures, name.ToString()), time, cancellation);
         }
     }
 
@@ -170,6 +225,17 @@ internal sealed partial class ModelPacking(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Model} is not prepared for {Precision}: {Reason}")]
     private partial void LogNotPrepared(ModelName model, Precision precision, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Model} is not prepared for {Precision}: an error of the server")]
+    private partial void LogPreparationFailed(Exception error, ModelName model, Precision precision);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "That the preparation of {Model} for {Precision} is {State} could not be written down, it goes on")]
+    private partial void LogNotNoted(Exception error, ModelName model, Precision precision, PreparationState state);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "That the preparation of {Model} for {Precision} is {State} could not be written down, and it is not tried again: ask for the preparation once more, or restart the server")]
+    private partial void LogNeverNoted(Exception error, ModelName model, Precision precision, PreparationState state);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Packing {Model} ({WeightBytes} bytes) for faster cold starts; it can be used meanwhile")]
     private partial void LogPacking(ModelName model, long weightBytes);

@@ -178,16 +178,34 @@ public sealed class ModelPackingTests : IAsyncLifetime
     public async Task A_preparation_goes_on_after_a_restart()
     {
         var folder = await UploadAsync("m", SmallBytes);
-        var store = _host.Services.GetRequiredService<ModelStore>();
-        var row = (await store.Rows.FindAsync(ModelName.Parse("accounts/acme/models/m"), Cancellation))!;
-        var interrupted = new ModelPreparation(Precision.Fp4, PreparationState.Running, 40, null, DateTimeOffset.UnixEpoch);
-        (await store.Rows.UpdateStatusAsync(row, row.Status.With(interrupted), Cancellation)).Problem.ShouldBeNull();
-
+        await NoteAsync("m", new(Precision.Fp4, PreparationState.Running, 40, null, DateTimeOffset.UnixEpoch));
         using var next = Packing(new ModelOptions { Pack = false });
         await next.StartAsync(Cancellation);
         await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
         Packer.Prepared.ShouldBe([(folder, Precision.Fp4)]);
         await next.StopAsync(Cancellation);
+    }
+
+    [Fact]
+    public async Task One_that_nobody_is_at_work_on_any_more_begins_again_when_it_is_asked_for()
+    {
+        var folder = await UploadAsync("m", SmallBytes);
+        await NoteAsync("m", new(Precision.Fp4, PreparationState.Running, 40, null, DateTimeOffset.UnixEpoch)); // its end was not written down
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP4"}""")).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+        Packer.Prepared.ShouldBe([(folder, Precision.Fp4)]);
+    }
+
+    [Fact]
+    public async Task Asking_many_times_leaves_one_job_behind_the_one_at_work()
+    {
+        var folder = await UploadAsync("m", SmallBytes);
+        Packer.Hold();
+        for (var times = 0; times < 5; times++) (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP8"}""")).ShouldBe(200);
+        await Packer.Started(folder).WaitAsync(Cancellation);
+        for (var times = 0; times < 5; times++) (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP8"}""")).ShouldBe(200);
+        _host.Services.GetRequiredService<ModelPacking>().WaitingCount.ShouldBe(1);
+        Packer.LetGo();
     }
 
     [Fact]
@@ -234,6 +252,14 @@ public sealed class ModelPackingTests : IAsyncLifetime
 
     private async Task<System.Text.Json.Nodes.JsonNode?> PreparationAsync(string model) =>
         (await _host.Tenant.Get($"{Models}/{model}")).Json["stokerPreparations"]?[0];
+
+    /// <summary>Writes what a server that was killed, or whose store failed, would have left.</summary>
+    private async Task NoteAsync(string model, ModelPreparation preparation)
+    {
+        var store = _host.Services.GetRequiredService<ModelStore>();
+        var row = (await store.Rows.FindAsync(ModelName.Parse($"accounts/acme/models/{model}"), Cancellation))!;
+        (await store.Rows.UpdateStatusAsync(row, row.Status.With(preparation), Cancellation)).Problem.ShouldBeNull();
+    }
 
     private static string[] Texts(System.Text.Json.Nodes.JsonNode? list) => [.. list!.AsArray().Select(item => (string)item!)];
 
