@@ -47,7 +47,10 @@ public static class DeploymentServices
     }
 }
 
-/// <summary>Keeps a model's files in place while a deployment serves them: its own, its draft model's, and the base's of an addon.</summary>
+/// <summary>
+/// Keeps a model's files in place while a deployment serves them: its own, its draft model's, and the base's of an addon. The draft models of
+/// the revisions too that it could be rolled back to.
+/// </summary>
 internal sealed class DeploymentModelUse(DeploymentStore store, ModelStore models) : IModelUse
 {
     private const int MostNames = 5;
@@ -59,13 +62,16 @@ internal sealed class DeploymentModelUse(DeploymentStore store, ModelStore model
         var (_, all) = await store.ListAsync(account: null, cancellation);
         foreach (var deployment in all.Select(stored => stored.Deployment).Where(deployment => deployment.Status.State != DeploymentState.Deleted))
         {
-            var (own, draft) = (deployment.Spec.BaseModel, deployment.Spec.DraftModel);
-            if (own != model && draft != model.ToString() && await BaseAsync(own) != model) continue;
+            var own = deployment.Spec.BaseModel;
+            if (own != model && !DraftsOf(deployment).Contains(model.ToString()) && await BaseAsync(own) != model) continue;
             names.Add(deployment.Name.ToString());
             if (names.Count == MostNames) break;
         }
 
         return names;
+
+        static IEnumerable<string?> DraftsOf(Deployment deployment) =>
+            [deployment.Spec.DraftModel, deployment.Status.LastReady?.Settings.Drafting?.Model, deployment.Status.LastStable?.Settings.Drafting?.Model];
 
         async ValueTask<ModelName?> BaseAsync(ModelName name)
         {

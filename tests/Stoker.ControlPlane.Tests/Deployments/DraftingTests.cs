@@ -196,6 +196,19 @@ public sealed class DraftingTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_draft_model_is_kept_while_an_update_could_be_rolled_back_to_it()
+    {
+        await AddAsync();
+        await _world.CreateAsync("d", Least with { DraftModel = "story-draft-400k", DraftTokenCount = 4, MinReplicaCount = 1 });
+        await _world.PassAsync(1_000); // stable
+        await _world.UpdateAsync("d", new() { DraftModel = "", DraftTokenCount = 0 }, "draft_model,draft_token_count");
+        var (use, draft) = (new DeploymentModelUse(_world.Store, _world.Models), Stoker.Api.Names.ModelName.Parse(Library + "story-draft-400k"));
+        (await use.FindUsersAsync(draft, TestContext.Current.CancellationToken)).ShouldBe(["accounts/acme/deployments/d"]);
+        await _world.PassAsync(2_000); // the update is stable too: nobody goes back behind it
+        (await use.FindUsersAsync(draft, TestContext.Current.CancellationToken)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_draft_model_that_is_gone_is_named_in_the_status()
     {
         await AddAsync();
