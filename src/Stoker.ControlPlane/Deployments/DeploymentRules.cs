@@ -93,20 +93,32 @@ public static class DeploymentRules
             spec.Precision.IsSupported(),
             "precision",
             $"{WireEnum.TextOf(spec.Precision)} is not supported: FP16 and BF16 (both mean as stored), FP8, FP4, and INT8 on {AcceleratorType.Cpu} are");
-        violations.Require(
-            spec.Precision != Precision.Fp8 || spec.AcceleratorType == AcceleratorType.H100 || spec.AcceleratorType == AcceleratorType.Cpu,
-            "precision", $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
-        violations.Require(
-            spec.Precision != Precision.Int8 || spec.AcceleratorType == AcceleratorType.Cpu,
-            "precision", $"INT8 runs on {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
+        Runs(spec, spec.Precision, "", violations);
         violations.Require(
             spec.KvPrecision != KvPrecision.Fp8 || spec.AcceleratorType == AcceleratorType.H100 || spec.AcceleratorType == AcceleratorType.Cpu,
             "stoker_kv_precision", $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {spec.AcceleratorType}");
-        if (spec.EnableAddons && !spec.Precision.IsAsStored() && spec.AcceleratorType != AcceleratorType.Cpu)
-        {
-            violations.Add("enable_addons", "invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4)");
-        }
     }
+
+    /// <summary>What accelerators run in a precision.</summary>
+    /// <param name="precision">That was asked for, or the model's own.</param>
+    /// <param name="why">Where the precision comes from, if nobody asked for it.</param>
+    private static void Runs(DeploymentSpec spec, Precision precision, string why, Violations violations)
+    {
+        var (type, onCpu) = (spec.AcceleratorType, spec.AcceleratorType == AcceleratorType.Cpu);
+        violations.Require(
+            precision != Precision.Fp8 || type == AcceleratorType.H100 || onCpu,
+            "precision", $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {type}{why}");
+        violations.Require(precision != Precision.Int8 || onCpu, "precision", $"INT8 runs on {AcceleratorType.Cpu}, not on {type}{why}");
+        violations.Require(
+            !spec.EnableAddons || precision.IsAsStored() || onCpu,
+            "enable_addons", $"invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4){why}");
+    }
+
+    /// <summary>What the weights are run in: what is asked for, and else what the checkpoint is stored in.</summary>
+    internal static Precision PrecisionOf(DeploymentSpec spec, Model model) =>
+        spec.Precision.IsAsStored() && model.SupportedPrecisions.Count > 0 && !model.SupportedPrecisions.Any(precision => precision.IsAsStored())
+            ? model.SupportedPrecisions[0] // its only one: what is stored quantised is prepared for no other
+            : spec.Precision;
 
     internal static void Immutable(DeploymentSpec spec, DeploymentSpec current, Violations violations)
     {
@@ -139,6 +151,11 @@ public static class DeploymentRules
         violations.Require(
             !spec.EnableAddons || model.IsAddon || model.SupportsLora || !model.IsReady,
             "enable_addons", "addons are not supported for this model");
+        if (PrecisionOf(spec, model) is var stored && stored != spec.Precision && current?.RunsAs(spec) != true) // what runs so already is not questioned again
+        {
+            Runs(spec, stored, $" ({model.Name} is stored in {WireEnum.TextOf(stored)}: choose another accelerator_type, or upload its 16-bit checkpoint)", violations);
+        }
+
         DeploymentSize.Check(spec, model, draft, current, violations);
         if (violations.Any) return violations.ToProblem();
 

@@ -24,7 +24,7 @@ internal static class MergeRules
         violations.Require(
             addon.Peft?.R is not > ModelSpec.MaxRank, "base_model", $"{addon.Name} has rank {addon.Peft?.R}, and addons of rank {ModelSpec.MaxRank} at most are merged");
         violations.Require(!model.IsReady || model.SupportsLora, "base_model", $"addons are not supported for {model.Name}");
-        if (spec.AcceleratorType != AcceleratorType.Cpu && IsQuantized(spec, model))
+        if (spec.AcceleratorType != AcceleratorType.Cpu && !DeploymentRules.PrecisionOf(spec, model).IsAsStored())
         {
             violations.Add("precision", "invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4)");
         }
@@ -47,7 +47,4 @@ internal static class MergeRules
                 $"{model.Name}, the base of {addon.Name}, is stored in {string.Join(", ", precisions.Select(WireEnum.TextOf))}, and merged in "
                 + $"{WireEnum.TextOf(spec.Precision)} it would be rounded twice: leave the precision out, or upload the base's 16-bit checkpoint and an addon of that");
     }
-
-    private static bool IsQuantized(DeploymentSpec spec, Model model) =>
-        !spec.Precision.IsAsStored() || (model.SupportedPrecisions.Count > 0 && !model.SupportedPrecisions.Any(precision => precision.IsAsStored()));
 }

@@ -107,6 +107,34 @@ public class DeploymentRulesTests
         (DeploymentRules.Startable(Spec(Least with { Precision = precision }), Story with { SupportedPrecisions = [Precision.Fp8] }) is null).ShouldBe(startable);
 
     [Fact]
+    public void What_is_stored_quantised_runs_where_it_could_be_asked_for()
+    {
+        foreach (var stored in Precisions.Preparable)
+        {
+            var model = Story with { SupportedPrecisions = [stored], SupportsLora = true };
+            foreach (var type in AcceleratorType.All)
+            {
+                foreach (var addons in (bool[])[false, true])
+                {
+                    var asked = Least with { AcceleratorType = type.Name, EnableAddons = addons };
+                    var byName = DeploymentSpec.From(asked with { Precision = ControlPlane.Resources.WireEnum.TextOf(stored) }, AcceleratorType.Cpu).Problem;
+                    var unasked = DeploymentRules.ForModel(Spec(asked), model);
+                    (unasked?.Violations.Select(violation => violation.Field)).ShouldBe(byName?.Violations.Select(violation => violation.Field), $"{stored} on {type}, addons {addons}");
+                    unasked?.Message.ShouldContain($"{Story.Name} is stored in {ControlPlane.Resources.WireEnum.TextOf(stored)}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_deployment_from_before_that_runs_what_is_refused_now_can_still_be_changed_in_other_ways()
+    {
+        var (codes, running) = (Story with { SupportedPrecisions = [Precision.Fp8] }, Least with { AcceleratorType = "NVIDIA_A100_80GB" });
+        DeploymentRules.ForModel(Spec(running with { DisplayName = "Other" }), codes, Spec(running)).ShouldBeNull();
+        DeploymentRules.ForModel(Spec(running with { MaxContextLength = 512 }), codes, Spec(running)).ShouldNotBeNull().Message.ShouldContain("FP8 runs on NVIDIA_H100_80GB and CPU, not on NVIDIA_A100_80GB");
+    }
+
+    [Fact]
     public void Who_is_not_prepared_is_told_the_command() =>
         DeploymentRules.Startable(Spec(Least with { Precision = "FP4" }), Story).ShouldNotBeNull()
             .Message.ShouldContain("`firectl prepare-model accounts/fireworks/models/story-3m --precision FP4 --wait`");
