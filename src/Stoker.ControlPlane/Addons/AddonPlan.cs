@@ -28,6 +28,9 @@ public sealed record AddonReplica(
     /// <summary>It lacked one that it should have had: what else it has is asked again.</summary>
     public bool IsDoubted { get; init; }
 
+    /// <summary>Questions in a row that it did not answer.</summary>
+    public int Unanswered { get; init; }
+
     /// <summary>Since when it lacks some without a break; null when it lacks none.</summary>
     public DateTimeOffset? LackingSince { get; init; }
 
@@ -50,15 +53,22 @@ public abstract record AddonStep(ReplicaId Replica)
 }
 
 /// <param name="MaxTries">Of one addon on one replica.</param>
+/// <param name="MaxAsks">
+/// After so many questions without an answer nobody waits for the replica any more: neither states nor those who replace replicas. It is
+/// asked on.
+/// </param>
 /// <param name="Batch">Steps that a replica gets at a time: what was asked meanwhile comes in between.</param>
 /// <param name="Settle">
 /// A replica that began to lack addons no longer ago leaves states as they are: most loads are over by then, and a state that
 /// flickers with every start helps nobody.
 /// </param>
-public sealed record AddonLimits(int MaxTries, int Batch, Backoff Backoff, TimeSpan Settle)
+public sealed record AddonLimits(int MaxTries, int MaxAsks, int Batch, Backoff Backoff, TimeSpan Settle)
 {
-    /// <summary>Three tries in some ten seconds: a file that was being written is whole by then.</summary>
-    public static AddonLimits Default { get; } = new(MaxTries: 3, Batch: 32, new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1)), AddonProgress.Settle);
+    /// <summary>
+    /// Three tries in some ten seconds: a file that was being written is whole by then. Five questions in some fifteen, longer where each
+    /// waits for its answer: a replica that is only busy has answered one.
+    /// </summary>
+    public static AddonLimits Default { get; } = new(MaxTries: 3, MaxAsks: 5, Batch: 32, new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1)), AddonProgress.Settle);
 }
 
 /// <summary>The next steps of a deployment's addons: pure.</summary>
@@ -76,7 +86,7 @@ public sealed record AddonPlan(
         foreach (var replica in replicas.Where(replica => !replica.Busy)) LookAgainAfter(StepsOf(replica, wished, limits, now, steps));
         foreach (var addon in wished)
         {
-            if (addon.Unload && !replicas.Any(replica => MayHave(replica, addon))) remove.Add(addon.Name);
+            if (addon.Unload && !replicas.Any(replica => MayHave(replica, addon) && !IsMute(replica, limits))) remove.Add(addon.Name);
             statuses[addon.Name] = StatusOf(addon, replicas, limits, now);
         }
 
@@ -90,8 +100,8 @@ public sealed record AddonPlan(
     }
 
     /// <summary>Addons that the replica lacks and that are still tried.</summary>
-    public static int Missing(AddonReplica replica, IReadOnlyList<WishedAddon> wished, AddonLimits limits) =>
-        wished.Count(addon => addon is { Unload: false, ServedName: { } name } && replica.Has?.Contains(name) != true && !GaveUp(replica, name, limits));
+    public static int Missing(AddonReplica replica, IReadOnlyList<WishedAddon> wished, AddonLimits limits) => IsMute(replica, limits) ? 0
+        : wished.Count(addon => addon is { Unload: false, ServedName: { } name } && replica.Has?.Contains(name) != true && !GaveUp(replica, name, limits));
 
     /// <summary>
     /// First what requests wait for; then what it is to let go, which makes room; then what it lacks, in the order in which it was
@@ -165,6 +175,11 @@ public sealed record AddonPlan(
 
         var failure = lacking.Select(replica => replica.Failures.GetValueOrDefault(name)).OfType<AddonFailure>().MaxBy(failure => failure.Count);
         if (failure is not null) return FailingStatus(addon.Status, failure, limits);
+        if (lacking.Exists(replica => IsMute(replica, limits)))
+        {
+            return new(DeployedModelState.Failed, $"A replica did not say in {limits.MaxAsks} questions which addons it has: it is asked on, and gets it as soon as it answers");
+        }
+
         var isSettled = lacking.Exists(replica => replica.LackingSince is not null && SettlesIn(replica, limits, now) is null);
         if (addon.Status.State == DeployedModelState.Failed || !isSettled) return addon.Status;
         return new(DeployedModelState.Deploying, $"{replicas.Count - lacking.Count} of {replicas.Count} ready replicas have it; the others are being given it");
@@ -189,6 +204,12 @@ public sealed record AddonPlan(
 
     private static bool GaveUp(AddonReplica replica, string name, AddonLimits limits) =>
         replica.Failures.TryGetValue(name, out var failure) && failure.Count >= limits.MaxTries;
+
+    /// <summary>It does not say what it has, and that for long.</summary>
+    private static bool IsMute(AddonReplica replica, AddonLimits limits) => replica.Unanswered >= limits.MaxAsks;
+
+    /// <summary>Whether it may bring one that it lacks.</summary>
+    public static bool StillTries(AddonReplica replica, string name, AddonLimits limits) => !GaveUp(replica, name, limits) && !IsMute(replica, limits);
 
     private static bool MayHave(AddonReplica replica, WishedAddon addon) => addon.ServedName is { } name && replica.Has?.Contains(name) != false;
 }

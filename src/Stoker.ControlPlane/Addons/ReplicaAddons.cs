@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stoker.ControlPlane.Reconciling;
 using Stoker.ControlPlane.Runtimes;
 
 namespace Stoker.ControlPlane.Addons;
@@ -9,8 +10,8 @@ namespace Stoker.ControlPlane.Addons;
 /// </summary>
 internal sealed class ReplicaAddons(ReplicaId id, IReplicaRuntime runtime, TimeProvider time)
 {
-    /// <summary>One that did not say what it has is asked again after this.</summary>
-    private static readonly TimeSpan AskPause = TimeSpan.FromSeconds(1);
+    /// <summary>One that did not say what it has is asked again after this, and less and less often.</summary>
+    private static readonly Backoff AskPauses = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
 
     private readonly Lock _lock = new();
     private AddonReplica _known = new(id, Has: null, ImmutableDictionary<string, AddonFailure>.Empty, Busy: false);
@@ -73,12 +74,9 @@ internal sealed class ReplicaAddons(ReplicaId id, IReplicaRuntime runtime, TimeP
         {
             case AddonStep.Ask:
                 var names = await runtime.ListAddonsAsync(id, cancellation);
-                Set(known => known with
-                {
-                    Has = names?.ToImmutableHashSet(StringComparer.Ordinal) ?? known.Has,
-                    IsDoubted = names is null && known.IsDoubted,
-                    AskAgainAt = names is null ? time.GetUtcNow() + AskPause : null,
-                });
+                Set(known => names is null
+                    ? known with { Unanswered = known.Unanswered + 1, AskAgainAt = time.GetUtcNow() + AskPauses.After(known.Unanswered + 2, id.ToString()) }
+                    : known with { Has = names.ToImmutableHashSet(StringComparer.Ordinal), IsDoubted = false, Unanswered = 0, AskAgainAt = null });
                 break;
             case AddonStep.Load load: // its reason is read by clients, whom this machine's paths are no business of
                 var refusal = await runtime.LoadAddonAsync(id, load.ServedName, load.Folder, cancellation);

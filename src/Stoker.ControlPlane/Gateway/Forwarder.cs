@@ -123,7 +123,7 @@ internal sealed partial class Forwarder(
             var path = exchange.Surface == Surface.Chat ? "/v1/chat/completions" : "/v1/completions";
             var answer = await replicas.SendAsync(replica, path, content, headers, phase.Token);
             exchange.ReplicaTook = content.WrittenAt is { } written ? time.GetElapsedTime(written) : null; // it may answer before it has all
-            if (progress.HasBegun) return (answer, null); // what it waited for was no first token
+            if (progress.HasBegun || Lacks(exchange, answer)) return (answer, null); // what it waited for was no first token
             progress.Follow(replica, answer.Headers);
             metrics.FirstByte(time.GetElapsedTime(exchange.Arrived), exchange.ReplicaTook);
             if (exchange.Request.Stream && answer.StatusCode == HttpStatusCode.OK) replica.Answers.FirstToken(time.GetElapsedTime(sent));

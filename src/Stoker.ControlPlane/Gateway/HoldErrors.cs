@@ -23,6 +23,7 @@ internal static class HoldErrors
     /// <summary>The hosted product's words, for clients that ask for its behaviour.</summary>
     public static InferenceError Rejected(Route route, StartEstimate estimate) => route.Waiting == Waiting.Capacity && route.Ready.Count == 0
         ? RouteErrors.NotReady(route)
+        : IsLoading(route) ? Loading(route, "", estimate)
         : new(
             StatusCodes.Status503ServiceUnavailable,
             "DEPLOYMENT_SCALING_UP",
@@ -35,17 +36,17 @@ internal static class HoldErrors
     public static InferenceError Full(HoldRefusal refusal, Route route, HoldBounds bounds, StartEstimate estimate) => new(
         StatusCodes.Status429TooManyRequests,
         "HOLD_QUEUE_FULL",
-        refusal == HoldRefusal.Count
-            ? $"Deployment {route.Name} has no replica for the request yet, and {bounds.MaxRequests} requests wait already, as many as may "
-                + "(stokerHold.maxRequests): retry later"
-            : $"Deployment {route.Name} has no replica for the request yet, and with this body more than {bounds.MaxBytes} bytes would wait, "
-                + "as many as may (stokerHold.maxBytes): retry later")
+        $"Deployment {route.Name} {(IsLoading(route) ? $"is still loading {route.Addon?.Model}" : "has no replica for the request yet")}, and "
+            + (refusal == HoldRefusal.Count
+                ? $"{bounds.MaxRequests} requests {For(route)}wait already, as many as may (stokerHold.maxRequests): retry later"
+                : $"with this body more than {bounds.MaxBytes} bytes of requests {For(route)}would wait, as many as may (stokerHold.maxBytes): retry later"))
     {
         RetryAfter = RetryAfter(estimate),
     };
 
     public static InferenceError TimedOut(Route route, HoldBounds bounds, StartEstimate estimate)
     {
+        if (IsLoading(route)) return Loading(route, $" within {GoDuration.Format(bounds.Timeout)}, the longest that a request is held (stokerHold.timeout)", estimate);
         var detail = route.Detail is null ? "" : $" ({route.Detail})";
         return new(
             StatusCodes.Status503ServiceUnavailable,
@@ -56,6 +57,20 @@ internal static class HoldErrors
             RetryAfter = RetryAfter(estimate),
         };
     }
+
+    /// <summary>Whether replicas are ready and none of them has the addon yet.</summary>
+    private static bool IsLoading(Route route) => route is { Addon: not null, Ready.Count: 0, Whole.Ready.Count: > 0 };
+
+    private static string For(Route route) => route.Addon is null ? "" : "for addons ";
+
+    private static InferenceError Loading(Route route, string within, StartEstimate estimate) => new(
+        StatusCodes.Status503ServiceUnavailable,
+        "ADDON_LOADING",
+        $"{route.Addon?.Model} was not loaded on deployment {route.Name}{within}, and its replicas are ready: see firectl get deployed-model "
+            + $"{route.Addon?.Name.DeployedModel}, and retry your request later")
+    {
+        RetryAfter = RetryAfter(estimate),
+    };
 
     private static TimeSpan RetryAfter(StartEstimate estimate) => TimeSpan.FromSeconds(
         Math.Clamp(estimate.Left.TotalSeconds, ShortestRetry.TotalSeconds, LongestRetry.TotalSeconds));

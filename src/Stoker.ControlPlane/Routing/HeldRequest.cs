@@ -23,6 +23,9 @@ internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succ
     /// <summary>Whether <c>except</c> lacked the addon: it will do as soon as the addon's state there is known anew.</summary>
     public bool ExceptWhileAddonIsSame { get; init; }
 
+    /// <summary>Whether every replica will do that has the addon.</summary>
+    public bool IsForAny => except is null;
+
     /// <summary>The replica that will not do, by this table.</summary>
     public ReplicaTarget? ExceptBy(Route route) => ExceptWhileAddonIsSame && !ReferenceEquals(route.Addon, addon) ? null : except;
 

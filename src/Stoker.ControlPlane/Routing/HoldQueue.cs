@@ -1,3 +1,5 @@
+using Stoker.Api.Names;
+
 namespace Stoker.ControlPlane.Routing;
 
 /// <summary>Why a request is not held.</summary>
@@ -27,6 +29,8 @@ internal enum HoldRefusal
 /// that is ready and has not failed them takes them, or, being of another kind, ends their wait.
 /// One that wants an addon keeps no others waiting either: the replicas that have it may be few. It is asked first whenever a
 /// place is free.
+/// Those for addons have the same bounds again, apart: addons that are not there leave room for requests that wait for a place, and a
+/// request that has its place at once is never refused.
 /// Whoever enters meets the newest table: entering, leaving and every event are one step under a lock.
 /// </remarks>
 internal sealed class HoldQueue
@@ -37,6 +41,10 @@ internal sealed class HoldQueue
     private bool _told;
     private int _count;
     private long _bytes;
+
+    // Those of requests for addons: they have bounds of their own.
+    private int _addonCount;
+    private long _addonBytes;
 
     /// <summary>Requests that wait. Read without the lock: whoever finds it 0 need not enter.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -52,14 +60,14 @@ internal sealed class HoldQueue
     {
         lock (_gate)
         {
-            if (_count >= maxRequests) return HoldRefusal.Count;
-            if (_bytes + request.Bytes > maxBytes) return HoldRefusal.Bytes;
             if (!_told) _route = route.Whole;
-            request.Place = request.Succession is null ? _held.AddLast(request) : _held.AddFirst(request);
-            _count++;
-            _bytes += request.Bytes;
+            var (count, bytes) = request.Addon is null ? (_count - _addonCount, _bytes - _addonBytes) : (_addonCount, _addonBytes);
+            Insert_NeedsLock(request);
             Settle_NeedsLock();
-            return HoldRefusal.None;
+            if (request.Place is null) return HoldRefusal.None; // it has its answer: nothing waits
+            var refusal = count >= maxRequests ? HoldRefusal.Count : bytes + request.Bytes > maxBytes ? HoldRefusal.Bytes : HoldRefusal.None;
+            if (refusal != HoldRefusal.None) Remove_NeedsLock(request);
+            return refusal;
         }
     }
 
@@ -95,9 +103,16 @@ internal sealed class HoldQueue
     /// <param name="onlyPlaces">Nothing is new but a place: when that is taken, nobody further back can have it.</param>
     private void Settle_NeedsLock(bool onlyPlaces = false)
     {
+        ModelName? without = null; // of a crowd for one addon the first speaks for all
         for (var place = _held.First; place is not null;)
         {
             var (request, next) = (place.Value, place.Next);
+            if (without is not null && request.Succession is null && request.Addon == without)
+            {
+                place = next;
+                continue;
+            }
+
             if (TryAnswer_NeedsLock(request, out var answer))
             {
                 Remove_NeedsLock(request);
@@ -106,6 +121,10 @@ internal sealed class HoldQueue
             else if (request.Succession is null && (request.Addon is null || (onlyPlaces && _route?.HasFree != true)))
             {
                 return; // none goes before it
+            }
+            else if (request is { Succession: null, IsForAny: true })
+            {
+                without = request.Addon;
             }
 
             place = next;
@@ -128,13 +147,27 @@ internal sealed class HoldQueue
         return chance is SuccessionChance.Fits or SuccessionChance.OtherKind;
     }
 
+    private void Insert_NeedsLock(HeldRequest request)
+    {
+        request.Place = request.Succession is null ? _held.AddLast(request) : _held.AddFirst(request);
+        Count_NeedsLock(request, 1);
+    }
+
+    private void Count_NeedsLock(HeldRequest request, int change)
+    {
+        _count += change;
+        _bytes += change * request.Bytes;
+        if (request.Addon is null) return;
+        _addonCount += change;
+        _addonBytes += change * request.Bytes;
+    }
+
     private bool Remove_NeedsLock(HeldRequest request)
     {
         if (request.Place is not { } place) return false;
         _held.Remove(place);
         request.Place = null;
-        _count--;
-        _bytes -= request.Bytes;
+        Count_NeedsLock(request, -1);
         return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Replicas;
@@ -44,6 +45,7 @@ public sealed record Route(
     IReadOnlyList<ReplicaTarget> Ready)
 {
     private readonly Route? _whole;
+    private AddonRoutes? _toAddons;
 
     /// <summary>Whether a request to it is answered now, or will be before long.</summary>
     public bool IsCallable => Ready.Count > 0 || Waiting is Waiting.Starting or Waiting.Capacity;
@@ -68,13 +70,20 @@ public sealed record Route(
     /// <summary>The same route by the newest table; null when that does not have it any more, or before the first.</summary>
     public Route? Newest => Queue.Newest?.To(Addon?.Model);
 
-    /// <summary>The route to an addon: the replicas that have it, under the name that they know it by.</summary>
+    /// <summary>The route to an addon: the replicas that have it, under the name that they know it by. Made at its first request.</summary>
     /// <param name="addon">Null for the base model.</param>
     /// <returns>Null when the addon is not deployed there.</returns>
     public Route? To(ModelName? addon)
     {
         if (addon is null) return Whole;
+        if (_whole is not null) return _whole.To(addon);
         if (!Addons.ByModel.TryGetValue(addon, out var there)) return null;
+        if (_toAddons is not { } made || !ReferenceEquals(made.Of, this)) _toAddons = made = new(this); // a clone begins anew; of two at once one is lost, no more
+        return made.ByModel.TryGetValue(addon, out var route) ? route : made.ByModel.GetOrAdd(addon, Make(there));
+    }
+
+    private Route Make(AddonRoute there)
+    {
         ReplicaTarget[] having = [.. Whole.Ready.Where(replica => there.On.Contains(replica.ReplicaId))];
         var failed = having.Length == 0 && there.Failure is not null && Whole.IsCallable;
         return Whole with
@@ -115,6 +124,14 @@ public sealed record Route(
             replica.LastPick = ++Shared.Picks;
             return new(replica, Queue);
         }
+    }
+
+    /// <summary>Those that were asked for; at the most one for each addon of the deployment.</summary>
+    private sealed class AddonRoutes(Route of)
+    {
+        public Route Of => of;
+
+        public ConcurrentDictionary<ModelName, Route> ByModel { get; } = [];
     }
 }
 

@@ -32,7 +32,7 @@ public interface IReplicaRuntime
     /// <summary>Removes an ended replica from the list.</summary>
     Task ForgetAsync(ReplicaId id, CancellationToken cancellation);
 
-    /// <summary>Names of the addons that a replica has; null when it does not say.</summary>
+    /// <summary>Names of the addons that a replica has: none of one that takes none; null when it does not say.</summary>
     Task<IReadOnlyList<string>?> ListAddonsAsync(ReplicaId id, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>?>(null);
 
     /// <summary>Has a replica load an addon beside what it serves; doing it again changes nothing.</summary>

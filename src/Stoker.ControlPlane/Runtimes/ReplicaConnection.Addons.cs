@@ -14,7 +14,7 @@ internal sealed partial class ReplicaConnection
     /// <summary>Longest reason that goes into a status.</summary>
     private const int MaxReason = 500;
 
-    /// <summary>Their names; null when it does not answer, or takes none.</summary>
+    /// <summary>Their names; none when it takes none, and null when it does not say.</summary>
     public async Task<IReadOnlyList<string>?> AddonsAsync(CancellationToken cancellation)
     {
         var (response, _) = await CallAsync(HttpMethod.Get, ReplicaProtocol.AddonsPath, null, CallTimeout, ReadNamesAsync, cancellation);
@@ -41,6 +41,8 @@ internal sealed partial class ReplicaConnection
 
     private static async Task<IReadOnlyList<string>?> ReadNamesAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
+        // It says no: it has none. Loads have its reason, and so they end.
+        if ((int)response.StatusCode is >= 400 and < 500) return [];
         if (!response.IsSuccessStatusCode) return null;
         var list = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReplicaAddonList, cancellation);
         return list is null ? null : [.. list.Addons.Select(addon => addon.Name)];

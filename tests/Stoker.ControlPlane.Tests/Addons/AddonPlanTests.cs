@@ -23,6 +23,23 @@ public class AddonPlanTests
     }
 
     [Fact]
+    public void A_replica_that_does_not_say_what_it_has_is_asked_on_and_waited_for_only_so_long()
+    {
+        var patient = new AddonReplica(One, Has: null, NoFailures, Busy: false) { Unanswered = Limits.MaxAsks - 1 };
+        var mute = patient with { Unanswered = Limits.MaxAsks };
+        AddonPlan.Missing(patient, [Wished("a")], Limits).ShouldBe(1);
+        AddonPlan.Missing(mute, [Wished("a")], Limits).ShouldBe(0);
+        StateOf(Wished("a"), patient).ShouldBe(DeployedModelState.Deploying);
+        StateOf(Wished("a"), mute).ShouldBe(DeployedModelState.Failed);
+        StateOf(Wished("a"), Having(Two, "a"), mute).ShouldBe(DeployedModelState.Failed);
+        Plan([Wished("a")], mute).Steps.ShouldBe([new AddonStep.Ask(One)]);
+        var going = Wished("a") with { Unload = true };
+        Plan([going], patient).Remove.ShouldBeEmpty();
+        Plan([going], mute).Remove.ShouldBe([going.Name]);
+        Plan([going], mute, Having(Two, "a")).Remove.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void Every_replica_gets_what_it_lacks_and_lets_go_what_nobody_wishes()
     {
         var plan = Plan([Wished("a"), Wished("b")], Having(One, "a"), Having(Two, "b", "old"));

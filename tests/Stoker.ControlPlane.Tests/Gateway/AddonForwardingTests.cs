@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Autoscaling;
+using Stoker.ControlPlane.Gateway;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Tests.Routing;
 using static Stoker.ControlPlane.Tests.Gateway.Inference;
@@ -94,6 +96,15 @@ public sealed class AddonForwardingTests : IAsyncLifetime
     {
         await using var forgetful = await FakeReplica.StartAsync(FakeReplica.Answering(Refusal, status: 404));
         await using var faithful = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
+        var firstBytes = 0;
+        using var meters = new MeterListener();
+        var own = _host.App.Services.GetRequiredService<GatewayMetrics>().Meter;
+        meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter == own && instrument.Name == "stoker.gateway.time_to_first_byte") listener.EnableMeasurementEvents(instrument);
+        };
+        meters.SetMeasurementEventCallback<double>((_, _, _, _) => Interlocked.Increment(ref firstBytes));
+        meters.Start();
         Publish(Routes.To(Deployment, Model, forgetful.Target, faithful.Target).With(Zog, on: [forgetful.Target.ReplicaId, faithful.Target.ReplicaId]));
         for (var request = 0; request < 4; request++)
         {
@@ -102,6 +113,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         }
 
         forgetful.Requests.ShouldBeGreaterThan(0);
+        firstBytes.ShouldBe(4); // of answers, and not of what a replica lacks
         Demand.TakeLosses(DeploymentName.Parse(Deployment)).ShouldBe([new AddonLoss(forgetful.Target.ReplicaId, Served)]);
     }
 

@@ -114,6 +114,49 @@ public class AddonRoutingTests
     }
 
     [Fact]
+    public async Task A_crowd_for_an_addon_that_is_not_there_leaves_idle_replicas_and_the_room_to_wait_to_others()
+    {
+        var one = Replica("one", maxSequences: 1);
+        var table = To(D, Base, one).With(Zog).With("accounts/mine/models/bolt", isDefault: false, on: "one");
+        table.Queue.Follow(table);
+        for (var request = 0; request < 2; request++) Enter(Zog).Refusal.ShouldBe(HoldRefusal.None);
+        Enter(Zog).Refusal.ShouldBe(HoldRefusal.Count);
+        Enter(Zog, bytes: 100).Refusal.ShouldBe(HoldRefusal.Count);
+
+        var (refusal, served) = Enter(null, bytes: 1_000); // more than may wait, but it does not
+        refusal.ShouldBe(HoldRefusal.None);
+        var lease = (await served.Answer).Lease.ShouldNotBeNull();
+        lease.Dispose();
+        (await Enter("accounts/mine/models/bolt").Held.Answer).Lease.ShouldNotBeNull(); // takes the only place
+        Enter(null, bytes: 6).Refusal.ShouldBe(HoldRefusal.None); // waits for it
+        Enter(null, bytes: 5).Refusal.ShouldBe(HoldRefusal.Bytes);
+        Enter(null, bytes: 4).Refusal.ShouldBe(HoldRefusal.None);
+        Enter(null).Refusal.ShouldBe(HoldRefusal.Count);
+        (table.Queue.Count, table.Queue.Bytes).ShouldBe((4, 12));
+
+        (HoldRefusal Refusal, HeldRequest Held) Enter(string? addon, long bytes = 1)
+        {
+            var route = addon is null ? table : table.To(ModelName.Parse(addon))!;
+            var held = new HeldRequest(bytes, addon: route.Addon);
+            return (table.Queue.TryEnter(held, route, maxRequests: 2, maxBytes: 10), held);
+        }
+    }
+
+    [Fact]
+    public void A_route_to_an_addon_is_made_once_for_a_table()
+    {
+        var route = To(D, Base, Replica("one")).With(Zog, on: "one");
+        var made = route.To(ZogName).ShouldNotBeNull();
+        route.To(ZogName).ShouldBeSameAs(made);
+        made.To(ZogName).ShouldBeSameAs(made);
+        made.To(null).ShouldBeSameAs(route);
+        var next = route with { Ready = [] };
+        next.To(ZogName)!.Ready.ShouldBeEmpty(); // a copy has nothing of what was made of the other
+        route.To(ZogName).ShouldBeSameAs(made);
+        route.To(ModelName.Parse("accounts/mine/models/bolt")).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task Who_waits_for_an_addon_learns_that_it_failed_or_is_gone()
     {
         var route = To(D, Base).With(Zog);

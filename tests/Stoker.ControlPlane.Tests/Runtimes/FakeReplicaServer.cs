@@ -32,6 +32,7 @@ internal sealed class FakeReplicaServer : IAsyncDisposable
             var health = new ReplicaHealth(id.ToString(), ReplicaProtocol.Version, State, State == "LOADING" ? 0.25 : null, 8, "test", 0, Requests);
             return Results.Json(health, ApiJson.Default.ReplicaHealth, statusCode: State == "READY" ? 200 : 503);
         });
+        app.MapGet(ReplicaProtocol.AddonsPath, () => Results.Text("""{"error":{"message":"no"},"addons":[{"name":"zog"}]}""", "application/json", statusCode: AddonsStatus));
         app.MapPost(ReplicaProtocol.LeasePath, () => { Interlocked.Increment(ref _leases); });
         app.MapPost(ReplicaProtocol.DrainPath, () => { Interlocked.Increment(ref _drains); });
     }
@@ -39,6 +40,9 @@ internal sealed class FakeReplicaServer : IAsyncDisposable
     public string State { get; set; } = "LOADING";
 
     public int? Requests { get; set; }
+
+    /// <summary>Of the answer to which addons it has.</summary>
+    public int AddonsStatus { get; set; } = 200;
 
     /// <summary>What owners wait for; null: a program that answers at once.</summary>
     public Task? News { get; init; }

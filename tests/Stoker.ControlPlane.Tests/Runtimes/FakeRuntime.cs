@@ -26,6 +26,9 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
     /// <summary>Deployments whose starts alone fail.</summary>
     public HashSet<string> Failing { get; } = [];
 
+    /// <summary>Last words of starts that take addons; null lets them work.</summary>
+    public string? AddonStartFailure { get; set; }
+
     /// <summary>Requests inside a replica; none for those not named.</summary>
     public Dictionary<ReplicaId, int> Requests { get; } = [];
 
@@ -59,7 +62,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         if (_replicas.ContainsKey(spec.Id)) return Task.CompletedTask;
         var clash = Running.FirstOrDefault(other => (other.Region, other.AcceleratorType) == (spec.Region, spec.AcceleratorType) && other.Slots.Intersect(spec.Slots).Any());
         if (clash is not null) throw new InvalidOperationException($"{spec.Id} of {spec.Deployment} was started on a slot that {clash.Id} of {clash.Deployment} holds");
-        var failure = StartFailure ?? (Failing.Contains(spec.Deployment) ? "it was told to fail" : null);
+        var failure = StartFailure ?? (Failing.Contains(spec.Deployment) ? "it was told to fail" : spec.EnableAddons ? AddonStartFailure : null);
         _replicas[spec.Id] = new(spec, Now, failure);
         Starts++;
         _changes.Writer.TryWrite(spec.Deployment);
@@ -121,6 +124,7 @@ internal sealed class FakeRuntime(TimeProvider time) : IReplicaRuntime
         AddonCalls.Add($"load {name}");
         if (LoadsWaitFor is { } wait) await wait.WaitAsync(cancellation);
         if (Silent.Contains(id)) return "the replica did not answer";
+        if (!_replicas[id].Spec.EnableAddons) return "This replica takes no addons; start it with --enable-addons.";
         if (BadFolders.TryGetValue(folder, out var why)) return why;
         AddonsOf(id).Add(name);
         return null;
