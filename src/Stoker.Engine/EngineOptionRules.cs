@@ -13,6 +13,7 @@ internal static class EngineOptionRules
     private const int MostSequences = 4096; // each has a row of logits
     private const int MostStepTokens = 16_384; // rows x the widest layer must fit an array
 
+    private const long MostPoolBytes = 1L << 48; // what a process can address; sums of such figures do not overflow
     private const int LongestNgram = 32; // what so many tokens are followed by is no guess any more
 
     private static readonly TimeSpan LongestStep = TimeSpan.FromMinutes(1);
@@ -61,7 +62,7 @@ internal static class EngineOptionRules
         const string Prefix = nameof(EngineOptions.Addons) + ".";
         Require(addons.MaxLoaded is >= 1 and <= 1024, Prefix + nameof(addons.MaxLoaded), addons.MaxLoaded, "from 1 to 1024");
         Require(addons.MaxRank is >= 1 and <= 512, Prefix + nameof(addons.MaxRank), addons.MaxRank, "from 1 to 512");
-        Require(addons.PoolBytes is null or > 0, Prefix + nameof(addons.PoolBytes), addons.PoolBytes, "above 0");
+        Require(addons.PoolBytes is null or (> 0 and <= MostPoolBytes), Prefix + nameof(addons.PoolBytes), addons.PoolBytes, $"from 1 to {MostPoolBytes}");
         Require(addons.MaxRegistered >= 1, Prefix + nameof(addons.MaxRegistered), addons.MaxRegistered, "at least 1");
     }
 

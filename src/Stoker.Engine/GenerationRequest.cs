@@ -71,9 +71,6 @@ public sealed record GenerationRequest
     /// <summary>The addon to answer with, by the digest that <see cref="InferenceEngine.LoadAddonAsync"/> gave; null: the base model.</summary>
     public string? Addon { get; init; }
 
-    /// <summary>The load of the addon that the request runs with; part of its blocks' identity. 0: none.</summary>
-    internal ulong AdapterVersion { get; init; }
-
     /// <summary>
     /// The answer so far, when an engine like this one was cut off in it: the tokens of all events that its reader has. The
     /// answer goes on after them as if it had never stopped; positions, limits, penalties, stop strings and usage count them.

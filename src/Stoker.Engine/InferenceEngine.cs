@@ -48,6 +48,7 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
         try
         {
+            parts.Addons?.Allocate();
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
             var loop = new StepLoop(
@@ -55,10 +56,11 @@ public sealed partial class InferenceEngine : IAsyncDisposable
                 drafter: pool => Drafters.New(parts, options, limits, pool, vocabulary), addons: parts.Addons);
             _thread = new(loop, options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
-        catch (OutOfMemoryException error)
+        catch (Exception error)
         {
             _kv?.Dispose();
-            throw Refused(Memory, error);
+            if (error is OutOfMemoryException refused) throw Refused(Memory, refused);
+            throw;
         }
 
         if (parts.Addons is not null) parts.Addons.Changed = _thread.Wake;
@@ -209,7 +211,7 @@ public sealed partial class InferenceEngine : IAsyncDisposable
     private static RequestRefusedException Closing() => new(RefusalKind.Closed, null, "The engine is closing and takes no requests.");
 
     private static InsufficientMemoryException Refused(MemoryPlan plan, OutOfMemoryException error) => new(
-        $"The system refuses the engine's memory: {plan.KvBytes} bytes for the KV cache and {plan.StepBytes} for a step's buffers, beside {plan.WeightBytes} of weights. "
+        $"The system refuses the engine's memory: {plan.KvBytes} bytes for the KV cache, {plan.StepBytes} for a step's buffers and {plan.AddonBytes} for the pool of addons, beside {plan.WeightBytes} of weights. "
         + $"State a smaller {nameof(EngineOptions.MemoryBudgetBytes)}, or free memory.", error);
 
     private async Task CloseAsync()

@@ -3,17 +3,20 @@ using Stoker.Engine.Native;
 namespace Stoker.Engine.Addons;
 
 /// <summary>The memory that addons lie in: taken once, handed out in pieces of any size, the first gap that is large enough.</summary>
-/// <remarks>The store's lock guards it; the bytes themselves are written outside of it by whoever holds the piece.</remarks>
+/// <remarks>Planned first: the memory is there from <see cref="Allocate"/> on. The store's lock guards what is handed out; the bytes themselves are written outside of it by whoever holds the piece.</remarks>
 internal sealed unsafe class AddonPool(long bytes) : IDisposable
 {
-    private readonly HugeMemory _memory = new(bytes);
+    private HugeMemory? _memory;
     private readonly List<(long Start, long Bytes)> _used = []; // by start
 
     public long Bytes => bytes;
 
     public long UsedBytes => _used.Sum(piece => piece.Bytes);
 
-    public byte* At(long start) => _memory.Start + start;
+    /// <exception cref="OutOfMemoryException">The system refuses it.</exception>
+    public void Allocate() => _memory ??= new(bytes);
+
+    public byte* At(long start) => (_memory ?? throw new InvalidOperationException("the pool of addons has no memory yet")).Start + start;
 
     /// <returns>Where the piece starts; null: no gap is large enough.</returns>
     public long? TryTake(long wanted)
@@ -33,7 +36,7 @@ internal sealed unsafe class AddonPool(long bytes) : IDisposable
     /// <summary>Whether a piece would fit if only these were left.</summary>
     public bool WouldFit(long wanted, IReadOnlySet<long> left) => FirstGap(wanted, left, out _) is not null;
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose() => _memory?.Dispose();
 
     /// <param name="left">Starts of the pieces that count; null: all.</param>
     private long? FirstGap(long wanted, IReadOnlySet<long>? left, out int index)

@@ -42,7 +42,6 @@ internal sealed partial class AddonStore : IDisposable
     private long _lookedAt = -1; // the clock when room was last sought for the first in line, under the lock
     private long _loads, _evictions, _failures; // under the lock
 
-    /// <exception cref="OutOfMemoryException">The system refuses the pool.</exception>
     public AddonStore(DecoderSpec spec, AddonSlots slots, AddonOptions options, TimeProvider time)
     {
         (_spec, _slots, _options, _time) = (spec, slots, options, time);
@@ -76,8 +75,12 @@ internal sealed partial class AddonStore : IDisposable
         }
     }
 
-    /// <summary>What the options ask for, for planning memory.</summary>
-    public static long PoolBytes(DecoderSpec spec, AddonOptions options) => options.PoolBytes
+    /// <summary>Takes the pool's memory, once all of the engine's is planned; before the first addon.</summary>
+    /// <exception cref="OutOfMemoryException">The system refuses it.</exception>
+    public void Allocate() => _pool.Allocate();
+
+    /// <summary>What the options ask for.</summary>
+    private static long PoolBytes(DecoderSpec spec, AddonOptions options) => options.PoolBytes
         ?? Math.Max(options.MaxLoaded * AddonPacker.LargestOf(spec, Math.Min(16, options.MaxRank)), AddonPacker.LargestOf(spec, options.MaxRank));
 
     /// <summary>Reads an addon's files, holds them against the base, registers it and brings it into memory if there is room.</summary>

@@ -78,7 +78,7 @@ internal sealed record MemoryPlan(long WeightBytes, long StepBytes, int KvBlocks
         $"{nameof(EngineOptions.MemoryBudgetBytes)} is {budget}: the engine would take {plan.TotalBytes} bytes of it (weights {plan.WeightBytes}, a step's buffers "
         + $"{plan.StepBytes}{Pool(plan.AddonBytes)}, KV cache {plan.KvBytes}), but the machine or cgroup has {availableBytes}. State less, or fewer sequences or a shorter context.");
 
-    private static string Pool(long addonBytes) => addonBytes == 0 ? "" : $", the pool of addons {addonBytes}";
+    private static string Pool(long addonBytes) => addonBytes == 0 ? "" : $", the pool of addons {addonBytes} ({nameof(AddonOptions.PoolBytes)})";
 
     private static ArgumentException TooSmall(
         long? budget, long availableBytes, long weightBytes, long stepBytes, long addonBytes, long blockBytes)

@@ -28,7 +28,7 @@ internal sealed class RequestState
         (Prompt, Answered, Stops, MaxTokens) = (admitted.Prompt, admitted.Answered, new(admitted.Stops), admitted.MaxTokens);
         Prediction = admitted.Prediction;
         First = Answered.Length == 0 ? Prompt : [.. Prompt, .. Answered];
-        Space = new(source.CacheSalt, addon?.Version ?? source.AdapterVersion);
+        Space = new(source.CacheSalt, addon?.Version ?? 0);
         EndTokens = [.. source.IgnoreEos ? [] : modelEnds, .. admitted.StopTokens];
         (Events, Unfinished, Held, Live) = (new(maxUnreadEvents, source.Choices), source.Choices, source.Choices, source.Choices);
     }

@@ -36,7 +36,7 @@ internal sealed class Sequence : SequenceState
     /// <summary>The delivery's.</summary>
     public ChoiceOutput Output { get; }
 
-    public override bool IsReady => Request.Addon?.TryPin() ?? true;
+    public override bool TryMakeReady() => Request.Addon?.TryPin() ?? true;
 
     public int Generated => TokenCount - PromptLength;
 

@@ -31,8 +31,11 @@ internal abstract class SequenceState(long arrival, int group, int promptLength,
     /// <summary>Whose blocks it may use, and who may use its own.</summary>
     public PrefixSpace Space { get; init; } = PrefixSpace.Common;
 
-    /// <summary>False while something that only it needs is not there, such as its addon: it is passed over and holds nobody up.</summary>
-    public virtual bool IsReady => true;
+    /// <summary>
+    /// Takes hold of what only it needs, such as its addon, or sees that it comes. False while that is not there: it is passed over and
+    /// holds nobody up.
+    /// </summary>
+    public virtual bool TryMakeReady() => true;
 
     /// <summary>Tokens there are: prompt and output.</summary>
     public int TokenCount { get; set; } = promptLength;

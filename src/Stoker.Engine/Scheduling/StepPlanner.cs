@@ -127,7 +127,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         {
             if (_rowsLeft == 0 || running.Count + plan.Admit.Count == limits.MaxSequences) return;
             if (sequence.Group == passedOver) continue;
-            if (!sequence.IsReady)
+            if (!sequence.TryMakeReady())
             {
                 (passedOver, plan.PassedOver) = (sequence.Group, true);
                 continue;

@@ -36,11 +36,24 @@ internal static class Drafters
         if (options.Speculation is { DraftTokens: > 0, NgramLength: > 0 and var length }) return new NgramDrafter(length);
         return parts switch
         {
-            { Draft: { } draft } => new ModelDrafter(draft, NewStore(draft.Shape), pool, limits, drawable, options.Time),
-            { Eagle: { } head } => new EagleDrafter(head, NewStore(head.Shape), pool, limits, drawable, options.Time),
+            { Draft: { } draft } => With(draft.Shape, store => new ModelDrafter(draft, store, pool, limits, drawable, options.Time)),
+            { Eagle: { } head } => With(head.Shape, store => new EagleDrafter(head, store, pool, limits, drawable, options.Time)),
             _ => null,
         };
 
-        KvStore NewStore(ModelShape shape) => new(shape, pool.Count, KvFormats.Of(options.KvPrecision));
+        // The drafter's, once there is one.
+        IDrafter With(ModelShape shape, Func<KvStore, IDrafter> create)
+        {
+            var store = new KvStore(shape, pool.Count, KvFormats.Of(options.KvPrecision));
+            try
+            {
+                return create(store);
+            }
+            catch
+            {
+                store.Dispose();
+                throw;
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ public sealed class AddonRoomTests : IDisposable
         var spec = RandomAddon.Spec(Base);
         var options = new AddonOptions { MaxLoaded = Places, MaxRank = 16, PoolBytes = Places * AddonPacker.LargestOf(spec, Small) };
         _store = new(spec, new AddonSlots(Places, 16), options, _time);
+        _store.Allocate();
         _small = [.. Enumerable.Range(0, Places).Select(seed => Register(Small, seed))];
         _running = Array.ConvertAll(_small, Use);
         foreach (var use in _running) use.TryPin().ShouldBeTrue();

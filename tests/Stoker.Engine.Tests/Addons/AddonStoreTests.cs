@@ -200,6 +200,7 @@ public sealed class AddonStoreTests
     [InlineData(0, 64, null, "Addons.MaxLoaded")]
     [InlineData(4, 0, null, "Addons.MaxRank")]
     [InlineData(4, 64, 0L, "Addons.PoolBytes")]
+    [InlineData(4, 64, long.MaxValue, "Addons.PoolBytes")]
     public void Options_out_of_range_are_refused_by_name(int loaded, int rank, long? bytes, string name) =>
         Should.Throw<ArgumentException>(() => StoryEngine.Open(new() { Addons = new() { MaxLoaded = loaded, MaxRank = rank, PoolBytes = bytes } }))
             .Message.ShouldStartWith(name);
@@ -229,6 +230,11 @@ public sealed class AddonStoreTests
         Should.Throw<ArgumentException>(() => StoryEngine.Open(Options() with { MemoryBudgetBytes = least - 1 }))
             .Message.ShouldContain($"the pool of addons {plan.AddonBytes}");
     }
+
+    [Fact]
+    public void A_pool_that_is_larger_than_the_machine_is_refused_with_its_options_name() =>
+        Should.Throw<ArgumentException>(() => StoryEngine.Open(Options() with { Addons = new() { PoolBytes = 1L << 47 } })).Message
+            .ShouldContain($"the pool of addons {1L << 47} (PoolBytes)");
 
     [Fact]
     public async Task Merged_at_load_an_addon_needs_no_packed_file_and_no_name()

@@ -14,6 +14,7 @@ public sealed class AddonTurnsTests : IDisposable
     public AddonTurnsTests()
     {
         _store = new(RandomAddon.Spec(TestData.Model("story-3m")), new AddonSlots(1, 16), new() { MaxLoaded = 1, MaxRank = 16 }, _time);
+        _store.Allocate();
         _zog = _store.Register(TestData.Model("story-3m-lora-zog")).Digest;
         _bolt = _store.Register(TestData.Model("story-3m-lora-bolt")).Digest; // which drives zog out: nobody uses it
     }

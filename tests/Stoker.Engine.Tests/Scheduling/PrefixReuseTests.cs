@@ -1,4 +1,7 @@
+using Stoker.Engine.Addons;
 using Stoker.Engine.KvCache;
+using Stoker.Engine.Tests.Addons;
+using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Scheduling;
 
@@ -61,16 +64,33 @@ public sealed class PrefixReuseTests
     }
 
     [Fact]
-    public void Salts_and_addons_do_not_see_each_other()
+    public void Salts_do_not_see_each_other()
     {
         var rig = new LoopRig();
-        var requests = new[]
-        {
-            Ask(Prompt), Ask(Prompt) with { CacheSalt = "a" }, Ask(Prompt) with { CacheSalt = "b" },
-            Ask(Prompt) with { AdapterVersion = 1 }, Ask(Prompt) with { AdapterVersion = 2 }, Ask(Prompt) with { AdapterVersion = 1, CacheSalt = "a" },
-        };
+        var requests = new[] { Ask(Prompt), Ask(Prompt) with { CacheSalt = "a" }, Ask(Prompt) with { CacheSalt = "b" } };
         foreach (var request in requests) rig.Complete(request).Usage.CachedTokens.ShouldBe(0);
         foreach (var request in requests) rig.Complete(request).Usage.CachedTokens.ShouldBe(2 * Block);
+    }
+
+    [Fact]
+    public void Addons_do_not_see_each_others_prefixes()
+    {
+        using var store = new AddonStore(RandomAddon.Spec(TestData.Model("story-3m")), new(2, 16), new() { MaxLoaded = 2, MaxRank = 16 }, TimeProvider.System);
+        store.Allocate();
+        string?[] addons = [null, store.Register(TestData.Model("story-3m-lora-zog")).Digest, store.Register(TestData.Model("story-3m-lora-bolt")).Digest];
+        var rig = new LoopRig();
+        foreach (var expected in new[] { 0, 2 * Block })
+        {
+            foreach (var salt in new[] { null, "a" })
+            {
+                foreach (var addon in addons)
+                {
+                    var state = rig.Submit(Ask(Prompt) with { CacheSalt = salt }, addon is null ? null : store.TryUse(addon));
+                    rig.Run();
+                    LoopRig.Result(state).Usage.CachedTokens.ShouldBe(expected);
+                }
+            }
+        }
     }
 
     [Fact]

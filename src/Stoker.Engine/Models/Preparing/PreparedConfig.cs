@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Stoker.Engine.Weights;
+using Stoker.Engine.Weights.Packed;
 
 namespace Stoker.Engine.Models.Preparing;
 
@@ -32,6 +33,16 @@ internal static class PreparedConfig
         var index = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = plan.DataBytes }, ["weight_map"] = map };
         return JsonSerializer.SerializeToUtf8Bytes(index, Indented);
     }
+
+    /// <summary>The files that a variant is of, as they were.</summary>
+    public static byte[] Sources(IReadOnlyList<SourceFile> files) => JsonSerializer.SerializeToUtf8Bytes(
+        new JsonArray([.. files.Where(file => file.SizeBytes >= 0).Select(file => new JsonObject
+        {
+            ["name"] = file.Name,
+            ["size_bytes"] = file.SizeBytes,
+            ["modified_ticks"] = file.ModifiedTicks,
+            ["ends_checksum"] = file.EndsChecksum,
+        })]), Indented);
 
     private static JsonObject Quantization(PreparedPlan plan)
     {

@@ -26,19 +26,22 @@ public sealed record PreparedModelReport(string Folder, string Precision, long S
 /// and one scale per row; head, embeddings, norms and routers as they are.
 /// </summary>
 /// <remarks>
-/// The same source gives the same bytes. The folder appears under its name in one step, whole and on the disk, or not at
+/// The same source, with the times of its files, gives the same bytes. The folder appears under its name in one step, whole and on the disk, or not at
 /// all; what a killed writer leaves is hidden and removed by the next one.
 /// </remarks>
 public static class PreparedModel
 {
     private const int NoSpace = 28; // ENOSPC
 
+    /// <summary>In the variant: sizes, times and ends of the files that it was made of.</summary>
+    private const string SourcesFile = "stoker-source.json";
+
     /// <summary>What there is a form for. FP4 has none that other engines read with one scale per 32 columns.</summary>
     public static IReadOnlyList<Precision> Precisions { get; } = [Precision.Fp8, Precision.Int8];
 
     /// <summary>Writes the variant once; one that is there already is left alone.</summary>
     /// <remarks>
-    /// Steps: (1) one writer at a time beside the target, halves of dead ones removed; (2) a whole one ends it; (3) what is
+    /// Steps: (1) one writer at a time beside the target, halves of dead ones removed; (2) a whole one of this source ends it; (3) what is
     /// to be written; (4) a folder under a name of its own, its files flushed, checked as an upload is; (5) the source is
     /// still what it was; (6) the folder gets its name.
     /// </remarks>
@@ -64,11 +67,11 @@ public static class PreparedModel
         using var writing = DirectoryLock.Acquire(parent, options.Waiting, cancellation);
         if (writing.IsHeld) RemoveHalves(parent, target);
 
-        // 2.
-        if (Path.Exists(target)) return FindWhole(target, precision);
-
-        // 3. The fingerprint is taken before the files are read: a change in between is seen in step 5.
+        // 2. The fingerprint is taken before the files are read: a change in between is seen in step 5.
         var sources = SourceFiles.Of(sourceFolder);
+        if (Path.Exists(target)) return FindWhole(target, precision, PreparedConfig.Sources(sources));
+
+        // 3.
         using var checkpoint = Checkpoint.Open(sourceFolder, WeightPlacement.Mapped);
         var spec = Architectures.Read(ConfigObject.Read(sourceFolder, LanguageModel.ConfigFile));
         var plan = PreparedPlan.Create(spec, checkpoint, precision);
@@ -77,6 +80,8 @@ public static class PreparedModel
         var half = Path.Combine(parent, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}{PackedFolder.TemporarySuffix}");
         try
         {
+            Directory.CreateDirectory(half);
+            WriteSmall(half, SourcesFile, PreparedConfig.Sources(sources));
             WriteAll(new(sourceFolder, half, target), plan, checkpoint, options, progress, cancellation);
 
             // 5.
@@ -105,7 +110,6 @@ public static class PreparedModel
     private static void WriteAll(
         Places places, PreparedPlan plan, Checkpoint checkpoint, PreparedModelOptions options, Action<PackProgress>? progress, CancellationToken cancellation)
     {
-        Directory.CreateDirectory(places.Half);
         var others = OtherFiles(places.Source).ToList();
         var needed = plan.LengthBytes + others.Sum(file => file.Length);
         var free = options.FreeBytes(places.Half);
@@ -131,7 +135,7 @@ public static class PreparedModel
 
     /// <summary>Tokenizer, templates, defaults, license: small files of the folder itself, but no weights in any form.</summary>
     private static IEnumerable<FileInfo> OtherFiles(string folder) => new DirectoryInfo(folder).EnumerateFiles()
-        .Where(file => !file.Name.StartsWith('.') && file.Name is not (LanguageModel.ConfigFile or ShardIndex.FileName)
+        .Where(file => !file.Name.StartsWith('.') && file.Name is not (LanguageModel.ConfigFile or ShardIndex.FileName or SourcesFile)
             && file.Extension is not (".safetensors" or PackedFormat.Extension or ".bin" or ".pt" or ".pth" or ".pkl" or ".ckpt" or ".gguf" or ".onnx" or ".h5" or ".msgpack"))
         .OrderBy(file => file.Name, StringComparer.Ordinal);
 
@@ -150,13 +154,16 @@ public static class PreparedModel
         file.Flush(flushToDisk: true);
     }
 
-    private static PreparedModelReport FindWhole(string target, Precision precision)
+    private static PreparedModelReport FindWhole(string target, Precision precision, byte[] sources)
     {
         try
         {
             if (ModelFolder.Inspect(target).DefaultPrecision == precision)
             {
-                return new(target, PrecisionNames.NameOf(precision), SizeOf(target), WasThere: true);
+                var made = Path.Combine(target, SourcesFile);
+                return File.Exists(made) && File.ReadAllBytes(made).AsSpan().SequenceEqual(sources)
+                    ? new(target, PrecisionNames.NameOf(precision), SizeOf(target), WasThere: true)
+                    : throw new IOException($"{target} is of other files than the model has now: remove it, or choose another place");
             }
         }
         catch (ModelLoadException)

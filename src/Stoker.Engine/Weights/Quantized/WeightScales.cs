@@ -23,9 +23,6 @@ internal sealed unsafe class WeightScales
 
     public int BlockColumns { get; }
 
-    /// <summary>A row's codes have all the same scale.</summary>
-    public bool IsPerRow => _perRow == 1;
-
     /// <summary>Scales that a row has from its first to its last column.</summary>
     public int PerRow => _perRow;
 

@@ -97,7 +97,7 @@ public class PreparedModelTests
         Directory.EnumerateFiles(report.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal).ShouldBe(
         [
             "LICENSE", "config.json", "generation_config.json", "golden.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
-            "model.safetensors.index.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
+            "model.safetensors.index.json", "special_tokens_map.json", "stoker-source.json", "tokenizer.json", "tokenizer_config.json",
         ]);
         report.SizeBytes.ShouldBe(Directory.EnumerateFiles(report.Folder).Sum(file => new FileInfo(file).Length));
     }
@@ -200,6 +200,18 @@ public class PreparedModelTests
         Should.Throw<IOException>(() => PreparedModel.Write(Source("llama31"), place.File("empty"), Precision.Int8, cancellation: TestContext.Current.CancellationToken));
         Should.Throw<DirectoryNotFoundException>(
             () => PreparedModel.Write(Source("llama31"), place.File("none/fp8"), Precision.Fp8, cancellation: TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void A_variant_of_other_files_is_not_taken_for_this_models()
+    {
+        using var place = new TemporaryFolder();
+        using var source = TemporaryFolder.CopyOf(Source("llama31"));
+        Write(source.Path, place, Precision.Fp8);
+        Write(source.Path, place, Precision.Fp8).WasThere.ShouldBeTrue();
+        File.SetLastWriteTimeUtc(source.File("model.safetensors"), new DateTime(2031, 1, 1, 0, 0, 0, DateTimeKind.Utc)); // written again
+        Should.Throw<IOException>(() => Write(source.Path, place, Precision.Fp8)).Message.ShouldContain("is of other files than the model has now: remove it");
+        Should.Throw<IOException>(() => Write(Source("mistral"), place, Precision.Fp8)).Message.ShouldContain("is of other files");
     }
 
     [Theory]
