@@ -17,6 +17,10 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
     /// <summary>Tries of one read, change and conditional write before the caller is told that others are faster.</summary>
     private const int WriteTries = 5;
 
+    // Of an account's commands one at a time looks and writes: a quota and a default are of all its rows together. Accounts share a fixed
+    // number of gates; two that share one wait for each other, no more.
+    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1))];
+
     public async Task<Result<DeployedModelResource>> LoadAsync(AccountName account, DeployedModelResource asked, CancellationToken cancellation)
     {
         var violations = new Violations();
@@ -28,15 +32,24 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
         if (place!.Parent != account || await deployments.FindAsync(place, cancellation) is not { } deployment) return MissingResource.Problem(place.ToString());
         if (AddonRules.Check(model, deployment.Deployment) is { } unfit) return unfit;
 
+        return await AloneAsync(account, () => LoadAsync(account, asked, model, deployment.Deployment, cancellation), cancellation);
+    }
+
+    private async Task<Result<DeployedModelResource>> LoadAsync(
+        AccountName account, DeployedModelResource asked, Model model, Deployment deployment, CancellationToken cancellation)
+    {
+        var place = deployment.Name;
         var (name, all) = (AddonRules.NameOf(model.Name, place), await ListAsync(account, cancellation));
         if (all.FirstOrDefault(row => row.Name == name) is { } taken) return Taken(taken);
         if (AddonRules.Full(place, all.Count, all.Count(row => row.Spec.Deployment == place), options.Value) is { } full) return full;
         var others = all.Where(row => row.Spec.Model == model.Name && !row.Spec.Unload).ToList();
         var isDefault = asked.Default ?? (others.Count == 0 && !await IsMergedAsync(account, model.Name, cancellation));
-        var spec = new DeployedModelSpec(model.Name, place, isDefault, asked.Public ?? false, asked.DisplayName, asked.Description);
-        var created = await store.Rows.CreateAsync(name, spec, DeployedModelStatus.New, cancellation);
-        if (!created.TryGet(out var row, out problem)) return problem.Code == Code.AlreadyExists ? AlreadyExists(name, model.Name, place) : problem;
-        if (spec.Default) await ResignAsync(others, cancellation);
+        var spec = new DeployedModelSpec(model.Name, place, isDefault, asked.Public ?? false, asked.DisplayName, asked.Description, DeploymentCreateTime: deployment.CreateTime);
+
+        // From here on to the end, also for a client that hangs up: a new default and one of before are never left beside each other.
+        var created = await store.Rows.CreateAsync(name, spec, DeployedModelStatus.New, CancellationToken.None);
+        if (!created.TryGet(out var row, out var problem)) return problem.Code == Code.AlreadyExists ? AlreadyExists(name, model.Name, place) : problem;
+        if (spec.Default) await ResignAsync(others);
         return row.ToResource();
     }
 
@@ -50,7 +63,7 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
             AddonRules.Texts(asked, violations);
             if (violations.Any) return violations.ToProblem();
             var isDefault = asked.Default ?? false;
-            if (row.Spec.Default && !isDefault && await OthersAsync(row, cancellation) is { Count: > 0 } others) return MustMove(row, others[0], "is no default any more");
+            if (!isDefault && await HeirAsync(row, cancellation) is { } other) return MustMove(row, other, "is no default any more");
             return row.Spec with { Default = isDefault, Public = asked.Public ?? false, DisplayName = asked.DisplayName, Description = asked.Description };
         }, cancellation);
 
@@ -58,42 +71,68 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
     public Task<Result<DeployedModelResource>> UnloadAsync(DeployedModelName name, CancellationToken cancellation) => ChangeAsync(name, async row =>
     {
         if (row.Spec.Unload) return row.Spec;
-        if (row.Spec.Default && await OthersAsync(row, cancellation) is { Count: > 0 } others) return MustMove(row, others[0], "can go");
+        if (await HeirAsync(row, cancellation) is { } other) return MustMove(row, other, "can go");
         return row.Spec with { Unload = true };
     }, cancellation);
 
-    private async Task<Result<DeployedModelResource>> ChangeAsync(DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation)
+    private Task<Result<DeployedModelResource>> ChangeAsync(DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation) =>
+        AloneAsync(name.Parent, () => ChangeAloneAsync(name, change, cancellation), cancellation);
+
+    private async Task<Result<DeployedModelResource>> ChangeAloneAsync(
+        DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation)
     {
         for (var tries = 0; ; tries++)
         {
             if (await store.Rows.FindAsync(name, cancellation) is not { } row) return MissingResource.Problem(name.ToString());
             if (!(await change(row)).TryGet(out var spec, out var problem)) return problem;
-            if (spec == row.Spec) return row.ToResource();
-            if ((await store.Rows.UpdateSpecAsync(row, spec, cancellation)).TryGet(out var written, out problem))
+            var written = row;
+            if (spec == row.Spec || (await store.Rows.UpdateSpecAsync(row, spec, CancellationToken.None)).TryGet(out written, out problem)) // to the end, as a load
             {
-                if (spec.Default && !row.Spec.Default) await ResignAsync(await OthersAsync(written, cancellation), cancellation);
+                if (spec is { Default: true, Unload: false }) await ResignAsync(await OthersAsync(written, CancellationToken.None));
                 return written.ToResource();
             }
 
-            if (problem.Code != Code.Aborted || tries + 1 == WriteTries) return problem;
+            if (problem!.Code != Code.Aborted || tries + 1 == WriteTries) return problem;
         }
     }
 
     /// <summary>There is a new default: those of before are none any more. One that changes meanwhile is read again.</summary>
-    private async Task ResignAsync(IEnumerable<Row> others, CancellationToken cancellation)
+    private async Task ResignAsync(IEnumerable<Row> others)
     {
         foreach (var other in others.Where(other => other.Spec.Default))
         {
             for (var (row, tries) = (other, 0); row is { Spec.Default: true } && tries < WriteTries; tries++)
             {
-                if ((await store.Rows.UpdateSpecAsync(row, row.Spec with { Default = false }, cancellation)).Problem is null) break;
-                row = await store.Rows.FindAsync(row.Name, cancellation);
+                if ((await store.Rows.UpdateSpecAsync(row, row.Spec with { Default = false }, CancellationToken.None)).Problem is null) break;
+                row = await store.Rows.FindAsync(row.Name, CancellationToken.None);
             }
         }
     }
 
     private async Task<IReadOnlyList<Row>> ListAsync(AccountName account, CancellationToken cancellation) =>
         (await store.Rows.ListAsync(account.ToString(), cancellation)).Items;
+
+    private async Task<T> AloneAsync<T>(AccountName account, Func<Task<T>> act, CancellationToken cancellation)
+    {
+        var gate = _gates[(uint)account.GetHashCode() % _gates.Length];
+        await gate.WaitAsync(cancellation);
+        try
+        {
+            return await act();
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>One that would have to be the default before this one is no more; null when there is no need.</summary>
+    private async Task<Row?> HeirAsync(Row row, CancellationToken cancellation)
+    {
+        if (!row.Spec.Default) return null;
+        var others = await OthersAsync(row, cancellation);
+        return others.Count == 0 || others.Any(other => other.Spec.Default) ? null : others[0];
+    }
 
     /// <summary>The same addon on other deployments of the account.</summary>
     private async Task<IReadOnlyList<Row>> OthersAsync(Row row, CancellationToken cancellation) =>

@@ -7,7 +7,7 @@ namespace Stoker.ControlPlane.Addons;
 /// <summary>An addon on a deployment, for those who send requests.</summary>
 /// <param name="ServedName">The name that replicas know it by.</param>
 /// <param name="On">Ids of the replicas that have it: no other gets its requests.</param>
-/// <param name="Failure">Why replicas gave up on it; null while it is there or on its way.</param>
+/// <param name="Failure">Why all replicas gave up on it; null while it is there or on its way, and without replicas: the next one tries anew.</param>
 public sealed record AddonRoute(
     DeployedModelName Name, ModelName Model, string ServedName, bool IsDefault, bool Public, ImmutableHashSet<string> On, string? Failure);
 

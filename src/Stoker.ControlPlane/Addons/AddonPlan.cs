@@ -208,8 +208,9 @@ public sealed record AddonPlan(
     /// <summary>It does not say what it has, and that for long.</summary>
     private static bool IsMute(AddonReplica replica, AddonLimits limits) => replica.Unanswered >= limits.MaxAsks;
 
-    /// <summary>Whether it may bring one that it lacks.</summary>
-    public static bool StillTries(AddonReplica replica, string name, AddonLimits limits) => !GaveUp(replica, name, limits) && !IsMute(replica, limits);
+    /// <summary>Whether a replica has it or may get it; without replicas the next one tries anew.</summary>
+    public static bool MayCome(WishedAddon addon, IReadOnlyList<AddonReplica> replicas, AddonLimits limits) => addon.ServedName is { } name
+        && (replicas.Count == 0 || replicas.Any(replica => replica.Has?.Contains(name) == true || (!GaveUp(replica, name, limits) && !IsMute(replica, limits))));
 
     private static bool MayHave(AddonReplica replica, WishedAddon addon) => addon.ServedName is { } name && replica.Has?.Contains(name) != false;
 }

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Reconciling;
+using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Runtimes;
 
 namespace Stoker.ControlPlane.Addons;
 
@@ -29,15 +31,23 @@ public sealed partial class AddonReconciler
         }
     }
 
-    /// <summary>Deployments with addons whose replicas are not those that were looked at last.</summary>
+    /// <summary>Deployments with addons that are not those that were looked at last, or whose replicas are not.</summary>
     internal void WakeChanged(WorkQueue<DeploymentName> queue)
     {
-        var routes = replicas.Current.Routes;
-        foreach (var (name, ready) in _seen)
+        var now = replicas.Current;
+        foreach (var (name, seen) in _seen)
         {
-            var now = routes.TryGetValue(name, out var route) ? route.Ready : [];
-            if (!ReferenceEquals(now, ready) && !now.SequenceEqual(ready)) queue.Add(name);
+            if (!Seen.Of(now, name).Is(seen)) queue.Add(name);
         }
+    }
+
+    /// <param name="CreateTime">Null: there is no such deployment.</param>
+    private sealed record Seen(DateTimeOffset? CreateTime, IReadOnlyList<ReplicaEndpoint> Ready)
+    {
+        public static Seen Of(ReplicaSnapshot snapshot, DeploymentName name) =>
+            snapshot.Routes.TryGetValue(name, out var route) ? new(route.CreateTime, route.Ready) : new(null, []);
+
+        public bool Is(Seen other) => CreateTime == other.CreateTime && (ReferenceEquals(Ready, other.Ready) || Ready.SequenceEqual(other.Ready));
     }
 
     private async Task FollowDemandAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
@@ -51,7 +61,7 @@ public sealed partial class AddonReconciler
         while (true)
         {
             await Task.Delay(SweepInterval, time, cancellation);
-            foreach (var row in (await store.Rows.ListAsync(null, cancellation)).Items) queue.Add(row.Spec.Deployment);
+            foreach (var name in (await store.Rows.ListAsync(null, cancellation)).Items.Select(row => row.Spec.Deployment).Distinct()) queue.Add(name);
         }
     }
 

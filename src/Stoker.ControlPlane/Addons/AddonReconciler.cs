@@ -37,10 +37,11 @@ public sealed partial class AddonReconciler(
     /// <summary>Of one look: some ten milliseconds. States of a thousand addons must not keep one that a request waits for.</summary>
     private const int MostWrites = 32;
 
-    // Of deployments with addons: their replicas when they were looked at last.
-    private readonly ConcurrentDictionary<DeploymentName, IReadOnlyList<ReplicaEndpoint>> _seen = new();
+    // Deployments with addons as they were looked at last.
+    private readonly ConcurrentDictionary<DeploymentName, Seen> _seen = new();
 
     // The loop's own.
+    private readonly AddonRows _rows = new(store);
     private readonly Dictionary<DeploymentName, Dictionary<ReplicaId, ReplicaAddons>> _replicas = [];
     private readonly Dictionary<ModelName, Model?> _models = [];
     private long _modelsRevision = -1;
@@ -82,17 +83,17 @@ public sealed partial class AddonReconciler(
     {
         _replicas.Clear();
         _seen.Clear();
-        var list = await store.Rows.ListAsync(null, cancellation);
+        await _rows.CatchUpAsync(cancellation);
         var all = new List<(DeploymentName, DeploymentAddons)>();
-        foreach (var rows in list.Items.GroupBy(row => row.Spec.Deployment))
+        foreach (var name in _rows.Deployments)
         {
-            var own = rows.ToList();
-            all.Add((rows.Key, RoutesOf(own, await WishedAsync(rows.Key, own, cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
-            queue.Add(rows.Key);
+            var own = _rows.Of(name);
+            all.Add((name, RoutesOf(own, await WishedAsync(name, own, [], cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
+            queue.Add(name);
         }
 
         directory.Begin(all);
-        return list.Revision;
+        return _rows.Revision;
     }
 
     private async Task ReconcileAllAsync(WorkQueue<DeploymentName> queue, CancellationToken cancellation)
@@ -113,41 +114,69 @@ public sealed partial class AddonReconciler(
 
     internal async Task<TimeSpan?> ReconcileAsync(DeploymentName name, WorkQueue<DeploymentName> queue, CancellationToken cancellation)
     {
-        var rows = await RowsAsync(name, cancellation);
+        await _rows.CatchUpAsync(cancellation);
+        var rows = _rows.Of(name);
         if (rows.Count == 0 && !_replicas.ContainsKey(name)) return null;
-        var isGone = rows.Count > 0 && await deployments.FindAsync(name, cancellation) is null;
+        var gone = await GoneAsync(name, rows, cancellation);
         var own = ReplicasOf(name);
-        var wished = await WishedAsync(name, rows, cancellation);
+        var wished = await WishedAsync(name, rows, gone, cancellation);
         var known = Known(name, own, wished);
         var plan = AddonPlan.For(wished, known, AddonLimits.Default, time.GetUtcNow());
 
         // What is to go takes no requests before its replicas are told, and what is there does before its state says so.
-        Publish(name, isGone ? DeploymentAddons.None : RoutesOf(rows, wished, known, plan.Statuses));
+        Publish(name, RoutesOf(rows, wished, known, plan.Statuses));
         replicas.Addons.Note(name, ProgressOf(wished, known));
         foreach (var replica in plan.Hurry) own[replica].Hurry();
         foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, own[steps.Key], [.. steps], queue, cancellation);
 
-        if (!await RecordAsync(rows, plan, isGone, cancellation)) queue.Add(name);
+        if (!await RecordAsync(rows, plan, gone, cancellation)) queue.Add(name);
         if (rows.Count == 0 && plan.Steps.Count == 0 && known.TrueForAll(replica => !replica.Busy)) Forget(name);
         return plan.LookAgainAfter;
     }
 
     /// <summary>The slow part, after all others: loads are under way meanwhile.</summary>
     /// <returns>False: there is more to record than one look may.</returns>
-    private async Task<bool> RecordAsync(List<Row> rows, AddonPlan plan, bool isGone, CancellationToken cancellation)
+    private async Task<bool> RecordAsync(List<Row> rows, AddonPlan plan, HashSet<DeployedModelName> gone, CancellationToken cancellation)
     {
         var (removed, writes) = (plan.Remove.ToHashSet(), 0);
         foreach (var row in rows)
         {
-            var goes = isGone || removed.Contains(row.Name);
+            var goes = gone.Contains(row.Name) || removed.Contains(row.Name);
+            if (!goes && row.Spec.Default) await EndOtherDefaultsAsync(row, cancellation);
             if (!goes && plan.Statuses[row.Name] == row.Status) continue;
             if (writes++ == MostWrites) return false;
+            if (goes && !await PassOnDefaultAsync(row, gone, cancellation)) return false;
             if (goes) await store.Rows.DeleteAsync(row, cancellation); // refused when it changed meanwhile: the watch brings us back
             else await WriteAsync(row, plan.Statuses[row.Name], cancellation);
         }
 
         return true;
     }
+
+    /// <summary>
+    /// Those whose deployment is no more. One that got its name since is another: nobody asked for addons there.
+    /// </summary>
+    private async Task<HashSet<DeployedModelName>> GoneAsync(DeploymentName name, List<Row> rows, CancellationToken cancellation)
+    {
+        if (rows.Count == 0) return [];
+        var created = (await deployments.FindAsync(name, cancellation))?.Deployment.CreateTime;
+        return [.. rows.Where(row => created is null || (row.Spec.DeploymentCreateTime ?? created) != created).Select(row => row.Name)];
+    }
+
+    /// <summary>Ends what was cut off between two writes: the default of before is one no more.</summary>
+    private async Task EndOtherDefaultsAsync(Row row, CancellationToken cancellation)
+    {
+        foreach (var other in AddonDefaults.Resigning(_rows.Of(row.Name.Parent, row.Spec.Model)).ToList()) await TrySetDefaultAsync(other, false, cancellation);
+    }
+
+    /// <summary>Where a default goes with its deployment another one takes its place, before the row is removed.</summary>
+    /// <returns>False when that one changed meanwhile: look again.</returns>
+    private async Task<bool> PassOnDefaultAsync(Row row, HashSet<DeployedModelName> gone, CancellationToken cancellation) =>
+        AddonDefaults.HeirOf(row, _rows.Of(row.Name.Parent, row.Spec.Model), other => !gone.Contains(other.Name)) is not { } heir
+        || await TrySetDefaultAsync(heir, true, cancellation);
+
+    private async Task<bool> TrySetDefaultAsync(Row row, bool isDefault, CancellationToken cancellation) =>
+        (await store.Rows.UpdateSpecAsync(row, row.Spec with { Default = isDefault }, cancellation)).Problem is null;
 
     /// <summary>What is known of the replicas, with what requests and time have added since the last look.</summary>
     private List<AddonReplica> Known(DeploymentName name, Dictionary<ReplicaId, ReplicaAddons> own, IReadOnlyList<WishedAddon> wished)
@@ -175,9 +204,6 @@ public sealed partial class AddonReconciler(
             AddonPlan.Missing(replica, wished, AddonLimits.Default),
             replica.LackingSince)));
 
-    private async Task<List<Row>> RowsAsync(DeploymentName name, CancellationToken cancellation) =>
-        [.. (await store.Rows.ListAsync(name.Parent.ToString(), cancellation)).Items.Where(row => row.Spec.Deployment == name).OrderBy(row => row.CreateTime)];
-
     private async Task WriteAsync(Row row, DeployedModelStatus status, CancellationToken cancellation)
     {
         if ((await store.Rows.UpdateStatusAsync(row, status, cancellation)).Problem is not null || status.State == row.Status.State) return;
@@ -187,8 +213,9 @@ public sealed partial class AddonReconciler(
     /// <summary>Those that are ready now; of one that is gone nothing is kept.</summary>
     private Dictionary<ReplicaId, ReplicaAddons> ReplicasOf(DeploymentName name)
     {
-        var ready = replicas.Current.Routes.TryGetValue(name, out var route) ? route.Ready : [];
-        _seen[name] = ready;
+        var seen = Seen.Of(replicas.Current, name);
+        _seen[name] = seen;
+        var ready = seen.Ready;
         if (!_replicas.TryGetValue(name, out var known)) _replicas.Add(name, known = []);
         foreach (var gone in known.Keys.Where(id => ready.All(endpoint => endpoint.Id != id)).ToList()) known.Remove(gone);
         foreach (var endpoint in ready) known.TryAdd(endpoint.Id, new(endpoint.Id, runtime, time));
@@ -202,7 +229,8 @@ public sealed partial class AddonReconciler(
         _seen.TryRemove(name, out _);
     }
 
-    private async Task<IReadOnlyList<WishedAddon>> WishedAsync(DeploymentName name, List<Row> rows, CancellationToken cancellation)
+    private async Task<IReadOnlyList<WishedAddon>> WishedAsync(
+        DeploymentName name, List<Row> rows, HashSet<DeployedModelName> gone, CancellationToken cancellation)
     {
         var waitedFor = demand.WaitedFor(name);
         // One question for all: most looks find the models as they were.
@@ -212,16 +240,17 @@ public sealed partial class AddonReconciler(
         var wished = new List<WishedAddon>(rows.Count);
         foreach (var row in rows)
         {
+            var unload = row.Spec.Unload || gone.Contains(row.Name);
             if (!_models.TryGetValue(row.Spec.Model, out var model)) _models.Add(row.Spec.Model, model = await models.FindAsync(row.Spec.Model, cancellation));
             wished.Add(model is { IsReady: true, FilesDigest: not null }
-                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, row.Spec.Unload, row.Status) { IsWaitedFor = waitedFor.Contains(row.Spec.Model) }
-                : new(row.Name, null, null, $"{row.Spec.Model} is gone or has no weights: upload it again, or undeploy it", row.Spec.Unload, row.Status));
+                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, unload, row.Status) { IsWaitedFor = waitedFor.Contains(row.Spec.Model) }
+                : new(row.Name, null, null, $"{row.Spec.Model} is gone or has no weights: upload it again, or undeploy it", unload, row.Status));
         }
 
         return wished;
     }
 
-    private static DeploymentAddons RoutesOf(
+    private DeploymentAddons RoutesOf(
         List<Row> rows, IReadOnlyList<WishedAddon> wished, IReadOnlyList<AddonReplica> known, IReadOnlyDictionary<DeployedModelName, DeployedModelStatus> statuses)
     {
         var routes = ImmutableDictionary.CreateBuilder<ModelName, AddonRoute>();
@@ -231,9 +260,10 @@ public sealed partial class AddonReconciler(
             if (addon.Unload) continue;
             var status = statuses.GetValueOrDefault(row.Name, row.Status);
             var on = addon.ServedName is { } name ? known.Where(replica => replica.Has?.Contains(name) == true).Select(replica => replica.Id.ToString()) : [];
+            var isDefault = row.Spec.Default && AddonDefaults.Of(_rows.Of(row.Name.Parent, row.Spec.Model))?.Name == row.Name;
+            var isOver = status.State == DeployedModelState.Failed && !AddonPlan.MayCome(addon, known, AddonLimits.Default);
             routes[row.Spec.Model] = new(
-                row.Name, row.Spec.Model, addon.ServedName ?? row.Spec.Model.ToString(), row.Spec.Default, row.Spec.Public, [.. on],
-                status.State == DeployedModelState.Failed ? status.Message : null);
+                row.Name, row.Spec.Model, addon.ServedName ?? row.Spec.Model.ToString(), isDefault, row.Spec.Public, [.. on], isOver ? status.Message : null);
         }
 
         return new(routes.ToImmutable());

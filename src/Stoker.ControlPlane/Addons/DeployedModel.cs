@@ -33,8 +33,10 @@ public enum DeployedModelState
 /// <param name="Default">It answers for the model's name alone.</param>
 /// <param name="Public">Keys of every account may call it.</param>
 /// <param name="Unload">It is to go.</param>
+/// <param name="DeploymentCreateTime">Of the deployment that was meant: another one that got its name later has no addons by that. Null: whichever.</param>
 public sealed record DeployedModelSpec(
-    ModelName Model, DeploymentName Deployment, bool Default, bool Public, string? DisplayName, string? Description, bool Unload = false);
+    ModelName Model, DeploymentName Deployment, bool Default, bool Public, string? DisplayName, string? Description, bool Unload = false,
+    DateTimeOffset? DeploymentCreateTime = null);
 
 /// <summary>What is observed; <see cref="AddonReconciler"/> alone writes it.</summary>
 /// <param name="Message">Why it is not there, in words; null when there is nothing to tell.</param>

@@ -58,7 +58,7 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
             foreach (var addon in route.Addons.ByModel.Values.OrderBy(addon => addon.Name.ToString(), StringComparer.Ordinal))
             {
                 if (route.To(addon.Model) is not { IsCallable: true } own) continue;
-                if (addon.IsDefault) Write(json, own, addon.Model, addon.Model.ToString());
+                if (table.IsDefault(own)) Write(json, own, addon.Model, addon.Model.ToString());
                 Write(json, own, addon.Model, $"{addon.Model}#{route.Name}");
             }
         }

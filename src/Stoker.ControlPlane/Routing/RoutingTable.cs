@@ -49,8 +49,9 @@ public sealed class RoutingTable
         _byAccount.TryGetValue(account, out var routes) ? routes : [];
 
     /// <summary>Whether the model's name alone leads there, for callers of its account.</summary>
-    public bool IsDefault(Route route) =>
-        ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route) && !_addons.Defaults.ContainsKey((route.Name.Parent, route.BaseModel));
+    public bool IsDefault(Route route) => route.Addon is { } addon
+        ? ReferenceEquals(DefaultAddon(route.Name.Parent, route.Name.Parent, addon.Model), route)
+        : ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route) && !_addons.Defaults.ContainsKey((route.Name.Parent, route.BaseModel));
 
     /// <summary>
     /// Where a name leads for a caller: null when it names nothing that the caller may use, whatever the cause.
@@ -79,8 +80,20 @@ public sealed class RoutingTable
             : DefaultAddon(caller, caller, model) ?? _defaults.GetValueOrDefault((caller, model)) ?? DefaultAddon(caller, model.Parent, model);
     }
 
-    private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model) =>
-        _addons.Defaults.TryGetValue((owner, model), out var deployment) ? Addon(caller, deployment, model) : null;
+    /// <summary>While the default's deployment is being deleted, or is deleted and can come back, the oldest other one answers.</summary>
+    private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model)
+    {
+        if (!_addons.Defaults.TryGetValue((owner, model), out var deployment)) return null;
+        var own = Addon(caller, deployment, model);
+        if (own is not { Waiting: Waiting.Deleting }) return own;
+        var routes = Of(owner);
+        for (var index = 0; index < routes.Count; index++)
+        {
+            if (routes[index].Waiting != Waiting.Deleting && Addon(caller, routes[index].Name, model) is { } other) return other;
+        }
+
+        return own;
+    }
 
     private Route? Addon(AccountName caller, DeploymentName deployment, ModelName model) =>
         _deployments.TryGetValue(deployment, out var route) && route.To(model) is { Addon: { } addon } found && (deployment.Parent == caller || addon.Public)

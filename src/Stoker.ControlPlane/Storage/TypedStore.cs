@@ -75,6 +75,20 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
         return new(revision, items);
     }
 
+    /// <summary>What changed after a revision, in order, each row as it is now; null when the log no longer reaches back: list again.</summary>
+    public async ValueTask<(long Revision, IReadOnlyList<StoredChange<TName, TSpec, TStatus>> Items)?> ChangesAsync(long afterRevision, CancellationToken cancellation)
+    {
+        if (await store.ChangesAsync(kind, afterRevision, cancellation) is not { } changes) return null;
+        var items = new List<StoredChange<TName, TSpec, TStatus>>(changes.Items.Count);
+        foreach (var change in changes.Items)
+        {
+            if (change.Resource is null) _parsed.TryRemove(change.Key.Name, out _);
+            items.Add(new(change.Revision, NameOf(change.Key), change.Resource is { } row ? Read(row) : null));
+        }
+
+        return (changes.Revision, items);
+    }
+
     /// <summary>The revision of the kind's last change: while it stays, what was read after it holds.</summary>
     public ValueTask<long> RevisionAsync(CancellationToken cancellation) => store.RevisionAsync(kind, cancellation);
 

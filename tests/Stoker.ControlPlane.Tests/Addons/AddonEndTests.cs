@@ -39,6 +39,32 @@ public sealed class AddonEndTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task One_that_failed_is_waited_for_at_zero_and_the_next_replica_tries_anew()
+    {
+        await _world.DeployAsync(replicas: 0);
+        await _world.AddAddonAsync("zog");
+        _world.World.Load("d").Held();
+        _world.World.Runtime.BadFolders["/addons/zog"] = "cut off";
+        await _world.PassAsync(5);
+        await _world.LoadAsync("zog");
+        await _world.PassAsync(60);
+        (await _world.GetAsync("zog")).State.ShouldBe("FAILED");
+        _world.Route("zog").ShouldNotBeNull().Failure.ShouldNotBeNull().ShouldContain("cut off");
+
+        _world.World.Load("d").Released();
+        await _world.World.PassAsync(TimeSpan.FromHours(2), TimeSpan.FromMinutes(1)); // long idle: at zero
+        await _world.SettleAsync();
+        _world.Ready("d").ShouldBeEmpty();
+        (await _world.GetAsync("zog")).State.ShouldBe("FAILED");
+        _world.Route("zog").ShouldNotBeNull().Failure.ShouldBeNull(); // its requests wait and wake
+
+        _world.World.Runtime.BadFolders.Clear();
+        _world.World.Load("d").Held();
+        await _world.PassAsync(10);
+        (await _world.GetAsync("zog")).State.ShouldBe("DEPLOYED");
+    }
+
+    [Fact]
     public async Task After_a_rollback_to_replicas_that_take_none_every_state_comes_to_an_end()
     {
         await _world.World.AddModelAsync();

@@ -40,6 +40,20 @@ public class AddonPlanTests
     }
 
     [Fact]
+    public void One_may_come_while_a_replica_tries_and_without_replicas_unless_its_files_are_gone()
+    {
+        var over = Having(One) with { Failures = new Dictionary<string, AddonFailure> { ["a@1"] = new(Limits.MaxTries, Noon, "cut") } };
+        May(Wished("a")).ShouldBeTrue();
+        May(Wished("a"), over).ShouldBeFalse();
+        May(Wished("a"), over, Having(Two)).ShouldBeTrue();
+        May(Wished("a"), over, Having(Two, "a")).ShouldBeTrue();
+        May(Wished("a"), over, Having(Two) with { Unanswered = Limits.MaxAsks }).ShouldBeFalse();
+        May(Wished("a") with { ServedName = null }).ShouldBeFalse();
+
+        static bool May(WishedAddon addon, params IReadOnlyList<AddonReplica> replicas) => AddonPlan.MayCome(addon, replicas, Limits);
+    }
+
+    [Fact]
     public void Every_replica_gets_what_it_lacks_and_lets_go_what_nobody_wishes()
     {
         var plan = Plan([Wished("a"), Wished("b")], Having(One, "a"), Having(Two, "b", "old"));

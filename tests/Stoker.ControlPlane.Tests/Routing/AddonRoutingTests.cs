@@ -38,6 +38,19 @@ public class AddonRoutingTests
     public void The_default_answers_for_the_name_alone() =>
         Find(Zog, To(D, Base).With(Zog, isDefault: false), To(E, Base).With(Zog))!.Name.ToString().ShouldBe(E);
 
+    [Fact]
+    public void While_the_defaults_deployment_is_deleted_the_oldest_other_one_answers()
+    {
+        var (left, other) = (To(D, Base).With(Zog) with { Waiting = Waiting.Deleting }, To(E, Base).With(Zog, isDefault: false) with { CreateTime = Noon.AddHours(1) });
+        var oldest = To("accounts/mine/deployments/f", Base).With(Zog, isDefault: false);
+        Find(Zog, left, other, oldest)!.Name.ShouldBe(oldest.Name);
+        Find(Zog, left, other with { Waiting = Waiting.Deleting })!.Name.ToString().ShouldBe(D); // who says why
+        Find($"{Zog}#{D}", left, other)!.Waiting.ShouldBe(Waiting.Deleting);
+        Route[] routes = [left, other];
+        new RoutingTable(routes, Deployed(routes)).IsDefault(other.To(ZogName)!).ShouldBeTrue();
+        new RoutingTable(routes, Deployed(routes)).IsDefault(left.To(ZogName)!).ShouldBeFalse();
+    }
+
     [Theory]
     [InlineData(Zog)]
     [InlineData("mine/zog")]

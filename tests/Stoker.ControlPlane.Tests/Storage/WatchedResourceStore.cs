@@ -11,6 +11,9 @@ internal sealed class WatchedResourceStore(IResourceStore inner) : IResourceStor
     /// <summary>Such as <c>find models</c>, in order.</summary>
     public IReadOnlyList<string> Calls => _calls;
 
+    /// <summary>Told of each call before it is made.</summary>
+    public Action<string>? Calling { get; set; }
+
     public void Clear() => _calls.Clear();
 
     public ValueTask<StoredResource?> FindAsync(ResourceKey key, CancellationToken cancellation) =>
@@ -47,6 +50,7 @@ internal sealed class WatchedResourceStore(IResourceStore inner) : IResourceStor
     private IResourceStore Noted(string call)
     {
         lock (_calls) _calls.Add(call);
+        Calling?.Invoke(call);
         return inner;
     }
 }
