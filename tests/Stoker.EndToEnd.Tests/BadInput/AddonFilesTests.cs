@@ -23,7 +23,8 @@ public class AddonFilesTests
         await RefusedAsync("too-wide", folder => Change(folder, config => config["r"] = 128), "peft_details.r must be 4 to 64, was 128");
         await RefusedAsync("misfit", _ => { }, "the base model's is [", mend, baseModel: "story-draft-400k");
         await RefusedAsync("cut", folder => Cut(folder), Weights, mend);
-        await RefusedAsync("stray", folder => Rename(folder, "self_attn", "self_xttn"), "is not a module of the base model", mend);
+        await RefusedAsync("stray", folder => Rename(folder, "layers.6.", "layers.9."), "is not a module of the base model", mend);
+        await RefusedAsync("expert", folder => Rename(folder, "self_attn", "self_xttn"), "and no experts of a mixture", mend);
         await RefusedAsync("scaled", folder => Change(folder, config => config["use_dora"] = true), "use_dora", mend);
 
         async Task RefusedAsync(string id, Action<string> spoil, string cause, string? next = null, string baseModel = "story-3m")
