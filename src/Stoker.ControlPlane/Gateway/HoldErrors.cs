@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Stoker.Api.Names;
 using Stoker.Api.Time;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Routing;
@@ -21,8 +22,8 @@ internal static class HoldErrors
     };
 
     /// <summary>The hosted product's words, for clients that ask for its behaviour.</summary>
-    public static InferenceError Rejected(Route route, StartEstimate estimate) => route.Waiting == Waiting.Capacity && route.Ready.Count == 0
-        ? RouteErrors.NotReady(route)
+    public static InferenceError Rejected(Route route, StartEstimate estimate, AccountName caller) => route.Waiting == Waiting.Capacity && route.Ready.Count == 0
+        ? RouteErrors.NotReady(route, caller)
         : IsLoading(route) ? Loading(route, "", estimate)
         : new(
             StatusCodes.Status503ServiceUnavailable,
@@ -44,15 +45,14 @@ internal static class HoldErrors
         RetryAfter = RetryAfter(estimate),
     };
 
-    public static InferenceError TimedOut(Route route, HoldBounds bounds, StartEstimate estimate)
+    public static InferenceError TimedOut(Route route, HoldBounds bounds, StartEstimate estimate, AccountName caller)
     {
         if (IsLoading(route)) return Loading(route, $" within {GoDuration.Format(bounds.Timeout)}, the longest that a request is held (stokerHold.timeout)", estimate);
-        var detail = route.Detail is null ? "" : $" ({route.Detail})";
         return new(
             StatusCodes.Status503ServiceUnavailable,
             route.Waiting == Waiting.Capacity ? "DEPLOYMENT_WAITS_FOR_CAPACITY" : "DEPLOYMENT_SCALING_UP",
             $"Deployment {route.Name} had no replica for the request within {GoDuration.Format(bounds.Timeout)}, the longest that it is held "
-                + $"(stokerHold.timeout){detail}: retry your request later")
+                + $"(stokerHold.timeout){RouteErrors.Detail(route, caller)}: retry your request later")
         {
             RetryAfter = RetryAfter(estimate),
         };

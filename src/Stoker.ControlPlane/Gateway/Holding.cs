@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Replicas;
@@ -55,14 +57,14 @@ internal sealed class Holding(
             return new(route, free, null);
         }
 
-        if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route));
+        if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route, CallerOf(context)));
         if (!rejects) return await HoldAsync(context, route, request.Stream, new(bytes, addon: route.Addon), load, isAgain: false);
 
         // It wakes the deployment all the same, by the same report as a held one.
         load.Held();
         load.Released();
         metrics.NotHeld("rejected");
-        return Admittance.Refused(route, HoldErrors.Rejected(route, Estimate(route)));
+        return Admittance.Refused(route, HoldErrors.Rejected(route, Estimate(route), CallerOf(context)));
     }
 
     /// <summary>
@@ -116,9 +118,9 @@ internal sealed class Holding(
 
         return end switch
         {
-            HoldEnd.Answered => Go(route, await held.Answer, load, since, held.Succession is not null),
+            HoldEnd.Answered => Go(context, route, await held.Answer, load, since, held.Succession is not null),
             HoldEnd.TimedOut when held.Succession is not null => new(route, null, null),
-            HoldEnd.TimedOut => Admittance.Refused(route, HoldErrors.TimedOut(Newest(route), bounds, Estimate(route))),
+            HoldEnd.TimedOut => Admittance.Refused(route, HoldErrors.TimedOut(Newest(route), bounds, Estimate(route), CallerOf(context))),
             HoldEnd.ServerStops => Admittance.Refused(route, HoldErrors.Stopping),
             _ => throw new OperationCanceledException("The client hung up", context.RequestAborted),
         };
@@ -164,7 +166,7 @@ internal sealed class Holding(
         return false;
     }
 
-    private Admittance Go(Route route, HoldAnswer answer, DeploymentLoad load, long since, bool hasBegun)
+    private Admittance Go(HttpContext context, Route route, HoldAnswer answer, DeploymentLoad load, long since, bool hasBegun)
     {
         if (answer is { Lease: { } lease, Route: { } now })
         {
@@ -175,7 +177,7 @@ internal sealed class Holding(
 
         Leave(load, HoldEnd.Answered, since);
         if (hasBegun) return new(route, null, null);
-        return Admittance.Refused(route, answer.Route is { } other ? RouteErrors.NotReady(other) : InferenceError.ModelNotFound);
+        return Admittance.Refused(route, answer.Route is { } other ? RouteErrors.NotReady(other, CallerOf(context)) : InferenceError.ModelNotFound);
     }
 
     private void Leave(DeploymentLoad load, HoldEnd end, long since)
@@ -199,6 +201,8 @@ internal sealed class Holding(
     }
 
     private StartEstimate Estimate(Route route) => replicas.Starts.Estimate(route.Name, time.GetUtcNow());
+
+    private static AccountName CallerOf(HttpContext context) => context.GetPrincipal().Account;
 
     private static Route Newest(Route route) => route.Newest ?? route;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
+using Stoker.Api.Names;
 using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -43,9 +44,9 @@ internal static class RouteErrors
         "The answer is larger than the gateway passes on: ask for fewer choices or log-probabilities, or stream");
 
     /// <summary>Why no replica will come by itself, or none for long, and when to come back.</summary>
-    public static InferenceError NotReady(Route route)
+    public static InferenceError NotReady(Route route, AccountName caller)
     {
-        var detail = route.Detail is null ? "" : $" ({route.Detail})";
+        var detail = Detail(route, caller);
         return route.Waiting switch
         {
             Waiting.Capacity => Unavailable(
@@ -70,6 +71,9 @@ internal static class RouteErrors
             _ => throw new UnreachableException($"{route.Waiting}: such a request is held"),
         };
     }
+
+    /// <summary>The cause in words, for callers of the deployment's account alone: it quotes replicas, and figures of the account's capacity.</summary>
+    internal static string Detail(Route route, AccountName caller) => route.Detail is null || route.Name.Parent != caller ? "" : $" ({route.Detail})";
 
     private static InferenceError Unavailable(string code, string message, TimeSpan retryAfter) =>
         new(StatusCodes.Status503ServiceUnavailable, code, message) { RetryAfter = retryAfter };
