@@ -65,6 +65,10 @@ public sealed record ModelSpec
             : new ModelSpec(body with { Kind = WireEnum.TextOf(kind) }, kind);
     }
 
+    /// <summary>A stored one as today's rules would have it: drafts of up to 32 tokens were allowed once, and no later change of the model should fail for that.</summary>
+    internal static ModelResource Renewed(ModelResource stored) =>
+        stored.DefaultDraftTokenCount > MaxDraftTokens ? stored with { DefaultDraftTokenCount = MaxDraftTokens } : stored;
+
     /// <summary>The same spec with its base by its full name.</summary>
     internal ModelSpec WithBase(ModelName baseModel) =>
         new(Resource with { PeftDetails = Resource.PeftDetails! with { BaseModel = baseModel.ToString() } }, Kind);

@@ -10,7 +10,7 @@ namespace Stoker.ControlPlane.Models;
 public sealed class ModelStore(IResourceStore store, DataDirectory data)
 {
     internal TypedStore<ModelName, ModelResource, ModelStatus> Rows { get; } =
-        new(store, ModelName.Collection, ModelJson.Default.ModelResource, ModelJson.Default.ModelStatus);
+        new(store, ModelName.Collection, ModelJson.Default.ModelResource, ModelJson.Default.ModelStatus) { Renewed = ModelSpec.Renewed };
 
     // A row that did not change is the same object again, and so is the model.
     private readonly ConditionalWeakTable<Stored<ModelName, ModelResource, ModelStatus>, Model> _made = new();

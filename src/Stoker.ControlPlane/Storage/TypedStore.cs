@@ -50,6 +50,9 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
     private readonly ConcurrentDictionary<string, Stored<TName, TSpec, TStatus>> _parsed = new();
     private readonly KnownRows _rows = new(store, kind);
 
+    /// <summary>Makes a spec that an older program wrote one that today's rules allow.</summary>
+    public Func<TSpec, TSpec> Renewed { get; init; } = spec => spec;
+
     /// <summary>Rows that are kept parsed; for tests.</summary>
     internal int ParsedCount => _parsed.Count;
 
@@ -148,7 +151,7 @@ public sealed class TypedStore<TName, TSpec, TStatus>(
 
         return _parsed[row.Key.Name] = new(
             known?.Name ?? NameOf(row.Key),
-            known?.SpecRevision == row.SpecRevision ? known.Spec : Read(row.Spec.Span, specJson, row.Key),
+            known?.SpecRevision == row.SpecRevision ? known.Spec : Renewed(Read(row.Spec.Span, specJson, row.Key)),
             known?.StatusRevision == row.StatusRevision ? known.Status : Read(row.Status.Span, statusJson, row.Key),
             row.Generation,
             row.SpecRevision,

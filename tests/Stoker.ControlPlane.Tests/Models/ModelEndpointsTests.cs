@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Models;
 
 namespace Stoker.ControlPlane.Tests.Models;
 
@@ -221,6 +224,20 @@ public sealed class ModelEndpointsTests(ModelsHost host) : IClassFixture<ModelsH
         (await host.Tenant.Patch($"{Acme}/shared", """{"public": true}""")).ShouldBe(501).Message.ShouldContain("public");
         (await host.Operator.Post(Library, Body("given", """ "public": true """))).ShouldBe(200);
         (await host.Tenant.Get($"{Library}/given")).ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task A_draft_count_that_was_allowed_once_is_todays_longest_and_no_obstacle()
+    {
+        await host.Tenant.Post(Acme, Body("drafter"));
+        await host.Tenant.Post(Acme, Body("older"));
+        var rows = host.Services.GetRequiredService<ModelStore>().Rows;
+        var row = (await rows.FindAsync(ModelName.Parse("accounts/acme/models/older"), TestContext.Current.CancellationToken))!;
+        var written = row.Spec with { DefaultDraftModel = "accounts/acme/models/drafter", DefaultDraftTokenCount = 32 };
+        (await rows.UpdateSpecAsync(row, written, TestContext.Current.CancellationToken)).Problem.ShouldBeNull();
+
+        ((int?)(await host.Tenant.Get($"{Acme}/older")).ShouldBe(200).Json["defaultDraftTokenCount"]).ShouldBe(16);
+        (await host.Tenant.Patch($"{Acme}/older", """{"displayName": "new"}""")).ShouldBe(200);
     }
 
     [Fact]
