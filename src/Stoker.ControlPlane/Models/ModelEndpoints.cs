@@ -109,6 +109,8 @@ public static class ModelEndpoints
         if (!NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
         var body = await JsonBody.ReadAsync(context.Request, WireJson.Context.PrepareModelRequest, cancellation);
         if (!body.TryGet(out var request, out problem)) return new ProblemResult(problem);
+        // The answer has no fields, so that there is nothing to choose from; what no mask can be is refused all the same.
+        if (ReadMask.From(request.ReadMask, WireJson.Context.ModelResource).Problem is { } wrong) return new ProblemResult(wrong);
         return (await commands.PrepareAsync(name, request, cancellation)).TryGet(out var empty, out problem)
             ? TypedResults.Json(empty, WireJson.Context.EmptyResponse)
             : new ProblemResult(problem);

@@ -191,7 +191,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
     {
         var folder = await UploadAsync("m", SmallBytes);
         await NoteAsync("m", new(Precision.Fp4, PreparationState.Running, 40, null, DateTimeOffset.UnixEpoch)); // its end was not written down
-        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP4"}""")).ShouldBe(200);
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP4", "readMask": "name,state"}""")).ShouldBe(200).Text.ShouldBe("{}");
         await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
         Packer.Prepared.ShouldBe([(folder, Precision.Fp4)]);
     }
@@ -227,6 +227,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
     [InlineData("""{"precision": "FP8_MM"}""", 400, "was 'FP8_MM'")]
     [InlineData("""{"precision": "BF16"}""", 400, "BF16 is how a model is stored and needs no preparing")]
     [InlineData("""{"precision": "FP8", "speed": 1}""", 400, "speed")]
+    [InlineData("""{"precision": "FP8", "readMask": "nosuch"}""", 400, "nosuch")]
     public async Task What_cannot_be_prepared_is_refused(string body, int status, string reason)
     {
         await UploadAsync("m", SmallBytes);
