@@ -155,7 +155,7 @@ public sealed class DeploymentCommands(
 
         if (!(await DeploymentTarget.OfAsync(named, models, cancellation)).TryGet(out var target, out problem)) return problem;
         var (model, simulated) = (target.Model, inventory.IsSimulated(spec.AcceleratorType));
-        if (!(await WithDraftAsync(account, asked, spec, model, draftByDefault, cancellation)).TryGet(out var drafted, out problem)) return problem;
+        if (!(await WithDraftAsync(account, asked, spec, current, model, draftByDefault, cancellation)).TryGet(out var drafted, out problem)) return problem;
         spec = drafted.Spec;
         if (asked.AcceleratorCount is null or 0) spec = spec.WithAcceleratorCount(DeploymentCapacity.CountFor(spec, model, drafted.Draft));
         problem = MergeRules.Check(spec, target)
@@ -170,7 +170,7 @@ public sealed class DeploymentCommands(
 
     /// <summary>Finds the draft model that is asked for, or the model's own proposal, and writes its full name into the spec.</summary>
     private async Task<Result<Drafted>> WithDraftAsync(
-        AccountName account, DeploymentResource asked, DeploymentSpec spec, Model model, bool draftByDefault, CancellationToken cancellation)
+        AccountName account, DeploymentResource asked, DeploymentSpec spec, DeploymentSpec? current, Model model, bool draftByDefault, CancellationToken cancellation)
     {
         var proposed = draftByDefault ? DraftRules.DefaultFor(asked, model) : null;
         if (proposed is { } byDefault) spec = spec.WithDraft(byDefault.Draft, byDefault.Tokens);
@@ -183,7 +183,7 @@ public sealed class DeploymentCommands(
         }
 
         var drafted = new Drafted(spec.WithDraft(draft.Name, spec.DraftTokenCount ?? 0), draft, proposed is not null);
-        return drafted.Spec.Drafting is not null && DraftRules.Fits(model, drafted) is { } problem ? problem : drafted;
+        return DraftRules.Fits(model, drafted, current) is { } problem ? problem : drafted;
     }
 
     /// <summary>Only a wish for more is held against the quota: a deployment that is over it may still be changed.</summary>

@@ -22,8 +22,10 @@ internal static class DraftRules
     }
 
     /// <summary>INVALID_ARGUMENT for a draft that can never serve this model.</summary>
-    public static Problem? Fits(Model target, Drafted drafted)
+    /// <param name="current">The spec to be updated: what drafts there already is not questioned again.</param>
+    public static Problem? Fits(Model target, Drafted drafted, DeploymentSpec? current)
     {
+        if (drafted.Spec.Drafting is not { } drafting || drafting == current?.Drafting) return null;
         if (WhyNever(target, drafted.Draft!) is not { } why) return null;
         var violations = new Violations();
         violations.Add(Field, why + WayOut(target, drafted));
@@ -50,12 +52,17 @@ internal static class DraftRules
             "ngram_speculation_length", $"must be at most {MaxNgramLength}, was {spec.NgramSpeculationLength}");
         violations.Require(
             spec is not { DraftModel: null, NgramSpeculationLength: 0, DraftTokenCount: > 0 },
-            "draft_token_count", $"needs draft_model or ngram_speculation_length beside it: {model.Name} has no default draft model");
+            "draft_token_count", $"needs draft_model or ngram_speculation_length beside it: {Proposal(model)}. --draft-token-count 0 drafts nothing");
         return violations;
     }
 
+    private static string Proposal(Model model) => model.DefaultDraftModel is { } draft
+        ? $"the default draft model of {model.Name} is taken by a create that does not disable speculative decoding, and by nothing else: name it (--draft-model {draft})"
+        : $"{model.Name} has no default draft model";
+
     private static string? WhyNever(Model target, Model draft)
     {
+        if (draft.Name == target.Name) return $"must be another model: {target.Name} drafting for itself would take as long as without drafts, and longer";
         switch (draft.Kind)
         {
             case ModelKind.DraftAddon when draft.BaseModel != target.Name:

@@ -23,7 +23,7 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
     public int MaxLoadedAddons { get; init; }
 
     /// <summary>The wish with these settings in it, and everything else as it is.</summary>
-    public DeploymentResource Over(DeploymentResource wish) => wish with
+    public DeploymentResource Over(DeploymentResource wish) => Over(wish, Drafting) with
     {
         AcceleratorType = AcceleratorType.Name,
         AcceleratorCount = AcceleratorCount,
@@ -31,12 +31,19 @@ public sealed record ReplicaSettings(AcceleratorType AcceleratorType, int Accele
         AutoTune = LongPrompt ? (wish.AutoTune ?? new()) with { LongPrompt = true } : null,
         Precision = Precision == Precision.PrecisionUnspecified ? null : WireEnum.TextOf(Precision),
         StokerKvPrecision = KvPrecision == KvPrecision.Bf16 ? null : WireEnum.TextOf(KvPrecision),
-        DraftModel = Drafting?.Model,
-        NgramSpeculationLength = Drafting is { NgramLength: > 0 and var length } ? length : null,
-        DraftTokenCount = Drafting?.Tokens ?? (wish.DraftTokenCount is null ? null : 0),
         EnableAddons = EnableAddons ? true : null,
         StokerMaxLoadedAddons = MaxLoadedAddons == 0 ? null : MaxLoadedAddons,
     };
+
+    /// <summary>Where nothing drafted, what would draft may have been named and switched off: it stays named.</summary>
+    private static DeploymentResource Over(DeploymentResource wish, Drafting? drafting) => drafting is null
+        ? wish with { DraftTokenCount = wish.DraftTokenCount is null ? null : 0 }
+        : wish with
+        {
+            DraftModel = drafting.Model,
+            NgramSpeculationLength = drafting.NgramLength > 0 ? drafting.NgramLength : null,
+            DraftTokenCount = drafting.Tokens,
+        };
 }
 
 /// <summary>How the replicas of a deployment draft tokens ahead.</summary>

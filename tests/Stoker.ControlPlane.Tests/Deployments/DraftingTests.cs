@@ -1,5 +1,6 @@
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
+using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 
@@ -123,9 +124,65 @@ public sealed class DraftingTests : IAsyncDisposable
         deployment.Spec.Drafting.ShouldBe(new(null, 3, 4));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task What_was_named_and_switched_off_is_so_again_after_a_rollback(int ngram)
+    {
+        await AddAsync();
+        var named = ngram == 0 ? Least with { DraftModel = "story-draft-400k" } : Least with { NgramSpeculationLength = ngram };
+        await _world.CreateAsync("d", named with { DraftTokenCount = 0, MinReplicaCount = 1 });
+        await _world.PassAsync(1_000); // stable
+        _world.Runtime.StartFailure = "out of memory";
+        await _world.UpdateAsync("d", new() { DraftTokenCount = 4 }, "draft_token_count");
+        await _world.PassAsync(600);
+        _world.Runtime.StartFailure = null;
+        await _world.PassAsync(60);
+        var deployment = await _world.GetAsync("d");
+        (deployment.Status.State, deployment.Spec.Drafting, deployment.Spec.DraftTokenCount).ShouldBe((DeploymentState.Ready, null, 0));
+        (deployment.Spec.DraftModel, deployment.Spec.NgramSpeculationLength).ShouldBe((ngram == 0 ? Library + "story-draft-400k" : null, ngram));
+    }
+
+    [Fact]
+    public async Task A_count_alone_is_refused_with_the_default_draft_that_it_could_have_had()
+    {
+        await AddAsync(withDefault: true);
+        var disabled = (await _world.TryCreateAsync("d", Least with { DraftTokenCount = 4 }, draftByDefault: false)).Problem.ShouldNotBeNull();
+        await _world.CreateAsync("d", Least);
+        var updated = (await _world.TryUpdateAsync("d", new() { DraftModel = "" }, "draft_model")).Problem.ShouldNotBeNull();
+        foreach (var problem in (Problem[])[disabled, updated])
+        {
+            problem.Violations.Single().Field.ShouldBe("draft_token_count");
+            problem.Message.ShouldContain($"--draft-model {Library}story-draft-400k");
+            problem.Message.ShouldContain("--draft-token-count 0");
+            problem.Message.ShouldNotContain("has no default draft model");
+        }
+    }
+
+    [Fact]
+    public async Task One_from_before_that_drafts_for_itself_can_still_be_changed_in_other_ways()
+    {
+        await AddAsync();
+        var own = Library + "story-3m";
+        var spec = DeploymentSpec.From(new() { BaseModel = own, DraftModel = own, DraftTokenCount = 4 }, AcceleratorType.Cpu).Value;
+        (await _world.Store.CreateAsync(
+            DeploymentWorld.Name("d"), new() { Resource = spec.ToResource() }, DeploymentCapacity.StatusOf(spec, _world.Inventory), TestContext.Current.CancellationToken)).Problem.ShouldBeNull();
+        (await _world.TryUpdateAsync("d", new() { DisplayName = "Other" })).Problem.ShouldBeNull();
+        (await _world.TryUpdateAsync("d", new() { DraftTokenCount = 5 })).Problem.ShouldNotBeNull().Message.ShouldContain("must be another model");
+    }
+
+    [Fact]
+    public async Task A_default_count_that_was_allowed_once_is_todays_longest()
+    {
+        await _world.AddModelAsync(spec: new() { DefaultDraftModel = Library + "draft", DefaultDraftTokenCount = 32 });
+        await _world.AddModelAsync("draft");
+        (await CreatedAsync("d", Least)).ShouldBe(new(Library + "draft", 0, 16));
+    }
+
     public static TheoryData<string, DeploymentResource, string, string> Wrong => new()
     {
         { "no such model", Least with { DraftModel = "nobody", DraftTokenCount = 4 }, "draft_model", "not found" },
+        { "itself", Least with { DraftModel = "story-3m", DraftTokenCount = 4 }, "draft_model", "must be another model" },
         { "a LoRA addon", Least with { DraftModel = "lora", DraftTokenCount = 4 }, "draft_model", "must be a base model or a draft addon" },
         { "another tokenizer", Least with { DraftModel = "other-words", DraftTokenCount = 4 }, "draft_model", "another vocabulary" },
         { "a head of another model", Least with { DraftModel = "foreign-head", DraftTokenCount = 3 }, "draft_model", "drafts for nothing else" },
