@@ -4,7 +4,8 @@ namespace Stoker.Engine.Speculation;
 /// <remarks>
 /// A table and no formula, because cost goes by tiles of the matrix kernels: from 8 rows to 9 it jumps. Between two sizes that
 /// were seen it is interpolated; beyond them it goes on as it went between the last two. A value follows what
-/// is seen slowly, and quickly when it was not looked at for long.
+/// is seen slowly, and quickly when it was not looked at for long or is far too high: no lost time slice makes a pass quicker. Fewer rows never take longer than
+/// more: what a machine that became quicker shows of one size corrects those below it, which nobody may look at for long.
 /// One thread uses it: the loop.
 /// </remarks>
 internal sealed class RowCost
@@ -15,6 +16,7 @@ internal sealed class RowCost
     private const int Old = 64; // observations
     private const double Rate = 1.0 / 8, OldRate = 1.0 / 2;
     private const double Outlier = 4; // a lost time slice counts for no more
+    private const double Quicker = 0.8; // of the value: less is no noise
 
     private readonly Entry[] _entries = new Entry[Exact + ((Last - Exact) / Stride) + 1];
     private long _observations;
@@ -38,12 +40,22 @@ internal sealed class RowCost
         }
         else
         {
-            var rate = entry.IsMadeUp || _observations - entry.SeenAt > Old ? OldRate : Rate;
+            var isOff = entry.IsMadeUp || _observations - entry.SeenAt > Old || microseconds < Quicker * entry.Microseconds;
+            var rate = isOff ? OldRate : Rate;
             entry.Rows += (rows - entry.Rows) * rate;
             entry.Microseconds += (Math.Min(microseconds, Outlier * entry.Microseconds) - entry.Microseconds) * rate;
         }
 
         (entry.SeenAt, entry.IsMadeUp) = (_observations, false);
+        if (entry.IsKnown) LowerThoseBelow(entry);
+    }
+
+    private void LowerThoseBelow(in Entry seen)
+    {
+        foreach (ref var entry in _entries.AsSpan())
+        {
+            if (entry.IsKnown && entry.Rows < seen.Rows) entry.Microseconds = Math.Min(entry.Microseconds, seen.Microseconds);
+        }
     }
 
     /// <summary>What a pass on made-up rows took, which says less than one that was wanted: it counts where there was none.</summary>

@@ -107,6 +107,24 @@ public sealed class RowCostTests
     }
 
     [Fact]
+    public void A_machine_that_becomes_quicker_is_followed_quickly_for_the_sizes_below_too()
+    {
+        See(1, 400);
+        See(5, 500);
+        for (var step = 0; step < 6; step++) _cost.Observe(5, 200);
+        _cost.Of(5).ShouldBe(200, 40);
+        _cost.Of(1).ShouldBe(_cost.Of(5), 1e-9); // and of what was not looked at there is no gain to be had
+    }
+
+    [Fact]
+    public void A_size_says_nothing_of_larger_ones()
+    {
+        See(5, 500);
+        for (var step = 0; step < 6; step++) _cost.Observe(1, 200);
+        _cost.Of(5).ShouldBe(500, 1e-9);
+    }
+
+    [Fact]
     public void What_was_not_looked_at_for_long_is_followed_quickly()
     {
         See(1, 100);
