@@ -12,6 +12,7 @@ public class FailoverTests
     private const int Tokens = 480;
     private const int SimulatedTokens = 100; // two seconds
     private const int Streams = 16;
+    private const int Burst = 12;
 
     // The built-in model is quick: a stream may be over before the kill. One of so many rounds has to catch one.
     private const int Rounds = 5;
@@ -61,6 +62,31 @@ public class FailoverTests
         var last = (await sampled.RestAsync())[^1];
         last["error"].ShouldNotBeNull(last.ToJsonString())["message"]!.GetValue<string>().ShouldContain("drawn at random");
         sampled.IsDone.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Whole_answers_asked_around_the_kill_of_the_only_replica_all_come()
+    {
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox, Simulated);
+        await DeployAsync(server, replicas: 1);
+        var killed = ReplicaProcesses.Under(sandbox.Root).ShouldHaveSingleItem();
+        await AskAsync(server); // there is a connection now, which will be dead
+        var running = Enumerable.Range(0, 6).Select(_ => AskAsync(server)).ToList();
+
+        killed.Kill();
+        var after = Enumerable.Range(0, Burst).Select(_ => AskAsync(server)).ToList();
+
+        (await Task.WhenAll(running.Concat(after))).ShouldAllBe(answer => answer == "200");
+        ReplicaProcesses.Under(sandbox.Root).ShouldHaveSingleItem().Id.ShouldNotBe(killed.Id);
+    }
+
+    /// <returns>The status, and the error's body.</returns>
+    private static async Task<string> AskAsync(StokerServerProcess server)
+    {
+        using var answer = await server.Http.PostAsJsonAsync(
+            "inference/v1/completions", new { model = StokerServerProcess.Address("d"), prompt = "Once upon a time", max_tokens = 20 });
+        return answer.IsSuccessStatusCode ? "200" : $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
     }
 
     [Fact]

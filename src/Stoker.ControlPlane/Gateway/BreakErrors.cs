@@ -28,6 +28,12 @@ internal static class BreakErrors
         ? error with { Message = $"The replica failed in the middle of the answer, which does not go on elsewhere: {reason}" }
         : error;
 
+    /// <summary>Nothing of it came from any replica that it was given.</summary>
+    public static InferenceError FailedAll(InferenceError error) => error with
+    {
+        Message = "Every replica failed that was given the request, which may be the cause: change it, or report it with x-fireworks-request-id",
+    };
+
     private static string? Reason(string cause) => cause switch
     {
         Policy => "stoker_broken_streams of the deployment is ERROR. Send the request again, or set it to RESUME",

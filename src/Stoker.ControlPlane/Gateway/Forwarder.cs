@@ -15,6 +15,14 @@ internal sealed record Exchange(
 {
     public string RequestId => Headers.RequestId;
 
+    public int Bytes => Body.Bytes.Length;
+
+    /// <summary>The client asked not to be held.</summary>
+    public bool Rejects { get; init; }
+
+    /// <summary>How long it has been held so far, each time it was: the longest hold is of all of them.</summary>
+    public TimeSpan Held { get; set; }
+
     public SeenUsage Usage { get; } = new();
 
     /// <summary>From the request's last byte on its way to the newest replica to the head of its answer.</summary>
@@ -29,9 +37,12 @@ internal sealed record Exchange(
 /// <param name="TurnedAwayBy">A replica that ends and has not begun the request.</param>
 /// <param name="LackedBy">A replica that does not have the request's addon, and was to have it.</param>
 /// <param name="BrokenBy">A replica that failed it on the way; the error is what the client gets if nobody else takes it.</param>
-internal readonly record struct ForwardEnd(InferenceError? Error, ReplicaTarget? TurnedAwayBy = null, ReplicaTarget? BrokenBy = null, ReplicaTarget? LackedBy = null)
+/// <param name="HadNoHead">Of that one nothing of an answer came: it is dead, or as good as that.</param>
+/// <param name="Unreached">No replica was reached, so that it has surely not begun; those that were tried are suspected.</param>
+internal readonly record struct ForwardEnd(
+    InferenceError? Error, ReplicaTarget? TurnedAwayBy = null, ReplicaTarget? BrokenBy = null, ReplicaTarget? LackedBy = null, bool HadNoHead = false, bool Unreached = false)
 {
-    public bool WantsAnother => TurnedAwayBy is not null || BrokenBy is not null || LackedBy is not null;
+    public bool WantsAnother => Unreached || TurnedAwayBy is not null || BrokenBy is not null || LackedBy is not null;
 }
 
 /// <summary>
@@ -42,6 +53,7 @@ internal sealed partial class Forwarder(
     ClientWriter client,
     AnswerRelay answers,
     AddonDemand addons,
+    Suspects suspects,
     GatewayMetrics metrics,
     TimeProvider time,
     IOptions<GatewayOptions> options,
@@ -60,20 +72,22 @@ internal sealed partial class Forwarder(
         var (first, error) = await SendAsync(exchange, lease.Replica, served, phase);
         if (first is not null && Lacks(exchange, first)) return Lacking(exchange, lease.Replica, first);
         if (first is not null && !IsTurnedAway(first)) return await PassAsync(exchange, lease, first, served, phase);
-        if (error is not null) return Failed(lease.Replica, error);
+        if (error is not null) return Failed(exchange, lease.Replica, error);
 
         // Nothing of it ran: one more try, on another replica.
+        if (first is null) suspects.Add(exchange.Route, lease.Replica); // before its place is free
         first?.Dispose();
         lease.Dispose();
         if (exchange.Progress.HasBegun) return new(null, lease.Replica); // who may go on with it is not for here
         using var secondLease = exchange.Route.Pick(except: lease.Replica);
-        if (secondLease is null) return NobodyElse(exchange.Route, lease.Replica, first is not null);
+        if (secondLease is null) return Untaken(lease.Replica, isUnreached: first is null);
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
         if (second is not null && Lacks(exchange, second)) return Lacking(exchange, secondLease.Replica, second);
         if (second is not null && !IsTurnedAway(second)) return await PassAsync(exchange, secondLease, second, served, phase);
-        if (error is not null) return Failed(secondLease.Replica, error);
+        if (error is not null) return Failed(exchange, secondLease.Replica, error);
+        if (second is null) suspects.Add(exchange.Route, secondLease.Replica);
         second?.Dispose();
-        return NobodyElse(exchange.Route, secondLease.Replica, second is not null);
+        return Untaken(secondLease.Replica, isUnreached: second is null);
     }
 
     /// <summary>The paths of inference are always there: what such an answer misses is the addon.</summary>
@@ -88,10 +102,12 @@ internal sealed partial class Forwarder(
         return exchange.Progress.HasBegun ? new(null, TurnedAwayBy: replica) : new(null, LackedBy: replica);
     }
 
-    private static ForwardEnd Failed(ReplicaTarget replica, InferenceError error)
+    private ForwardEnd Failed(Exchange exchange, ReplicaTarget replica, InferenceError error)
     {
         replica.Answers.Failed();
-        return new(error, BrokenBy: error == RouteErrors.BrokeOff ? replica : null);
+        if (error != RouteErrors.BrokeOff) return new(error);
+        suspects.Add(exchange.Route, replica);
+        return new(error, BrokenBy: replica, HadNoHead: true);
     }
 
     /// <summary>It drains: it was picked by a table that is a moment old.</summary>
@@ -99,13 +115,10 @@ internal sealed partial class Forwarder(
         answer.StatusCode == HttpStatusCode.ServiceUnavailable && answer.Headers.NonValidated.Contains(ReplicaProtocol.TurnedAwayHeader);
 
     /// <summary>
-    /// A replica that drains, or that the newest table does not have any more, has ended in good order: the request can
-    /// wait for the next. One that should be there and is not reached is a failure, which the client has to hear of.
+    /// One that drains will not take it any more. One that was not reached may be busy or gone: who suspects it finds out.
     /// </summary>
-    private static ForwardEnd NobodyElse(Route route, ReplicaTarget replica, bool turnedAway) =>
-        turnedAway || route.Newest is not { } newest || !newest.Ready.Contains(replica)
-            ? new(null, replica)
-            : new(RouteErrors.Unreachable);
+    private static ForwardEnd Untaken(ReplicaTarget replica, bool isUnreached) =>
+        isUnreached ? new(null, Unreached: true) : new(null, TurnedAwayBy: replica);
 
     /// <returns>
     /// The head of an answer, or an error; neither when the replica could not be reached and nothing was sent.

@@ -106,8 +106,8 @@ public sealed class GatewayOptions
     public TimeSpan HoldTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// Replicas that a request whose replica failed may try after it, to go on with a stream or to be run again. 0: none. Each may be
-    /// killed by the same request.
+    /// Replicas that a stream whose replica failed may try after it, to go on. Each may be killed by the same request. A request whose
+    /// client has nothing yet is run again as often, at least 2 times; 0: nothing goes on or is run again.
     /// </summary>
     [Range(0, 16)]
     public int ResumeAttempts { get; set; } = 1;

@@ -22,6 +22,7 @@ public static class GatewayServices
         services.AddSingleton(provider => new BodyBudget(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.MaxHeldBodyBytes));
         services.AddSingleton<GatewayMetrics>();
         services.AddSingleton<ReplicaClient>();
+        services.AddSingleton<Suspects>();
         services.AddSingleton<ClientWriter>();
         services.AddSingleton<AnswerRelay>();
         services.AddSingleton<Holding>();

@@ -47,24 +47,24 @@ internal sealed class Holding(
     /// <summary>
     /// A place now where there is one and nobody waits before; else the request is held until it has one.
     /// </summary>
-    /// <param name="rejects">The client asked not to be held.</param>
-    public async Task<Admittance> AdmitAsync(HttpContext context, Route route, ScannedRequest request, long bytes, bool rejects)
+    public async Task<Admittance> AdmitAsync(Exchange exchange)
     {
+        var (route, caller) = (exchange.Route, CallerOf(exchange.Context));
         var load = loads.Of(route.Name);
-        if (PlaceNow(route, rejects) is { } free)
+        if (PlaceNow(route, exchange.Rejects) is { } free)
         {
             load.Began();
             return new(route, free, null);
         }
 
-        if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route, CallerOf(context)));
-        if (!rejects) return await HoldAsync(context, route, request.Stream, new(bytes, addon: route.Addon), load, isAgain: false);
+        if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route, caller));
+        if (!exchange.Rejects) return await HoldAsync(exchange, route, new(exchange.Bytes, addon: route.Addon), isAgain: false);
 
         // It wakes the deployment all the same, by the same report as a held one.
         load.Held();
         load.Released();
         metrics.NotHeld("rejected");
-        return Admittance.Refused(route, HoldErrors.Rejected(route, Estimate(route), CallerOf(context)));
+        return Admittance.Refused(route, HoldErrors.Rejected(route, Estimate(route), caller));
     }
 
     /// <summary>
@@ -74,21 +74,22 @@ internal sealed class Holding(
     private static ReplicaLease? PlaceNow(Route route, bool rejects) =>
         rejects ? route.Pick() : route.Queue.Count == 0 ? route.PickFree() : null;
 
-    /// <summary>A replica that ends has turned the request away before it ran: it waits for another one.</summary>
-    public Task<Admittance> AdmitAgainAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget except) =>
-        HoldAsync(context, route, request.Stream, new(bytes, except, addon: route.Addon), loads.Of(route.Name), isAgain: true);
+    /// <summary>A request that has not begun, or of which its client has nothing, waits for a replica once more.</summary>
+    /// <param name="except">One that ends and has turned it away.</param>
+    public Task<Admittance> AdmitAgainAsync(Exchange exchange, Route route, ReplicaTarget? except = null) =>
+        HoldAsync(exchange, route, new(exchange.Bytes, except, addon: route.Addon), isAgain: true);
 
     /// <summary>A replica says that it lacks the request's addon: another one takes it, or the same when it has the addon again.</summary>
-    public Task<Admittance> AdmitElsewhereAsync(HttpContext context, Route route, ScannedRequest request, long bytes, ReplicaTarget lacking) =>
-        HoldAsync(context, route, request.Stream, new(bytes, lacking, addon: route.Addon) { ExceptWhileAddonIsSame = true }, loads.Of(route.Name), isAgain: true);
+    public Task<Admittance> AdmitElsewhereAsync(Exchange exchange, Route route, ReplicaTarget lacking) =>
+        HoldAsync(exchange, route, new(exchange.Bytes, lacking, addon: route.Addon) { ExceptWhileAddonIsSame = true }, isAgain: true);
 
     /// <summary>A stream that has begun waits for a replica that can go on with it; neither place nor error when none did come.</summary>
-    public Task<Admittance> AdmitBegunAsync(HttpContext context, Route route, ScannedRequest request, long bytes, Succession succession) =>
-        HoldAsync(context, route, request.Stream, new(bytes, succession: succession, addon: route.Addon), loads.Of(route.Name), isAgain: true);
+    public Task<Admittance> AdmitBegunAsync(Exchange exchange, Route route, Succession succession) =>
+        HoldAsync(exchange, route, new(exchange.Bytes, succession: succession, addon: route.Addon), isAgain: true);
 
-    private async Task<Admittance> HoldAsync(
-        HttpContext context, Route route, bool streams, HeldRequest held, DeploymentLoad load, bool isAgain)
+    private async Task<Admittance> HoldAsync(Exchange exchange, Route route, HeldRequest held, bool isAgain)
     {
+        var (context, load) = (exchange.Context, loads.Of(route.Name));
         var bounds = HoldBounds.Of(route.Hold, options.Value);
         var refusal = route.Queue.TryEnter(held, route, bounds.MaxRequests, bounds.MaxBytes);
         if (refusal != HoldRefusal.None)
@@ -106,10 +107,13 @@ internal sealed class Holding(
         var end = HoldEnd.Broken;
         try
         {
-            end = await WaitAsync(context, route, held, streams, bounds.Timeout);
+            // One that has begun waits anew: what it was held for was its beginning.
+            var left = held.Succession is null ? bounds.Timeout - exchange.Held : bounds.Timeout;
+            end = await WaitAsync(context, route, held, exchange.Request.Stream, left);
         }
         finally
         {
+            exchange.Held += time.GetElapsedTime(since);
             if (route.Addon is { } waited) addons.EndWait(route.Name, waited.Model);
             // Whatever ended the wait, the place may have come in the same moment.
             if (end != HoldEnd.Answered && !route.Queue.TryLeave(held)) await GiveUpAsync(held);

@@ -92,17 +92,16 @@ internal sealed partial class InferenceHandler(
         var arrived = time.GetTimestamp();
         var headers = new ReplicaHeaders(requestId, $"{caller.Account} {route.Name}", isolationKey);
         using var progress = new StreamProgress(options.Value, budget);
-        return await ServeAsync(new(context, surface, body, request, route, headers, progress, arrived), rejects);
+        return await ServeAsync(new(context, surface, body, request, route, headers, progress, arrived) { Rejects = rejects });
     }
 
     /// <summary>
     /// Waits for a place and has the request answered; again when a replica ends just then and turns it away, or fails.
     /// </summary>
-    private async Task<InferenceError?> ServeAsync(Exchange exchange, bool rejects)
+    private async Task<InferenceError?> ServeAsync(Exchange exchange)
     {
-        var (context, request, bytes) = (exchange.Context, exchange.Request, exchange.Body.Bytes.Length);
         var (load, lacks) = (loads.Of(exchange.Route.Name), 0);
-        var admitted = await holding.AdmitAsync(context, exchange.Route, request, bytes, rejects);
+        var admitted = await holding.AdmitAsync(exchange);
         while (admitted.Lease is { } lease)
         {
             ForwardEnd end = default;
@@ -120,23 +119,25 @@ internal sealed partial class InferenceHandler(
 
             if (end.LackedBy is { } lacking)
             {
-                if (++lacks > MostLacks) return Lost(load);
-                admitted = await holding.AdmitElsewhereAsync(context, admitted.Route, request, bytes, lacking);
+                if (++lacks > MostLacks) return Refused(load, RouteErrors.AddonLost);
+                admitted = await holding.AdmitElsewhereAsync(exchange, admitted.Route, lacking);
                 continue;
             }
 
-            admitted = end.TurnedAwayBy is { } ending && !exchange.Progress.HasBegun
-                ? await holding.AdmitAgainAsync(context, admitted.Route, request, bytes, ending)
+            if (end.Unreached && exchange.Rejects) return Refused(load, RouteErrors.Unreachable);
+            admitted = end.Unreached || (end.TurnedAwayBy is not null && !exchange.Progress.HasBegun)
+                ? await holding.AdmitAgainAsync(exchange, admitted.Route, except: end.TurnedAwayBy)
                 : await failover.AdmitAsync(exchange, end);
         }
 
         return admitted.Error;
     }
 
-    private static InferenceError Lost(DeploymentLoad load)
+    /// <summary>After a try: the request is no load any more.</summary>
+    private static InferenceError Refused(DeploymentLoad load, InferenceError error)
     {
         load.Ended();
-        return RouteErrors.AddonLost;
+        return error;
     }
 
     private static void End(DeploymentLoad load, SeenUsage usage)

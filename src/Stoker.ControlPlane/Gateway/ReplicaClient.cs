@@ -38,13 +38,9 @@ internal sealed class ReplicaClient : IDisposable
     public async Task<HttpResponseMessage> SendAsync(
         ReplicaTarget replica, string path, HttpContent content, ReplicaHeaders headers, CancellationToken cancellation)
     {
-        // The message is not disposed: that would dispose the content, which is its maker's. The host tells the pool
-        // replicas apart.
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(replica.Address ?? new Uri($"http://{replica.ReplicaId}.replica"), path))
-        {
-            Content = content,
-        };
-        request.Options.Set(Target, replica);
+        // The message is not disposed: that would dispose the content, which is its maker's.
+        var request = MessageTo(replica, HttpMethod.Post, path);
+        request.Content = content;
         request.Headers.TryAddWithoutValidation(ReplicaProtocol.RequestIdHeader, headers.RequestId);
         request.Headers.TryAddWithoutValidation(ReplicaProtocol.CacheSaltHeader, headers.CacheSalt);
         if (headers.IsolationKey is { } key) request.Headers.TryAddWithoutValidation(ReplicaProtocol.IsolationKeyHeader, key);
@@ -53,7 +49,31 @@ internal sealed class ReplicaClient : IDisposable
         return await _http.SendAsync(request, cancellation);
     }
 
+    /// <summary>Whether somebody is there at all, whatever he says.</summary>
+    /// <exception cref="OperationCanceledException">Within the caller's time nobody said anything.</exception>
+    public async Task<bool> AnswersAsync(ReplicaTarget replica, CancellationToken cancellation)
+    {
+        try
+        {
+            using var request = MessageTo(replica, HttpMethod.Get, ReplicaProtocol.HealthPath);
+            using var answer = await _http.SendAsync(request, cancellation);
+            return true;
+        }
+        catch (Exception error) when (error is HttpRequestException or IOException)
+        {
+            return false;
+        }
+    }
+
     public void Dispose() => _http.Dispose();
+
+    /// <summary>The host tells the pool replicas apart.</summary>
+    private static HttpRequestMessage MessageTo(ReplicaTarget replica, HttpMethod method, string path)
+    {
+        var request = new HttpRequestMessage(method, new Uri(replica.Address ?? new Uri($"http://{replica.ReplicaId}.replica"), path));
+        request.Options.Set(Target, replica);
+        return request;
+    }
 
     private static SocketsHttpHandler Connections(GatewayOptions options) => new()
     {

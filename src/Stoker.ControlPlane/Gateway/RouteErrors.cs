@@ -21,7 +21,7 @@ internal static class RouteErrors
         "This server does not know its deployments yet: it has just started, or another server runs them from the same data directory. Retry shortly",
         TimeSpan.FromSeconds(1));
 
-    /// <summary>Nothing of the request was sent.</summary>
+    /// <summary>Nothing of the request was sent, and its client does not want to be held.</summary>
     public static InferenceError Unreachable { get; } = Unavailable(
         "UPSTREAM_UNREACHABLE", "No replica of the deployment could be reached: send the request again", TimeSpan.FromSeconds(1));
 

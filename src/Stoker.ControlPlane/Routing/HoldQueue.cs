@@ -90,7 +90,7 @@ internal sealed class HoldQueue
         }
     }
 
-    /// <summary>A replica has one request less.</summary>
+    /// <summary>A replica has one request less, or is trusted again.</summary>
     public void PlaceFreed()
     {
         if (Count == 0) return;
@@ -144,7 +144,7 @@ internal sealed class HoldQueue
 
         var chance = succession.Among(route.Ready);
         if (chance == SuccessionChance.Fits) answer = answer with { Lease = route.Pick(succession) };
-        return chance is SuccessionChance.Fits or SuccessionChance.OtherKind;
+        return chance == SuccessionChance.OtherKind || answer.Lease is not null; // one that fitted may be suspected since
     }
 
     private void Insert_NeedsLock(HeldRequest request)

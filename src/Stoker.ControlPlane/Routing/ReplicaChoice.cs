@@ -7,7 +7,7 @@ internal static class ReplicaChoice
 {
     /// <summary>
     /// The fewest outstanding requests; among equals the one that was picked longest ago, so that idle ones share the
-    /// work.
+    /// work. A suspected one is none.
     /// </summary>
     /// <param name="onlyFree">Only replicas that run fewer requests than they can run at once.</param>
     /// <param name="like">Only replicas that fit.</param>
@@ -20,7 +20,7 @@ internal static class ReplicaChoice
         {
             var replica = ready[index];
             var inFlight = replica.InFlight; // read once: it changes beside us
-            if (like is not null && !like.Fits(replica)) continue;
+            if (replica.IsSuspected || (like is not null && !like.Fits(replica))) continue;
             if (onlyFree && inFlight >= replica.MaxSequences) continue;
             if (ReferenceEquals(replica, except) || inFlight > fewest || (inFlight == fewest && replica.LastPick >= oldest)) continue;
             (best, fewest, oldest) = (replica, inFlight, replica.LastPick);

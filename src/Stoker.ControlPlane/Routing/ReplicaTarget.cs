@@ -14,6 +14,7 @@ namespace Stoker.ControlPlane.Routing;
 public sealed class ReplicaTarget(string replicaId, Uri? address, string? socketPath, int maxSequences = int.MaxValue)
 {
     private int _inFlight;
+    private int _suspected;
 
     public string ReplicaId => replicaId;
 
@@ -32,8 +33,16 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
     /// <summary>Requests that this gateway sent there and that have not ended.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
 
+    /// <summary>It broke off or could not be reached, and has not answered since: no request goes to it.</summary>
+    public bool IsSuspected => Volatile.Read(ref _suspected) != 0;
+
     /// <summary>When it was picked last, in picks of its deployment.</summary>
     internal long LastPick { get; set; }
+
+    /// <returns>False when it is suspected already.</returns>
+    internal bool TrySuspect() => Interlocked.Exchange(ref _suspected, 1) == 0;
+
+    internal void Trust() => Volatile.Write(ref _suspected, 0);
 
     internal void Begin() => Interlocked.Increment(ref _inFlight);
 

@@ -8,7 +8,7 @@ internal sealed class Succession(string kind)
     /// <summary>None that it has failed is asked again.</summary>
     public void Failed(ReplicaTarget replica) => _failed.Add(replica);
 
-    public bool Fits(ReplicaTarget replica) => replica.Kind == kind && !_failed.Contains(replica);
+    public bool Fits(ReplicaTarget replica) => replica.Kind == kind && !HasFailed(replica);
 
     /// <summary>What a table has for it.</summary>
     public SuccessionChance Among(IReadOnlyList<ReplicaTarget> ready)
@@ -17,11 +17,14 @@ internal sealed class Succession(string kind)
         for (var index = 0; index < ready.Count; index++)
         {
             if (Fits(ready[index])) return SuccessionChance.Fits;
-            if (!_failed.Contains(ready[index])) chance = SuccessionChance.OtherKind;
+            if (!HasFailed(ready[index])) chance = SuccessionChance.OtherKind;
         }
 
         return chance;
     }
+
+    /// <summary>One that is suspected fails whoever comes.</summary>
+    private bool HasFailed(ReplicaTarget replica) => replica.IsSuspected || _failed.Contains(replica);
 }
 
 internal enum SuccessionChance

@@ -30,7 +30,9 @@ public class CanaryTests
         await SendAsync(host, client, FakeReplica.Answering($$$"""{"error":{"message":"{{{Canary}}}"}}""", status: 400));
         await SendAsync(host, client, Die);
         host.Serve(FakeReplica.Gone());
+        client.DefaultRequestHeaders.Add("x-stoker-cold-start", "reject");
         (await CallAsync(client)).ShouldBe(HttpStatusCode.ServiceUnavailable);
+        client.DefaultRequestHeaders.Remove("x-stoker-cold-start");
         host.Serve(new ReplicaTarget("no host name", null, "/nowhere"));
         (await CallAsync(client)).ShouldBe(HttpStatusCode.InternalServerError);
         await HangUpAsync(host, client);

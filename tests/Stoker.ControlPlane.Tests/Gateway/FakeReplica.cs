@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Tests.Gateway;
@@ -105,6 +106,8 @@ internal sealed class FakeReplica : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext context)
     {
+        if (context.Request.Path == ReplicaProtocol.HealthPath) return; // whatever it does to requests, it lives
+
         Interlocked.Increment(ref _requests);
         using var registration = context.RequestAborted.Register(_hungUp.SetResultOnce);
         using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);

@@ -165,6 +165,24 @@ public class HoldQueueTests
         })]).ShouldBe(expected);
     }
 
+    [Fact]
+    public async Task One_that_is_suspected_gets_nobody_until_it_is_trusted()
+    {
+        var suspect = new ReplicaTarget("s", null, "/s", 8) { Kind = "k" };
+        var table = Table(suspect);
+        Queue.Follow(table);
+        (suspect.TrySuspect(), suspect.TrySuspect()).ShouldBe((true, false));
+
+        var (waiting, begun) = (Enter(), Begun("k", Replica("failed")));
+        (table.Pick(), table.PickFree(), table.HasFree, waiting.Answer.IsCompleted, begun.Answer.IsCompleted).ShouldBe((null, null, false, false, false));
+
+        suspect.Trust();
+        Queue.PlaceFreed();
+        (await waiting.Answer).Lease!.Replica.ShouldBeSameAs(suspect);
+        (await begun.Answer).Lease!.Replica.ShouldBeSameAs(suspect);
+        suspect.InFlight.ShouldBe(2);
+    }
+
     private HeldRequest Begun(string kind, ReplicaTarget failed)
     {
         var succession = new Succession(kind);
