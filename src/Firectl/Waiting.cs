@@ -39,6 +39,12 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
             await invocation.Context.Errors.WriteLineAsync($"{what} goes on without being waited for");
             throw;
         }
+        catch (ProblemException lost) when (lost.Problem.Code == Code.Unavailable)
+        {
+            if (invocation.Context.IsTerminal) await invocation.Context.Errors.WriteLineAsync();
+            await invocation.Context.Errors.WriteLineAsync($"{what} is not waited for any more; the server goes on with it, after a restart too");
+            throw;
+        }
     }
 
     private async Task LookUntilAsync(

@@ -18,8 +18,8 @@ internal static class CreateDeployment
         var id = new Option<string?>("--deployment-id") { Description = "Its ID (default: random)" };
         var region = new Option<string?>("--region") { Description = "A region such as us-iowa-1, or a group: global, us, europe, apac (default: chosen by free capacity); it never changes" };
         var multiRegion = new Option<string?>("--multi-region") { Description = "A group of regions, such as GLOBAL" };
-        var noSpeculation = new Option<bool>("--disable-speculative-decoding") { Description = "Do not take the model's default draft model" };
-        var expire = new Option<string?>("--expire-time") { Description = "When it is deleted, YYYY-MM-DD[ HH:MM:SS]" };
+        var noSpeculation = new Option<bool>("--disable-speculative-decoding") { Description = "Do not take the model's default draft model; not together with --draft-model or --ngram-speculation-length" };
+        var expire = new Option<string?>("--expire-time") { Description = "When it is deleted, YYYY-MM-DD[ HH:MM:SS] (not available)" };
         var file = new Option<FileInfo?>("--file") { Description = "A JSON file with the deployment's fields; flags win over it" };
         var validateOnly = new Option<bool>("--validate-only") { Description = "Check everything, create nothing" };
         var (flags, waiting) = (new DeploymentFlags(), new Waiting(TimeSpan.FromHours(1)));

@@ -30,28 +30,28 @@ internal sealed class DeploymentFlags : FieldFlags
         _toZero = Window("--scale-to-zero-window", "scale_to_zero_window", "Without requests for this long it goes to zero (default 1h, at least 5m)");
         _loadTargets = Text("--load-targets", "autoscaling_policy.load_targets", "Such as default=0.8,requests_per_second=10");
         _mode = Text("--autoscaling-mode", "autoscaling_policy.autoscaling_mode", "The rule that makes the count of the load: windows (default), or auto, which takes neither up nor down window");
-        _precision = Text("--precision", "precision", "FP16, BF16, FP8, FP4 ...");
+        _precision = Text("--precision", "precision", "FP16 or BF16 (both: a 16-bit checkpoint as it is stored), FP8, FP4, or INT8 on CPU");
         _addons = Flag("--enable-addons", "enable_addons", "Serve LoRA addons on it");
         _draftModel = Text("--draft-model", "draft_model", "The model that drafts for speculative decoding");
         _draftTokens = Number("--draft-token-count", "draft_token_count", "Tokens drafted at a time; 0 is off");
         _ngram = Number("--ngram-speculation-length", "ngram_speculation_length", "Length of the n-gram that drafts are looked up with");
-        _mtp = Flag("--enable-mtp", "enable_mtp", "Multi-token prediction");
-        _affinity = Flag("--enable-session-affinity", "enable_session_affinity", "Keep sessions on their replica");
+        _mtp = Flag("--enable-mtp", "enable_mtp", "Multi-token prediction (not available yet)");
+        _affinity = Flag("--enable-session-affinity", "enable_session_affinity", "Keep sessions on their replica (not available yet)");
         _longPrompt = Flag("--long-prompt", "auto_tune.long_prompt", "Tune for prompts above some 3000 tokens");
         _maxContext = Number("--max-context-length", "max_context_length", "Tokens of prompt and answer together (default the model's)");
-        _directRouteType = Text("--direct-route-type", "direct_route_type", "A route around the gateway");
-        _directRouteKeys = Add(new Option<string[]>("--direct-route-api-keys") { Description = "Keys of the direct route" }, "direct_route_api_keys");
-        _shape = Text("--deployment-shape", "deployment_shape", "A shape: fast, throughput, minimal or a full name");
-        _template = Text("--deployment-template", "deployment_template", "A deployment template");
-        _cluster = Text("--cluster-id", "cluster", "A cluster of your own");
-        _maxRevocable = Number("--max-with-revocable-replica-count", "max_with_revocable_replica_count", "Replicas at most, revocable capacity included");
+        _directRouteType = Text("--direct-route-type", "direct_route_type", "A route around the gateway (not available yet)");
+        _directRouteKeys = Add(new Option<string[]>("--direct-route-api-keys") { Description = "Keys of the direct route (not available yet)" }, "direct_route_api_keys");
+        _shape = Text("--deployment-shape", "deployment_shape", "A shape: fast, throughput, minimal or a full name (not available yet)");
+        _template = Text("--deployment-template", "deployment_template", "A deployment template (not available yet)");
+        _cluster = Text("--cluster-id", "cluster", "A cluster of your own (not available yet)");
+        _maxRevocable = Number("--max-with-revocable-replica-count", "max_with_revocable_replica_count", "Replicas at most, revocable capacity included (not available yet)");
         _holdRequests = Number("--hold-max-requests", "stoker_hold.max_requests", "Requests that wait while no replica is ready (default the server's)");
         _holdBytes = Add(
             new Option<long>("--hold-max-bytes") { Description = "Bytes of their bodies together (default the server's)" }, "stoker_hold.max_bytes");
         _holdTimeout = Add(Durations.Option("--hold-timeout", "The longest that one request waits (default the server's)"), "stoker_hold.timeout");
         _brokenStreams = Text(
             "--broken-streams", "stoker_broken_streams", "When a replica fails in a stream: resume on another (default), or error");
-        _maxAddons = Number("--max-loaded-addons", "stoker_max_loaded_addons", "Addons that a replica has in memory at once (default 16); others are read when a request comes");
+        _maxAddons = Number("--max-loaded-addons", "stoker_max_loaded_addons", "Addons that a replica has in memory at once (default 16, and 0 means that too); others are read when a request comes");
         _kvPrecision = Text("--kv-precision", "stoker_kv_precision", "Of the keys and values of contexts: BF16 (default), or FP8 for half the memory");
     }
 

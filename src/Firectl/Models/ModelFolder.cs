@@ -58,18 +58,34 @@ internal sealed class ModelFolder
         try
         {
             using var config = JsonDocument.Parse(File.ReadAllBytes(Files.First(file => file.Name == "adapter_config.json").Content.FullName));
-            var rank =
-                config.RootElement.TryGetProperty("r", out var r) && r.TryGetInt32(out var value) ? value : (int?)null;
-            var modules = config.RootElement.TryGetProperty("target_modules", out var targets) && targets.ValueKind == JsonValueKind.Array
-                ? targets.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!).ToList()
-                : null;
-            return (rank, modules);
+            return config.RootElement.ValueKind == JsonValueKind.Object
+                ? (RankIn(config.RootElement), ModulesIn(config.RootElement))
+                : throw Wrong("must be a JSON object");
         }
-        catch (JsonException error)
+        // The second: text that is no UTF-8, which is found only when it is read.
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            throw new ProblemException(Problem.InvalidArgument($"adapter_config.json: {error.Message}"));
+            throw Wrong(error.Message);
         }
     }
+
+    /// <summary>Null is as good as absent: then the server says what is missing.</summary>
+    private static int? RankIn(JsonElement config)
+    {
+        if (!config.TryGetProperty("r", out var rank) || rank.ValueKind == JsonValueKind.Null) return null;
+        return rank.ValueKind == JsonValueKind.Number && rank.TryGetInt32(out var value) ? value : throw Wrong("r must be a whole number");
+    }
+
+    /// <summary>An expression names no modules: the files tell which ones it means.</summary>
+    private static List<string>? ModulesIn(JsonElement config)
+    {
+        if (!config.TryGetProperty("target_modules", out var targets) || targets.ValueKind is JsonValueKind.Null or JsonValueKind.String) return null;
+        return targets.ValueKind == JsonValueKind.Array && targets.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+            ? [.. targets.EnumerateArray().Select(item => item.GetString()!)]
+            : throw Wrong("target_modules must be a list of names, or an expression");
+    }
+
+    private static ProblemException Wrong(string what) => new(Problem.InvalidArgument($"adapter_config.json: {what}"));
 
     private static bool IsRead(string name) =>
         name.EndsWith(".safetensors", StringComparison.Ordinal)

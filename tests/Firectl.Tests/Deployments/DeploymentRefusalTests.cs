@@ -29,6 +29,26 @@ public class DeploymentRefusalTests
         run.Errors.ShouldContain("--file d.json: autoscalingPolicy.scaleUpWindow has a value out of range or of a wrong form, at line 2");
     }
 
+    [Theory]
+    [InlineData("enable-mtp", "(not available yet)")]
+    [InlineData("enable-session-affinity", "(not available yet)")]
+    [InlineData("direct-route-type", "(not available yet)")]
+    [InlineData("direct-route-api-keys", "(not available yet)")]
+    [InlineData("deployment-shape", "(not available yet)")]
+    [InlineData("deployment-template", "(not available yet)")]
+    [InlineData("cluster-id", "(not available yet)")]
+    [InlineData("max-with-revocable-replica-count", "(not available yet)")]
+    [InlineData("expire-time", "(not available)")]
+    [InlineData("precision", "or INT8 on CPU")]
+    [InlineData("max-loaded-addons", "(default 16, and 0 means that too)")]
+    public async Task The_help_of_a_flag_says_what_it_can_do_today(string flag, string said)
+    {
+        using var run = new FirectlRun();
+        (await run.RunAsync("create deployment --help")).ShouldBe(0, run.Errors);
+        var words = string.Join(' ', run.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        words.Split(" --").Single(item => item.StartsWith($"{flag} ", StringComparison.Ordinal)).ShouldContain(said);
+    }
+
     [Fact]
     public async Task What_a_wire_calls_by_small_letters_is_a_label_too()
     {

@@ -33,6 +33,30 @@ public sealed class CreateModelTests : IDisposable
         run.Errors.ShouldContain("name its base with --base-model");
     }
 
+    [Theory]
+    [InlineData("""{"r":"eight","target_modules":["q_proj"]}""", "r must be a whole number")]
+    [InlineData("""{"r":[8],"target_modules":["q_proj"]}""", "r must be a whole number")]
+    [InlineData("""{"r":8.5,"target_modules":["q_proj"]}""", "r must be a whole number")]
+    [InlineData("""{"r":99999999999,"target_modules":["q_proj"]}""", "r must be a whole number")]
+    [InlineData("""{"r":8,"target_modules":{"q_proj":true}}""", "target_modules must be a list of names, or an expression")]
+    [InlineData("""{"r":8,"target_modules":["q_proj",7]}""", "target_modules must be a list of names, or an expression")]
+    [InlineData("""{"r":8,"target_modules":["\ud800"]}""", "UTF")]
+    [InlineData("[]", "must be a JSON object")]
+    [InlineData("8", "must be a JSON object")]
+    [InlineData("null", "must be a JSON object")]
+    [InlineData("{", "depth")]
+    [InlineData("", "JSON")]
+    public async Task An_adapter_config_of_a_wrong_form_is_one_line_that_names_what_is_wrong(string config, string named)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "adapter_config.json"), config, TestContext.Current.CancellationToken);
+        using var run = new FirectlRun();
+        (await run.RunAsync($"create model m {_folder.FullName} -a team --base-model story-3m")).ShouldBe(2);
+        run.Errors.ShouldStartWith("Error: adapter_config.json: ");
+        run.Errors.ShouldContain(named);
+        run.Errors.TrimEnd().Split('\n').ShouldHaveSingleItem();
+        run.Sent.ShouldBeEmpty();
+    }
+
     private async Task<string> CreatedAsync(string flags)
     {
         using var run = new FirectlRun();

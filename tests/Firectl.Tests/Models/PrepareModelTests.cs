@@ -42,6 +42,15 @@ public class PrepareModelTests
         run.Errors.ShouldContain("is not prepared for FP8: the disk is full: make room");
     }
 
+    [Fact]
+    public async Task Waiting_for_a_server_that_is_lost_says_that_the_job_goes_on()
+    {
+        using var run = new FirectlRun().Answer(Asked, "{}"); // and then nobody answers
+        (await run.RunAsync("prepare-model m -a team --precision FP8 --wait")).ShouldBe(8);
+        run.Errors.ShouldContain("accounts/team/models/m for FP8 is not waited for any more; the server goes on with it, after a restart too");
+        run.Errors.ShouldContain("cannot be reached");
+    }
+
     private static string Model(string state, int percent, string supported = "\"BF16\"", string? message = null) => $$"""
         {"name":"accounts/team/models/m","kind":"HF_BASE_MODEL","supportedPrecisions":[{{supported}}],
          "stokerPreparations":[{"precision":"FP8","state":"{{state}}","percent":{{percent}},{{(message is null ? "" : $"\"message\":\"{message}\",")}}"updateTime":"2030-01-01T12:00:00Z"}]}
