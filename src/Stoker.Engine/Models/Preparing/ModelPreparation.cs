@@ -57,6 +57,7 @@ public static class ModelPreparation
         PreparationRequest request, IProgress<PreparationProgress>? progress = null, CancellationToken cancellation = default)
     {
         if (Fault(request.Precision, request.SafetensorsFolder is not null) is { } fault) throw new ArgumentException(fault, nameof(request));
+        RefuseAnotherRounding(request);
         var stages = request.SafetensorsFolder is null ? 1 : 2;
         var packed = ModelPacker.Pack(
             request.ModelFolder,
@@ -69,6 +70,21 @@ public static class ModelPreparation
                 new StageProgress(PreparationStage.Safetensors, 1, stages, progress).Report, cancellation)
             : null;
         return new(packed, variant);
+    }
+
+    /// <summary>What is stored quantised is packed as it is stored, and becomes nothing else: said before anything is written.</summary>
+    private static void RefuseAnotherRounding(PreparationRequest request)
+    {
+        if (ModelFolder.Inspect(request.ModelFolder) is not { Quantization: { } stored, DefaultPrecision: var own }
+            || (own == request.Precision && request.SafetensorsFolder is null))
+        {
+            return;
+        }
+
+        throw new ModelLoadException(
+            LanguageModel.ConfigFile, "quantization_config",
+            $"says that the model is stored quantised ({stored}): it is packed in {PrecisionNames.NameOf(own)} alone, as it is stored, and other engines can be given it as it is; "
+            + "prepare its 16-bit checkpoint for another precision");
     }
 
     /// <summary>Why nothing is prepared in this precision; null when it is.</summary>

@@ -1,5 +1,6 @@
 using Stoker.Engine.Models;
 using Stoker.Engine.Models.Preparing;
+using Stoker.Engine.Tests.Models.Quantized;
 using Stoker.Testing;
 
 namespace Stoker.Engine.Tests.Models.Preparing;
@@ -60,6 +61,24 @@ public class ModelPreparationTests
         using var model = TemporaryFolder.CopyOf(TestData.Architecture("llama31"));
         Should.Throw<ArgumentException>(() => Run(model, precision, null))
             .Message.ShouldStartWith($"a model is prepared in int8, fp8, fp4, not in {PrecisionNames.NameOf(precision)}: 16 and 32 bits are run from its own files");
+    }
+
+    [Theory]
+    [InlineData("compressed channel", Precision.Fp8, Precision.Int8)]
+    [InlineData("fp8 blocks", Precision.Fp8, Precision.Fp4)]
+    [InlineData("compressed int8", Precision.Int8, Precision.Fp8)]
+    public void What_is_stored_quantised_is_packed_as_it_is_stored_and_becomes_nothing_else(string form, Precision own, Precision other)
+    {
+        using var model = new QuantizedModel("llama31", form);
+        using var place = new TemporaryFolder();
+        Should.Throw<ModelLoadException>(() => Run(model.Stored, other, null)).Reason
+            .ShouldMatch($"^says that the model is stored quantised \\(.*\\): it is packed in {PrecisionNames.NameOf(own)} alone, .* prepare its 16-bit checkpoint for another precision$");
+        Should.Throw<ModelLoadException>(() => Run(model.Stored, own, place.File("variant"))).Item.ShouldBe("quantization_config");
+        Directory.EnumerateFiles(model.Folder, "*.packed").ShouldBeEmpty(); // refused before anything is written
+        Directory.EnumerateFileSystemEntries(place.Path).ShouldBeEmpty();
+
+        Run(model.Stored, own, null).Packed.ShouldSatisfyAllConditions(
+            packed => packed.Precision.ShouldBe(PrecisionNames.NameOf(own)), packed => packed.WasThere.ShouldBeFalse());
     }
 
     [Fact]
