@@ -15,7 +15,7 @@ public static class DeploymentActivity
         When(IsSet(asked.DeploymentShape), "deployment_shape", "needs shapes");
         When(IsSet(asked.DeploymentTemplate), "deployment_template", "needs shapes");
         When(asked.MaxWithRevocableReplicaCount is > 0, "max_with_revocable_replica_count", "needs revocable capacity");
-        When(asked.EnableSessionAffinity == true, "enable_session_affinity", "needs more than one replica per deployment to choose from");
+        When(asked.EnableSessionAffinity == true, "enable_session_affinity", "needs routing that follows sessions");
         When(IsSet(asked.DirectRouteType, "DIRECT_ROUTE_TYPE_UNSPECIFIED"), "direct_route_type", "needs direct routes");
         When(asked.DirectRouteApiKeys is { Count: > 0 }, "direct_route_api_keys", "need direct routes");
         When(IsSet(asked.DirectRouteHandle), "direct_route_handle", "needs direct routes");

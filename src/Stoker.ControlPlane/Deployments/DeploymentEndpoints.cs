@@ -74,6 +74,7 @@ public static class DeploymentEndpoints
         var user = request.HttpContext.GetPrincipal().User;
         var validateOnly = QueryParameters.Flag(query, "validateOnly").Value;
         var draftByDefault = !QueryParameters.Flag(query, "disableSpeculativeDecoding").Value;
+        if (!draftByDefault && DraftRules.WhileDisabled(asked) is { } contradiction) return new ProblemResult(contradiction);
         return Answer(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, draftByDefault, cancellation));
     }
 

@@ -126,12 +126,13 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         return count;
     }
 
-    public T Enum<T>(string field, string? name)
-        where T : struct, Enum
+    /// <summary>Names of the hosted API that have no meaning here pass, and are refused by <see cref="DeploymentRules.Combinations"/>.</summary>
+    public Precision Precision()
     {
-        if (string.IsNullOrEmpty(name)) return default;
-        if (WireEnum.TryParse<T>(name, out var value)) return value;
-        violations.Add(field, $"must be one of {string.Join(", ", System.Enum.GetValues<T>().Skip(1).Select(WireEnum.TextOf))}, was '{Shown(name)}'");
+        if (string.IsNullOrEmpty(asked.Precision)) return default;
+        if (WireEnum.TryParse<Precision>(asked.Precision, out var precision)) return precision;
+        var allowed = Enum.GetValues<Precision>().Skip(1).Where(Precisions.IsSupported).Select(WireEnum.TextOf);
+        violations.Add("precision", $"must be one of {string.Join(", ", allowed)}, was '{Shown(asked.Precision)}'");
         return default;
     }
 
@@ -229,7 +230,7 @@ internal sealed class DeploymentFields(DeploymentResource asked, Violations viol
         OneOf("direct_route_type", asked.DirectRouteType, "DIRECT_ROUTE_TYPE_UNSPECIFIED", DirectRouteTypes);
         if (asked.DirectRouteType is { Length: > 0 } and not "DIRECT_ROUTE_TYPE_UNSPECIFIED" && placement.Regions.Count != 1)
         {
-            violations.Add("direct_route_type", "needs a placement.region: a direct route leads to one place");
+            violations.Add("direct_route_type", "is not available yet, leave it out (it needs a placement.region too: a direct route leads to one place)");
         }
 
         foreach (var key in asked.DirectRouteApiKeys ?? [])

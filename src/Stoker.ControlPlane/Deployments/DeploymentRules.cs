@@ -194,13 +194,12 @@ public static class DeploymentRules
     public static Problem? Startable(DeploymentSpec spec, Model model)
     {
         if (WithoutWeights(model) is { } missing) return missing;
-        return spec.Precision == Precision.PrecisionUnspecified || model.SupportedPrecisions.Contains(spec.Precision)
-            || (spec.Precision.IsAsStored() && model.SupportedPrecisions.Any(precision => precision.IsAsStored()))
-            ? null
-            : Problem.FailedPrecondition(
-                $"{model.Name} is not prepared for precision {WireEnum.TextOf(spec.Precision)}; it has "
-                + $"{string.Join(", ", model.SupportedPrecisions.Select(WireEnum.TextOf))}: "
-                + $"prepare it with `firectl prepare-model {model.Name} --precision {WireEnum.TextOf(spec.Precision)} --wait`");
+        var (asked, has) = (WireEnum.TextOf(spec.Precision), string.Join(", ", model.SupportedPrecisions.Select(WireEnum.TextOf)));
+        var has16Bit = model.SupportedPrecisions.Any(precision => precision.IsAsStored());
+        if (spec.Precision == Precision.PrecisionUnspecified || model.SupportedPrecisions.Contains(spec.Precision) || (spec.Precision.IsAsStored() && has16Bit)) return null;
+        return Problem.FailedPrecondition(has16Bit
+            ? $"{model.Name} is not prepared for precision {asked}; it has {has}: prepare it with `firectl prepare-model {model.Name} --precision {asked} --wait`"
+            : $"{model.Name} is stored in {has} and runs in nothing else, asked for was {asked}: deploy it without --precision, or upload its 16-bit checkpoint as a model of its own");
     }
 
     internal static Problem? WithoutWeights(Model model)

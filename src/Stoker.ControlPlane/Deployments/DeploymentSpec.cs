@@ -80,7 +80,7 @@ public sealed record DeploymentSpec
             LoadTargets = fields.LoadTargets(),
             AcceleratorType = fields.AcceleratorType() ?? defaultType,
             AcceleratorCount = fields.AcceleratorCount(longPrompt),
-            Precision = fields.Enum<Precision>("precision", asked.Precision),
+            Precision = fields.Precision(),
             KvPrecision = fields.KvPrecision(),
             Placement = fields.Placement(),
             MaxContextLength = fields.AtLeastZero("max_context_length", asked.MaxContextLength),

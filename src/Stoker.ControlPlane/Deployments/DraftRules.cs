@@ -21,6 +21,16 @@ internal static class DraftRules
         return model is { DefaultDraftModel: { } draft, DefaultDraftTokenCount: > 0 and var tokens } ? (draft, asked.DraftTokenCount ?? tokens) : null;
     }
 
+    /// <summary>INVALID_ARGUMENT for a create that names drafts and disables them in one.</summary>
+    public static Problem? WhileDisabled(DeploymentResource asked)
+    {
+        var field = asked.DraftModel is { Length: > 0 } ? Field : asked.NgramSpeculationLength > 0 ? "ngram_speculation_length" : null;
+        if (field is null || asked.DraftTokenCount == 0) return null;
+        var violations = new Violations();
+        violations.Add(field, "cannot be set together with disableSpeculativeDecoding (--disable-speculative-decoding): leave one of the two out");
+        return violations.ToProblem();
+    }
+
     /// <summary>INVALID_ARGUMENT for a draft that can never serve this model.</summary>
     /// <param name="current">The spec to be updated: what drafts there already is not questioned again.</param>
     public static Problem? Fits(Model target, Drafted drafted, DeploymentSpec? current)

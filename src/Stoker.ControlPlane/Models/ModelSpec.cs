@@ -18,9 +18,10 @@ public sealed record ModelSpec
     private const int MinRank = 4;
     internal const int MaxRank = 64; // of addons
 
+    /// <summary>As engines have them: experts of a mixture, embeddings and heads are not changed by addons.</summary>
     private static readonly string[] TargetModules =
     [
-        "q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj", "gate_proj", "w1", "w2", "w3", "block_sparse_moe.gate", "lm_head",
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "qkv_proj", "gate_up_proj",
     ];
 
     /// <summary>

@@ -106,6 +106,18 @@ public class DeploymentRulesTests
     public void A_model_that_is_stored_in_FP8_runs_in_that(string? precision, bool startable) =>
         (DeploymentRules.Startable(Spec(Least with { Precision = precision }), Story with { SupportedPrecisions = [Precision.Fp8] }) is null).ShouldBe(startable);
 
+    [Theory]
+    [InlineData("BF16")]
+    [InlineData("FP16")]
+    [InlineData("INT8")]
+    [InlineData("FP4")]
+    public void A_model_that_is_stored_in_FP8_is_not_sent_to_be_prepared(string asked) =>
+        DeploymentRules.Startable(Spec(Least with { Precision = asked }), Story with { SupportedPrecisions = [Precision.Fp8] }).ShouldNotBeNull()
+            .ShouldSatisfyAllConditions(
+                problem => problem.Code.ShouldBe(Code.FailedPrecondition),
+                problem => problem.Message.ShouldContain($"is stored in FP8 and runs in nothing else, asked for was {asked}: deploy it without --precision, or upload its 16-bit checkpoint"),
+                problem => problem.Message.ShouldNotContain("prepare"));
+
     [Fact]
     public void What_is_stored_quantised_runs_where_it_could_be_asked_for()
     {

@@ -11,7 +11,7 @@ public class ModelSpecTests
     private const string Base = """{"kind": "HF_BASE_MODEL", "baseModelDetails": {}}""";
 
     private const string Addon =
-        """{"kind": "HF_PEFT_ADDON", "peftDetails": {"baseModel": "accounts/a/models/b", "r": 8, "targetModules": ["q_proj", "w1"]}}""";
+        """{"kind": "HF_PEFT_ADDON", "peftDetails": {"baseModel": "accounts/a/models/b", "r": 8, "targetModules": ["q_proj", "gate_proj", "qkv_proj", "gate_up_proj"]}}""";
 
     private const string Draft = """{"kind": "DRAFT_ADDON", "peftDetails": {"baseModel": "accounts/a/models/b"}}""";
 
@@ -45,6 +45,8 @@ public class ModelSpecTests
     [InlineData(Addon, "peftDetails.targetModules", "null", "peft_details.target_modules")]
     [InlineData(Addon, "peftDetails.targetModules", "[]", "peft_details.target_modules")]
     [InlineData(Addon, "peftDetails.targetModules", "[\"embed_tokens\"]", "peft_details.target_modules")]
+    [InlineData(Addon, "peftDetails.targetModules", "[\"q_proj\", \"w1\"]", "peft_details.target_modules")]
+    [InlineData(Addon, "peftDetails.targetModules", "[\"lm_head\"]", "peft_details.target_modules")]
     [InlineData(Addon, "peftDetails.baseModelType", "\"llama\"", "peft_details.base_model_type")]
     [InlineData(Draft, "peftDetails", "null", "peft_details.base_model")]
     [InlineData(Draft, "peftDetails.r", "8", "peft_details.r")]
