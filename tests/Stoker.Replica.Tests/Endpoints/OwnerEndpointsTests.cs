@@ -78,12 +78,12 @@ public sealed class OwnerEndpointsTests
         while (health.Health["state"]!.GetValue<string>() == "LOADING")
         {
             var waiting = HealthAsync(client, "?waitMs=10000");
-            while (!waiting.IsCompleted) await AdvanceAsync(time, TimeSpan.FromMilliseconds(50));
+            // Not to the end of the wait, however late the answer is: who asked for longer hears of it all the same.
+            while (!waiting.IsCompleted && time.GetUtcNow() < Noon.AddSeconds(9)) await AdvanceAsync(time, TimeSpan.FromMilliseconds(50));
             health = await waiting;
         }
 
         (health.Status, health.Health["state"]!.GetValue<string>()).ShouldBe((HttpStatusCode.ServiceUnavailable, "FAILED"));
-        time.GetUtcNow().ShouldBeLessThan(Noon.AddSeconds(10));
         await Should.ThrowAsync<Stoker.Engine.ModelLoadException>(() => handler.Loaded);
     }
 
