@@ -157,7 +157,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
 
             if (sequence.PromptLogitsFrom <= shared * limits.BlockSize && _echoRowsLeft == 0) return;
             // One that gets no row would hold blocks in vain, and its siblings would not find it among those that compute.
-            if (RowsInTime(shared * limits.BlockSize, Math.Min(sequence.TokenCount - (shared * limits.BlockSize), _rowsLeft), plan) == 0) return;
+            if (RowsInTime(shared * limits.BlockSize, sequence, plan) == 0) return;
             var reserve = sequence.Preemptions >= limits.MaxPreemptions;
             var blocks = limits.BlocksFor(reserve ? sequence.MaxTokenCount : sequence.TokenCount);
             if (blocks - shared + foundFree > _freeBlocks - KeptForPrefixes(running.Count + plan.Admit.Count, pool, foundFree)) return;
@@ -232,7 +232,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     /// </summary>
     private void AddRows(SequenceState sequence, int first, StepPlan plan)
     {
-        var count = RowsInTime(first, Math.Min(sequence.TokenCount - first, _rowsLeft), plan);
+        var count = RowsInTime(first, sequence, plan);
         var wanted = WantedLogits.None;
         if (sequence.PromptLogitsFrom < sequence.PromptLength)
         {
@@ -260,8 +260,11 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
     }
 
     /// <summary>How many of the rows the step has time for beside its decodes.</summary>
-    private int RowsInTime(int first, int count, StepPlan plan)
+    private int RowsInTime(int first, SequenceState sequence, StepPlan plan)
     {
+        // Only the last missing one has logits. A bound on the step is better kept by an estimate that errs upwards; a share is kept by account.
+        var missing = _account is null ? 0 : sequence.TokenCount - first;
+        var count = Math.Min(sequence.TokenCount - first, _rowsLeft);
         if (double.IsPositiveInfinity(_microsecondsAllowed) || cost is null) return count;
         var least = Math.Max(_leastPrefill - (plan.RowCount - _decodes), 0);
         if (count <= least) return count;
@@ -270,7 +273,7 @@ internal sealed class StepPlanner(StepLimits limits, StepCost? cost = null)
         while (fits < most) // the estimate rises with the rows
         {
             var middle = (fits + most + 1) / 2;
-            if (cost.Predict(plan.Work.Plus(first, middle, 1)) <= _microsecondsAllowed) fits = middle;
+            if (cost.Predict(plan.Work.Plus(first, middle, middle < missing ? 0 : 1)) <= _microsecondsAllowed) fits = middle;
             else most = middle - 1;
         }
         // Where it cuts, no tile of the matrix kernels is left half empty.

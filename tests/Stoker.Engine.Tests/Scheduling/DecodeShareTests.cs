@@ -92,7 +92,8 @@ public sealed class DecodeShareTests
             world.Undisturbed(steps: 20);
             var seen = world.Prefill(prompt: 3000);
             var isBoundByRows = seen.Steps <= 6; // of 1,024: more than its time the prompt cannot use
-            return seen.DecodeRate > (percent / 100.0) - 0.05 && (isBoundByRows || seen.PromptShare > 0.75 * (1 - (percent / 100.0)));
+            var holds = seen.DecodeRate > (percent / 100.0) - 0.05 && (isBoundByRows || seen.PromptShare > 0.75 * (1 - (percent / 100.0)));
+            return holds.Label($"{machine}, {seen}");
         }).QuickCheckThrowOnFailure();
 
     private static double Between(Random random, double least, double most) => least * Math.Pow(most / least, random.NextDouble());
