@@ -24,31 +24,55 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
 
     public bool IsAsked(Invocation invocation) => invocation.Value(_wait);
 
-    /// <summary>Asks again and again until the answer is final; shows the state meanwhile.</summary>
-    /// <param name="look">One look: the line to show, and whether it is over.</param>
-    public async Task UntilAsync(
-        Invocation invocation, string what, Func<CancellationToken, Task<(string Line, bool Done)>> look, CancellationToken cancellation)
+    /// <summary>Reads again and again until what is read is final; shows the state meanwhile.</summary>
+    /// <param name="see">The line to show, and whether it is over.</param>
+    /// <returns>What was read last.</returns>
+    public async Task<T> UntilAsync<T>(
+        Invocation invocation, string what, Func<CancellationToken, Task<T>> read, Func<T, (string Line, bool Done)> see, CancellationToken cancellation)
     {
         try
         {
-            await LookUntilAsync(invocation, what, look, cancellation);
+            return await ReadUntilAsync(invocation, what, read, see, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            if (invocation.Context.IsTerminal) await invocation.Context.Errors.WriteLineAsync();
-            await invocation.Context.Errors.WriteLineAsync($"{what} goes on without being waited for");
+            await LeaveAsync(invocation, $"{what} goes on without being waited for");
             throw;
         }
         catch (ProblemException lost) when (lost.Problem.Code == Code.Unavailable)
         {
-            if (invocation.Context.IsTerminal) await invocation.Context.Errors.WriteLineAsync();
-            await invocation.Context.Errors.WriteLineAsync($"{what} is not waited for any more; the server goes on with it, after a restart too");
+            await LeaveAsync(invocation, $"{what} is not waited for any more; the server goes on with it, after a restart too");
             throw;
         }
     }
 
-    private async Task LookUntilAsync(
-        Invocation invocation, string what, Func<CancellationToken, Task<(string Line, bool Done)>> look, CancellationToken cancellation)
+    /// <summary>The same until there is nothing to read any more, or <paramref name="see"/> says that it is over.</summary>
+    /// <param name="gone">The last line, when there is nothing.</param>
+    public Task UntilGoneAsync<T>(
+        Invocation invocation, string what, string gone, Func<CancellationToken, Task<T>> read, Func<T, (string Line, bool Done)> see, CancellationToken cancellation)
+        where T : class => UntilAsync(invocation, what, token => FindAsync(read, token), found => found is null ? (gone, true) : see(found), cancellation);
+
+    private static async Task<T?> FindAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellation)
+        where T : class
+    {
+        try
+        {
+            return await read(cancellation);
+        }
+        catch (ProblemException gone) when (gone.Problem.Code == Code.NotFound)
+        {
+            return null;
+        }
+    }
+
+    private static async Task LeaveAsync(Invocation invocation, string words)
+    {
+        if (invocation.Context.IsTerminal) await invocation.Context.Errors.WriteLineAsync();
+        await invocation.Context.Errors.WriteLineAsync(words);
+    }
+
+    private async Task<T> ReadUntilAsync<T>(
+        Invocation invocation, string what, Func<CancellationToken, Task<T>> read, Func<T, (string Line, bool Done)> see, CancellationToken cancellation)
     {
         var (time, timeout) = (invocation.Context.Time, invocation.Value(_timeout));
         var (started, shown) = (time.GetTimestamp(), "");
@@ -56,7 +80,8 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
         using var timer = new PeriodicTimer(Interval, time);
         while (true)
         {
-            var (line, done) = await look(cancellation);
+            var last = await read(cancellation);
+            var (line, done) = see(last);
             var elapsed = time.GetElapsedTime(started);
             if (invocation.Context.IsTerminal)
             {
@@ -69,7 +94,7 @@ internal sealed class Waiting(TimeSpan defaultTimeout)
             }
 
             shown = line;
-            if (done) return;
+            if (done) return last;
             if (elapsed >= timeout)
             {
                 if (invocation.Context.IsTerminal) await errors.WriteLineAsync();

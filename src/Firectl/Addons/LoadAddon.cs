@@ -38,15 +38,11 @@ internal static class LoadAddon
     private static async Task<DeployedModelResource> DeployedAsync(
         Invocation invocation, Waiting waiting, DeployedModelResource created, CancellationToken cancellation)
     {
-        var last = created;
-        await waiting.UntilAsync(
+        var last = await waiting.UntilAsync(
             invocation,
             created.Name!,
-            async token =>
-            {
-                last = await invocation.Server.GetAsync($"v1/{created.Name}", DeployedModelVerbs.Type, token);
-                return (last.Status?.Message is { Length: > 0 } why ? $"{last.State}: {why}" : last.State ?? "", last.State is not "DEPLOYING");
-            },
+            token => invocation.Server.GetAsync($"v1/{created.Name}", DeployedModelVerbs.Type, token),
+            seen => (seen.Status?.Message is { Length: > 0 } why ? $"{seen.State}: {why}" : seen.State ?? "", seen.State is not "DEPLOYING"),
             cancellation);
         return last.State == "DEPLOYED"
             ? last

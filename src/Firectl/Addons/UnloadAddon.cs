@@ -26,7 +26,12 @@ internal static class UnloadAddon
             var path = $"v1/{name}";
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, path);
             await invocation.Server.DeleteAsync(path, ServerConnection.Type<EmptyResponse>(), cancellation);
-            if (waiting.IsAsked(invocation)) await waiting.UntilAsync(invocation, name, token => GoneAsync(invocation, path, token), cancellation);
+            if (waiting.IsAsked(invocation))
+            {
+                await waiting.UntilGoneAsync(
+                    invocation, name, "gone", token => invocation.Server.GetAsync(path, DeployedModelVerbs.Type, token), seen => (seen.State ?? "", false), cancellation);
+            }
+
             await invocation.Context.Errors.WriteLineAsync($"Undeployed {name}");
             return 0;
         };
@@ -57,17 +62,5 @@ internal static class UnloadAddon
             _ => throw new ProblemException(Problem.InvalidArgument(
                 $"{typed} is on several deployments, say which one (--deployment): {string.Join(", ", found.Take(Shown).Select(item => item.Deployment))}{(found.Count > Shown ? ", ..." : "")}")),
         };
-    }
-
-    private static async Task<(string Line, bool Done)> GoneAsync(Invocation invocation, string path, CancellationToken cancellation)
-    {
-        try
-        {
-            return ((await invocation.Server.GetAsync(path, DeployedModelVerbs.Type, cancellation)).State ?? "", false);
-        }
-        catch (ProblemException gone) when (gone.Problem.Code == Code.NotFound)
-        {
-            return ("gone", true);
-        }
     }
 }

@@ -95,15 +95,11 @@ internal static class CreateDeployment
         Invocation invocation, Waiting waiting, DeploymentResource created, CancellationToken cancellation)
     {
         var name = DeploymentName.Parse(created.Name!);
-        var last = created;
-        await waiting.UntilAsync(
+        var last = await waiting.UntilAsync(
             invocation,
             name.ToString(),
-            async token =>
-            {
-                last = await DeploymentVerbs.GetAsync(invocation, name, token);
-                return (DeploymentVerbs.StateLine(last), last.State is "READY" or "FAILED" or "DELETING" or "DELETED");
-            },
+            token => DeploymentVerbs.GetAsync(invocation, name, token),
+            seen => (DeploymentVerbs.StateLine(seen), seen.State is "READY" or "FAILED" or "DELETING" or "DELETED"),
             cancellation);
         return last.State == "READY"
             ? last

@@ -111,7 +111,12 @@ internal static class DeploymentVerbs
             var path = $"v1/{full}" + (query.Count > 0 ? "?" + string.Join('&', query) : "");
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, path);
             await invocation.Server.DeleteAsync(path, ServerConnection.Type<EmptyResponse>(), cancellation);
-            if (waiting.IsAsked(invocation)) await waiting.UntilAsync(invocation, full.ToString(), token => GoneAsync(invocation, full, token), cancellation);
+            if (waiting.IsAsked(invocation))
+            {
+                await waiting.UntilGoneAsync(
+                    invocation, full.ToString(), "DELETED", token => GetAsync(invocation, full, token), seen => (StateLine(seen), seen.State == "DELETED"), cancellation);
+            }
+
             await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");
             return 0;
         };
@@ -147,19 +152,6 @@ internal static class DeploymentVerbs
                 HttpMethod.Patch, path, body, ServerConnection.Type<ScaleDeploymentRequest>(), ServerConnection.Type<EmptyResponse>(), cancellation);
             return 0;
         };
-    }
-
-    private static async Task<(string Line, bool Done)> GoneAsync(Invocation invocation, DeploymentName name, CancellationToken cancellation)
-    {
-        try
-        {
-            var deployment = await GetAsync(invocation, name, cancellation);
-            return (StateLine(deployment), deployment.State == "DELETED");
-        }
-        catch (ProblemException gone) when (gone.Problem.Code == Code.NotFound)
-        {
-            return ("DELETED", true);
-        }
     }
 
     public static Argument<string> NameArgument(Command command)

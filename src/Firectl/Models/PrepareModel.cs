@@ -31,17 +31,15 @@ internal static class PrepareModel
 
     private static async Task PreparedAsync(Invocation invocation, Waiting waiting, ModelName model, string precision, CancellationToken cancellation)
     {
-        ModelPreparationResource? last = null;
-        var isThere = false;
-        await waiting.UntilAsync(
+        var (isThere, last) = await waiting.UntilAsync(
             invocation,
             $"{model} for {precision}",
-            async token =>
+            async token => See(await invocation.Server.GetAsync($"v1/{model}", ServerConnection.Type<ModelResource>(), token), precision),
+            seen => seen switch
             {
-                var now = await invocation.Server.GetAsync($"v1/{model}", ServerConnection.Type<ModelResource>(), token);
-                last = now.StokerPreparations?.FirstOrDefault(preparation => preparation.Precision == precision);
-                isThere = now.SupportedPrecisions?.Contains(precision) == true;
-                return (isThere ? "READY" : last is null ? "not asked for any more" : $"{last.State}, {last.Percent} %", isThere || last is null or { State: "FAILED" });
+                { IsThere: true } => ("READY", true),
+                { Preparation: { } now } => ($"{now.State}, {now.Percent} %", now.State == "FAILED"),
+                _ => ("not asked for any more", true),
             },
             cancellation);
         if (!isThere)
@@ -50,4 +48,8 @@ internal static class PrepareModel
                 $"{model} is not prepared for {precision}: {last?.Message ?? "its files changed meanwhile, prepare it again"}"));
         }
     }
+
+    private static (bool IsThere, ModelPreparationResource? Preparation) See(ModelResource model, string precision) => (
+        model.SupportedPrecisions?.Contains(precision) == true,
+        model.StokerPreparations?.FirstOrDefault(preparation => preparation.Precision == precision));
 }

@@ -22,9 +22,9 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
     private const int PlainEvery = 64; // turns with drafts; else nobody would know what one without costs today
     private const double Outlier = 2; // of what was expected: a lost time slice is not the drafts' fault
 
-    private readonly DraftLedger _engine = new(EngineShare, EngineStart, EngineMost);
     private const double Lent = 0.25; // of what drafting has gained so far: for prompts that the drafter must catch up with
 
+    private readonly DraftLedger _engine = new(EngineShare, EngineStart, EngineMost);
     private int _sincePlain;
     private double _funded; // of the turn in progress: what the gains pay, and no sequence
     private double _proposing; // expected of the turn in progress
@@ -59,10 +59,9 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
 
     private double Bank => Math.Max(-_engine.Loss, 0) * Lent;
 
-    private static int Clear(Span<DraftCandidate> candidates)
+    private static void Clear(Span<DraftCandidate> candidates)
     {
         foreach (ref var candidate in candidates) candidate.Drafts = 0;
-        return 0;
     }
 
     private int Give(Span<DraftCandidate> candidates, int decodes, int rows, double room)
@@ -83,7 +82,8 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
             limit = given / 2;
         }
 
-        return Clear(candidates);
+        Clear(candidates);
+        return 0;
     }
 
     private void Probe(Span<DraftCandidate> candidates, ReadOnlySpan<SequenceDrafts> owners, int decodes, int rows, double room)
