@@ -46,18 +46,20 @@ public sealed partial class InferenceEngine : IAsyncDisposable
         var vocabulary = Math.Min(parts.Text.VocabularySize, parts.Model.Shape.VocabularySize);
         _door = new(vocabulary, ContextLength, Memory.KvBlocks, KvStore.BlockSize, DefaultSampling);
         _endTokens = [.. parts.Defaults.EndTokens.Where(id => id < vocabulary)];
+        StepLoop? loop = null;
         try
         {
             parts.Addons?.Allocate();
             _kv = new(parts.Model.Shape, Memory.KvBlocks, KvFormats.Of(options.KvPrecision));
             var ownDelivery = DeliveryModes.HasOwnThread(options.Delivery, parts.Threads, parts.Processors);
-            var loop = new StepLoop(
+            loop = new(
                 parts.Model, _kv, limits, parts.Text, _counters, options, parts.Team,
                 drafter: pool => Drafters.New(parts, options, limits, pool, vocabulary), addons: parts.Addons);
             _thread = new(loop, options.Time, ownDelivery, parts.Team is null ? null : parts.Team.PinCaller);
         }
         catch (Exception error)
         {
+            loop?.Dispose();
             _kv?.Dispose();
             if (error is OutOfMemoryException refused) throw Refused(Memory, refused);
             throw;

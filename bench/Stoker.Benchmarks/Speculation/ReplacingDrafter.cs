@@ -37,6 +37,8 @@ internal sealed class ReplacingDrafter(IDrafter inner) : IDrafter
         foreach (var sequence in sequences) Replace(sequence);
     }
 
+    public int Room(Sequence sequence) => inner.Room(sequence);
+
     public int CatchUp(Sequence sequence) => inner.CatchUp(sequence);
 
     public void Computed(in PlannedRows rows, int final) => inner.Computed(rows, final);

@@ -57,10 +57,11 @@ internal sealed partial class StepLoop : IDisposable
         _logits = new float[checked(limits.LogitRows * model.Shape.VocabularySize)];
         var drawable = Math.Min(decoder.VocabularySize, model.Shape.VocabularySize);
         _sampling = new(limits, drawable, team);
-        if (limits.DraftRows > 0) _speculator = new(_scheduler, options.Speculation, drafter?.Invoke(_scheduler.Pool), drawable, counters, _time);
-        if (_speculator is not null) _draftCalibration = new(_scheduler, _speculator, model, options.Speculation?.DraftTokens ?? SequenceDrafts.Most);
         _calibration = new(_scheduler, _cost, model);
         Desk = new(decoder, counters, _time) { Stopped = Release, Abandoned = Abandon };
+        if (limits.DraftRows == 0) return;
+        _speculator = Speculator.New(_scheduler, options.Speculation, drafter, drawable, counters, _time);
+        _draftCalibration = new(_scheduler, _speculator, model, options.Speculation?.DraftTokens ?? 0);
     }
 
     /// <summary>Where text and events are made; the loop calls it itself unless <see cref="Delivery"/> is set.</summary>

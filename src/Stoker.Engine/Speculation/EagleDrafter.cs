@@ -71,6 +71,8 @@ internal sealed class EagleDrafter : IDrafter
             + (RowsFor(limits) * (head.Shape.WorkspaceBytesPerRow + StepBatch.BytesPerRow + sizeof(int)));
     }
 
+    public int Room(Sequence sequence) => _head.Shape.ContextLength + 2 - sequence.TokenCount; // pair i brings token i + 2
+
     public int CatchUp(Sequence sequence)
     {
         var drafts = sequence.Drafts;
@@ -103,6 +105,7 @@ internal sealed class EagleDrafter : IDrafter
 
     public void Computed(in PlannedRows rows, int final)
     {
+        final = Math.Min(final, _head.Shape.ContextLength - rows.FirstPosition); // what lies behind its context it never looks at
         if (final <= 0) return;
         var sequence = (Sequence)rows.Sequence;
         var drafts = sequence.Drafts;
@@ -176,8 +179,7 @@ internal sealed class EagleDrafter : IDrafter
             if (Knows(sequence)) continue;
             var first = sequence.Drafts.DraftedBlocks;
             var blocks = sequence.Table.BlockSpan;
-            var most = Math.Min(sequence.Drafts.Drafted, _head.Shape.ContextLength) / KvStore.BlockSize;
-            most = Math.Min(most, first + ((_batch.MaxRows - _batch.RowCount) / KvStore.BlockSize));
+            var most = Math.Min(sequence.Drafts.Drafted / KvStore.BlockSize, first + ((_batch.MaxRows - _batch.RowCount) / KvStore.BlockSize));
             var end = first;
             while (end < most && _completedIn[blocks[end]] != _pool.HandOut(blocks[end])) end++;
             if (end == first) continue;
@@ -217,8 +219,7 @@ internal sealed class EagleDrafter : IDrafter
             // The one that had stayed is history already, but drafts begin with the last.
             var first = Math.Max(piece.First, Math.Min(sequence.Drafts.Drafted, last));
             slots[(first - piece.First)..piece.Count].CopyTo(slots);
-            var count = Math.Min(last + 1, _head.Shape.ContextLength) - first;
-            if (count <= 0) continue;
+            var count = last + 1 - first;
             var drafts = isDrafting && MayDraft(sequence, last);
             if (drafts) _drafting.Add(sequence);
             AddHistory(new(sequence, first, count), drafts ? LogitRows.Last : LogitRows.None);
@@ -230,8 +231,7 @@ internal sealed class EagleDrafter : IDrafter
     private bool MayDraft(Sequence sequence, int last)
     {
         var drafts = sequence.Drafts;
-        return drafts is { Allowed: > 0, Kind: DraftKind.Eagle } && last == sequence.TokenCount - 2
-            && sequence.TokenCount + drafts.Allowed - 2 <= _head.Shape.ContextLength && Knows(sequence);
+        return drafts is { Allowed: > 0, Kind: DraftKind.Eagle } && last == sequence.TokenCount - 2 && Knows(sequence);
     }
 
     private void AddHistory(Piece piece, LogitRows logits)

@@ -37,6 +37,9 @@ internal interface IDrafter : IDisposable
         }
     }
 
+    /// <summary>Drafts that it can make behind the sequence's tokens at the most: its context may be shorter than the target's.</summary>
+    int Room(Sequence sequence) => SequenceDrafts.Most;
+
     /// <summary>Rows that a proposal would have to compute for the sequence before it comes to the usual one: of the prompt, or of a pause.</summary>
     int CatchUp(Sequence sequence) => 0;
 
@@ -44,7 +47,7 @@ internal interface IDrafter : IDisposable
     /// For each sequence up to <see cref="SequenceDrafts.Allowed"/> tokens into <see cref="Sequence.Drafts"/>; fewer, or none, where
     /// it has none to offer.
     /// </summary>
-    /// <param name="sequences">Each lacks exactly its last token (<c>Gap == 1</c>), and its allowance is above 0.</param>
+    /// <param name="sequences">Each lacks exactly its last token (<c>Gap == 1</c>), and its allowance is above 0 and within <see cref="Room"/>.</param>
     void Propose(IReadOnlyList<Sequence> sequences);
 
     /// <summary>

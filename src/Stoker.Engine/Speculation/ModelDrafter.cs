@@ -68,6 +68,8 @@ internal sealed class ModelDrafter : IDrafter
     /// <summary>Bytes of a block of the target's cache that the drafter adds.</summary>
     public static long BlockBytes(ModelShape shape, KvFormat format) => (shape.KvBytesPerToken(format) * KvStore.BlockSize) + sizeof(uint);
 
+    public int Room(Sequence sequence) => _model.Shape.ContextLength + 1 - sequence.TokenCount; // the last draft is not computed
+
     /// <summary>Of one that it has not met all of its prompt: what of that the cache has shows when it is looked for.</summary>
     public int CatchUp(Sequence sequence)
     {
@@ -137,7 +139,7 @@ internal sealed class ModelDrafter : IDrafter
         {
             var sequence = sequences[index];
             var (first, missing) = (sequence.Drafts.Drafted, sequence.TokenCount - sequence.Drafts.Drafted);
-            if (missing > Short != late || sequence.TokenCount + sequence.Drafts.Allowed - 1 > _model.Shape.ContextLength) continue;
+            if (missing > Short != late) continue;
             var count = Math.Min(missing, rows);
             if (count == 0) return;
             rows -= count;

@@ -1,3 +1,4 @@
+using Stoker.Engine.KvCache;
 using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Speculation;
@@ -34,9 +35,7 @@ internal sealed partial class Speculator : IDisposable
     private int _faults; // steps with one in a row
     private bool _failed; // in this step
 
-    /// <param name="options">Null: the defaults, for predictions alone.</param>
-    /// <param name="drafter">Owned from here on.</param>
-    public Speculator(Scheduler scheduler, SpeculationOptions? options, IDrafter? drafter, int vocabularySize, EngineCounters counters, TimeProvider time)
+    private Speculator(Scheduler scheduler, SpeculationOptions? options, IDrafter? drafter, int vocabularySize, EngineCounters counters, TimeProvider time)
     {
         (_scheduler, _options, _drafter, _vocabularySize, _counters, _time) = (scheduler, options ?? new(), drafter, vocabularySize, counters, time);
         _adaptive = new(drafter?.PassCost);
@@ -46,6 +45,23 @@ internal sealed partial class Speculator : IDisposable
     }
 
     public bool HasDrafter => _drafter is not null;
+
+    /// <param name="options">Null: the defaults, for predictions alone.</param>
+    /// <param name="newDrafter">For the scheduler's pool; what it makes goes with the speculator, or with the exception that there is none.</param>
+    public static Speculator New(
+        Scheduler scheduler, SpeculationOptions? options, Func<BlockPool, IDrafter?>? newDrafter, int vocabularySize, EngineCounters counters, TimeProvider time)
+    {
+        var drafter = newDrafter?.Invoke(scheduler.Pool);
+        try
+        {
+            return new(scheduler, options, drafter, vocabularySize, counters, time);
+        }
+        catch
+        {
+            drafter?.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Before the step is planned: whoever lacks its last token alone may get drafts.</summary>
     public void Propose()
@@ -83,22 +99,28 @@ internal sealed partial class Speculator : IDisposable
         for (var index = 0; index < running.Count; index++)
         {
             if (running[index] is not Sequence { Gap: 1, PromptLogitsFrom: int.MaxValue } sequence) continue;
-            var most = sequence.MaxTokenCount - sequence.TokenCount - 1; // the last token needs none
-            if (most > 0 && KindOf(sequence) is { } kind) Collect(sequence, kind, most);
+            if (KindOf(sequence) is { } kind && MostFor(sequence, kind) is > 0 and var most) Collect(sequence, kind, most);
         }
     }
 
     private DraftKind? KindOf(Sequence sequence) =>
         !sequence.Request.Source.DisableSpeculation && PredictionDrafter.Follows(sequence) ? DraftKind.Prediction : HasDrafter ? _drafter!.Kind : null;
 
+    private int MostFor(Sequence sequence, DraftKind kind)
+    {
+        var most = kind == DraftKind.Prediction
+            ? Math.Min(SequenceDrafts.Most, sequence.Drafts.Prediction!.Rest.Length)
+            : Math.Min(_options.DraftTokens, _drafter!.Room(sequence));
+        return Math.Min(most, sequence.MaxTokenCount - sequence.TokenCount - 1); // the last token needs none
+    }
+
     private void Collect(Sequence sequence, DraftKind kind, int most)
     {
         var drafts = sequence.Drafts;
         drafts.Kind = kind;
         drafts.State.Begin(Math.Max(Mean(kind).Value, Hope));
-        var predicted = kind == DraftKind.Prediction;
-        most = Math.Min(most, predicted ? Math.Min(SequenceDrafts.Most, drafts.Prediction!.Rest.Length) : _options.DraftTokens);
         drafts.Accepted = 0;
+        var predicted = kind == DraftKind.Prediction;
         var hasPasses = !predicted && _drafter!.PassCost is not null;
         _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, hasPasses)
         {

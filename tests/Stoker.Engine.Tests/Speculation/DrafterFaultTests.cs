@@ -1,3 +1,4 @@
+using Stoker.Engine.Scheduling;
 using Stoker.Engine.Speculation;
 using Stoker.Engine.Tests.Scheduling;
 
@@ -53,10 +54,49 @@ public sealed class DrafterFaultTests
         rig.Statistics.Speculation.AcceptedByPosition.Count.ShouldBe(2);
     }
 
+    /// <summary>Its keys and values are native memory, which nobody else would free.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_drafter_goes_with_an_engine_that_cannot_be_made(bool inLoop)
+    {
+        var drafter = new Unwilling { Fails = inLoop };
+        var options = new EngineOptions { Speculation = new() { NgramLength = 3 }, WrapDrafter = _ => drafter, Time = inLoop ? TimeProvider.System : new StoppedClock() };
+        Should.Throw<DivideByZeroException>(() => new InferenceEngine(new(new FakeModel(), new FakeText(), new(SamplingOptions.Unset, [])), options));
+        drafter.IsDisposed.ShouldBeTrue();
+    }
+
     private static ScriptedDrafter Knowing()
     {
         var drafter = new ScriptedDrafter();
         drafter.Know(1, new LoopRig().Complete(Request));
         return drafter;
+    }
+
+    /// <summary>For the loop's thread, which looks at the time first.</summary>
+    private sealed class StoppedClock : TimeProvider
+    {
+        public override long GetTimestamp() => throw new DivideByZeroException("no clock");
+    }
+
+    private sealed class Unwilling : IDrafter
+    {
+        public bool Fails { get; init; }
+
+        public bool IsDisposed { get; private set; }
+
+        public DraftKind Kind => DraftKind.Model;
+
+        public RowCost? PassCost => Fails ? throw new DivideByZeroException("a drafter's bug") : null;
+
+        public void Propose(IReadOnlyList<Sequence> sequences)
+        {
+        }
+
+        public void Computed(in PlannedRows rows, int final)
+        {
+        }
+
+        public void Dispose() => IsDisposed = true;
     }
 }

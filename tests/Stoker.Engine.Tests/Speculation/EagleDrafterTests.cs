@@ -134,8 +134,33 @@ public sealed class EagleDrafterTests
         using var plain = new EagleRig();
         var request = Random(1) with { PromptTokens = Text(30, 3), MaxTokens = 100 };
         Same(rig.Complete(request).Single(), plain.Complete(request).Single());
-        rig.Drafts!.Where(entry => entry.Value.Length > 0).ShouldAllBe(entry => entry.Key.Split(' ').Length <= 64);
+        rig.Drafts!.Keys.ShouldAllBe(text => text.Split(' ').Length <= 65); // the first draft is of the pair before it, and nothing is asked for in vain
         rig.Statistics.Speculation.Drafted.ShouldBeGreaterThan(20);
+        rig.Statistics.DrafterFaults.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // found by the second request
+    public void Of_a_prompt_that_is_longer_than_its_context_it_computes_no_more_than_that(bool prefixes)
+    {
+        using var rig = new EagleRig(headContext: 64, prefixes: prefixes);
+        using var plain = new EagleRig(prefixes: prefixes);
+        for (var turn = 0; turn < 2; turn++)
+        {
+            var state = rig.Submit(Long);
+            while (rig.Loop.Step())
+            {
+                rig.Loop.Scheduler.CheckIntegrity();
+                if (rig.Loop.Scheduler.Running is [Sequence running]) running.Drafts.Drafted.ShouldBeLessThanOrEqualTo(prefixes && turn == 1 ? 0 : 64);
+            }
+
+            var result = LoopRig.Result(state);
+            result.Usage.CachedTokens.ShouldBe(prefixes && turn == 1 ? 288 : 0);
+            Same(result, plain.Complete(Long).Single());
+        }
+
+        rig.Drafts.ShouldBeEmpty();
         rig.Statistics.DrafterFaults.ShouldBe(0);
     }
 

@@ -113,6 +113,8 @@ internal sealed class EagleRig : IDisposable
             set => inner.IsPaused = value || rig.Sleeps;
         }
 
+        public int Room(Sequence sequence) => inner.Room(sequence);
+
         public void Propose(IReadOnlyList<Sequence> sequences)
         {
             if (rig.IsPaused) return;
