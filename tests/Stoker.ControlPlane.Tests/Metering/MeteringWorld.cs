@@ -16,8 +16,11 @@ internal sealed class Life(ReplicaSpec spec, DeploymentName deployment)
     public ReplicaPhase Phase { get; set; } = ReplicaPhase.Loading;
     public bool IsHung { get; set; }
 
-    /// <summary>When it answered again after a silence.</summary>
-    public TimeSpan? RecoveredAt { get; set; }
+    /// <summary>It hung at some moment since it last proved its life.</summary>
+    public bool WasHung { get; set; }
+
+    /// <summary>The times in which no server heard of it, and why: it hung, or there was no server.</summary>
+    public List<(TimeSpan From, TimeSpan To, bool Hung)> Silences { get; } = [];
 
     /// <summary>The deployment's status has it; without, it is an orphan.</summary>
     public bool IsRecorded { get; set; } = true;
@@ -28,8 +31,11 @@ internal sealed class Life(ReplicaSpec spec, DeploymentName deployment)
     /// <summary>What the server that runs now has: a timestamp of its clock.</summary>
     public long? LastAlive { get; set; }
 
-    /// <summary>What it wrote down itself.</summary>
+    /// <summary>What it wrote down itself in this boot.</summary>
     public long? OwnSign { get; set; }
+
+    /// <summary>The same in real time.</summary>
+    public TimeSpan? SignedAt { get; set; }
 
     /// <summary>The same in real time.</summary>
     public TimeSpan? AnsweredAt { get; set; }
@@ -39,6 +45,14 @@ internal sealed class Life(ReplicaSpec spec, DeploymentName deployment)
 
     /// <summary>When it last proved its life to any server, in real time.</summary>
     public TimeSpan? ProvedAt { get; set; }
+
+    /// <summary>Half of them cannot: their directory takes no file.</summary>
+    public bool CanSign => Spec.Slots.Count % 2 == 0;
+
+    public void LoseSign() => (OwnSign, SignedAt) = (null, null);
+
+    /// <summary>It lives, and answers who asks.</summary>
+    public bool Answers => !IsHung && Phase is ReplicaPhase.Ready or ReplicaPhase.Draining;
 }
 
 /// <summary>
@@ -130,18 +144,38 @@ internal sealed class MeteringWorld
         life.Phase = ReplicaPhase.Ended;
     }
 
+    /// <summary>A restart of the machine: everything on it ends, and what an earlier boot left cannot be compared.</summary>
+    public void Reboot()
+    {
+        KillServer();
+        foreach (var life in _lives)
+        {
+            Die(life);
+            life.LoseSign();
+        }
+
+        Time.Advance(TimeSpan.FromSeconds(95.5));
+        Time.Reboot();
+    }
+
     /// <summary>A proof of life, if there is one.</summary>
     public void Ask(Life life)
     {
-        if (!HasServer || life.IsHung || life.Phase is not (ReplicaPhase.Ready or ReplicaPhase.Draining)) return;
+        if (!HasServer || !life.Answers) return;
+        if (life.ProvedAt is { } before && Time.Passed - before > Look) life.Silences.Add((before, Time.Passed, life.WasHung));
+        life.WasHung = false;
         (life.LastAlive, life.AnsweredAt, life.ProvedAt) = (Time.GetTimestamp(), Time.Passed, Time.Passed);
     }
+
+    /// <summary>What it writes beside its socket every few seconds, whether a server runs or not.</summary>
+    private void Sign(Life life) => (life.OwnSign, life.SignedAt) = (Time.GetTimestamp(), Time.Passed);
 
     public async Task PassAsync(TimeSpan time)
     {
         for (var end = Time.Passed + time; Time.Passed < end;)
         {
             Time.Advance(Look);
+            foreach (var life in _all.Where(life => life.Answers && life.CanSign)) Sign(life);
             foreach (var life in _lives.ToList())
             {
                 var isNews = life.AnsweredAt is null;
@@ -167,11 +201,24 @@ internal sealed class MeteringWorld
     {
         if (!HasServer) return;
         var own = _lives.Where(life => life.Deployment == Name(deployment)).ToList();
-        foreach (var life in own.Where(life => life is { Phase: ReplicaPhase.Ready, IsRecorded: true })) life.SeenReadyAt ??= Time.Passed;
+        foreach (var life in own.Where(life => life is { Phase: ReplicaPhase.Ready, IsRecorded: true, SeenReadyAt: null }))
+        {
+            life.SeenReadyAt = Time.Passed;
+            life.ProvedAt ??= Time.Passed; // its own word that it is ready
+        }
+
         var recorded = own.Where(life => life.IsRecorded && life.Phase != ReplicaPhase.Ended)
             .Select(life => new Replica(life.Spec.Id, 1, State(life.Phase), Allotment: null, LedgerEvents.Noon)).ToList();
         await CrashAsync(() => _ledger!.ObserveAsync(Name(deployment), LedgerEvents.Noon, recorded, [.. own.Select(Seen)], Reserved, default));
-        if (HasServer) _lives.RemoveAll(life => own.Contains(life) && life.Phase == ReplicaPhase.Ended);
+        if (!HasServer) return;
+        foreach (var life in own.Where(life => life.Phase == ReplicaPhase.Ended)) Forget(life);
+    }
+
+    /// <summary>What it wrote goes with its directory.</summary>
+    private void Forget(Life life)
+    {
+        _lives.Remove(life);
+        life.LoseSign();
     }
 
     public IReadOnlyList<ReplicaInterval> Intervals() => ReplicaInterval.From(Store.All);
