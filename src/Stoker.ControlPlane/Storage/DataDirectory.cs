@@ -26,6 +26,9 @@ public sealed record DataDirectory
     /// <summary>One directory per replica.</summary>
     public string Replicas => Path.Combine(Root, "replicas");
 
+    /// <summary>What gateways have begun and not ended, a file for each that runs or was killed.</summary>
+    public string Requests => Path.Combine(Root, "requests");
+
     /// <summary>Makes a directory, and those above it, mode 0700 where there are modes.</summary>
     public static void CreateDirectory(string path)
     {

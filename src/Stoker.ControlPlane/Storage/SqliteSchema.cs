@@ -83,6 +83,21 @@ internal static class SqliteSchema
         CREATE TABLE autoscaling_empty (
             id INTEGER PRIMARY KEY CHECK (id = 0), run TEXT NOT NULL, last_second INTEGER NOT NULL, last_time INTEGER NOT NULL);
         """,
+        """
+        -- One row for each request that found its deployment: written once, never changed, never removed.
+        CREATE TABLE request_ledger (
+            number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, client_id TEXT,
+            account TEXT NOT NULL, user TEXT NOT NULL, api_key TEXT NOT NULL,
+            deployment TEXT NOT NULL, model TEXT NOT NULL, addon TEXT,
+            prompt INTEGER NOT NULL, cached INTEGER NOT NULL, generated INTEGER NOT NULL, -- tokens
+            drafted INTEGER NOT NULL, accepted INTEGER NOT NULL,
+            status TEXT NOT NULL, reason TEXT NOT NULL,
+            begin_time INTEGER NOT NULL, end_time INTEGER NOT NULL, first_token INTEGER); -- UTC ticks; 100 ns since the begin
+        CREATE TRIGGER request_ledger_stays BEFORE UPDATE ON request_ledger
+            BEGIN SELECT RAISE(ABORT, 'rows of the token ledger are never changed'); END;
+        CREATE TRIGGER request_ledger_is_kept BEFORE DELETE ON request_ledger
+            BEGIN SELECT RAISE(ABORT, 'rows of the token ledger are never removed'); END;
+        """,
     ];
 
     public static int Version => Steps.Length;

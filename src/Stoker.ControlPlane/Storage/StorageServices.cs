@@ -20,6 +20,7 @@ public static class StorageServices
         services.AddSingleton<IResourceStore>(provider =>
             new SqliteResourceStore(provider.GetRequiredService<SqliteDatabase>(), Options(provider).ChangeLogLength));
         services.AddSingleton<ILedgerStore>(provider => new SqliteLedgerStore(provider.GetRequiredService<SqliteDatabase>()));
+        services.AddSingleton<IRequestStore>(provider => new SqliteRequestStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<ILeaseStore>(provider => new SqliteLeaseStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<IScalingStore>(provider => new SqliteScalingStore(provider.GetRequiredService<SqliteDatabase>()));
         services.AddSingleton<IEventLog, SqliteEventLog>();
