@@ -16,7 +16,7 @@ internal static class ModelVerbs
     private static readonly Column[] Columns =
     [
         new("NAME", "name"), new("KIND", "kind"), new("STATE", "state"), new("CONTEXT", "contextLength"),
-        new("PARAMETERS", "baseModelDetails.parameterCount"), new("PUBLIC", "public"), new("CREATE TIME", "createTime"),
+        new("PARAMETERS", "baseModelDetails.parameterCount"), new("PUBLIC", "public"), new("SERVERLESS", "supportsServerless"), new("CREATE TIME", "createTime"),
     ];
 
     public static void Add(VerbTree verbs)
@@ -135,14 +135,16 @@ internal static class ModelVerbs
     private static Verb Update(Command command)
     {
         var (name, flags) = (NameArgument(command), new ModelFlags());
+        var ignoreChecks = new Option<bool>("--ignore-checks") { Description = "Take it off the serverless tier without notice" };
         flags.AddTo(command);
+        command.Options.Add(ignoreChecks);
         return async (invocation, cancellation) =>
         {
             var mask = flags.Mask(invocation);
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update model --help"));
             var full =
                 await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
-            var path = $"v1/{full}?updateMask={Uri.EscapeDataString(mask)}";
+            var path = $"v1/{full}?updateMask={Uri.EscapeDataString(mask)}{(invocation.Value(ignoreChecks) ? "&ignoreChecks=true" : "")}";
             var body = flags.Over(new ModelResource(), invocation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, ModelType);
             await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, ModelType, ModelType, cancellation));

@@ -34,6 +34,9 @@ public sealed record ModelResource
     public IReadOnlyList<DeployedModelRefResource>? DeployedModelRefs { get; init; }
     public string? Cluster { get; init; }
     public DateResource? DeprecationDate { get; init; }
+
+    /// <summary>The serverless model to use instead of this one once it is gone from the serverless tier; ours.</summary>
+    public string? StokerAlternative { get; init; }
     public bool? Calibrated { get; init; }
     public bool? Tunable { get; init; }
     public bool? RlTunable { get; init; }

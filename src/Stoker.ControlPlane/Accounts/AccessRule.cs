@@ -8,7 +8,7 @@ namespace Stoker.ControlPlane.Accounts;
 /// Of another account's things nobody learns whether they exist: the answer is the one for a missing resource, made
 /// from the asked name without looking anything up, so that it is equal in bytes and in time. Two exceptions: everybody
 /// reads the library's models, and an operator manages accounts, users, keys, quotas and reservations everywhere (not
-/// models or deployments: what tenants run is theirs).
+/// models or deployments: what tenants run is theirs), and sees the deployments of the serverless tier, which are in the library's account.
 /// </remarks>
 internal static class AccessRule
 {
@@ -26,6 +26,7 @@ internal static class AccessRule
         string[] segments = [.. path.Split('/').Skip(AccountSegment)];
         var collection = segments.Length > 1 && segments[1] != "" ? segments[1].Split(':')[0] : null;
         if (caller.IsOperator && (collection is null or UserName.Collection or QuotaName.Collection or ReservationName.Collection)) return null;
+        if (account == AccountName.Library.Account.ToString() && collection == DeploymentName.Collection && isRead && caller.IsOperator) return CheckRole(caller);
         if (account == AccountName.Library.Account.ToString() && collection == ModelName.Collection)
         {
             return caller.IsOperator || isRead ? CheckRole(caller) : LibraryIsReadOnly;

@@ -21,8 +21,9 @@ public sealed record CapacityTerms(
         .Where(moment => moment > now)
         .Min();
 
-    /// <summary>The limit that the operator set; null for none.</summary>
-    public long? MaxQuota(AccountName account, AcceleratorType type) => SpecOf(account, type)?.MaxValue ?? QuotaPerType;
+    /// <summary>The limit that the operator set; null for none. The configured one is for tenants: what the platform runs for all of them has its own bounds.</summary>
+    public long? MaxQuota(AccountName account, AcceleratorType type) =>
+        SpecOf(account, type)?.MaxValue ?? (account == AccountName.Library ? null : QuotaPerType);
 
     /// <summary>What is enforced without reservations; null for no limit.</summary>
     public long? Quota(AccountName account, AcceleratorType type)

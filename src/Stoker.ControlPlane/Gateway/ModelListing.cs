@@ -13,7 +13,7 @@ namespace Stoker.ControlPlane.Gateway;
 /// <remarks>
 /// A model with a deployment is there by its own name, which leads to its default deployment; every deployment is there
 /// by its full
-/// <c>model#deployment</c> name, and so are its addons. Deployments that will not answer (failed, parked, being deleted) are not.
+/// <c>model#deployment</c> name, and so are its addons. Models of the serverless tier are there by their own names. Deployments that will not answer (failed, parked, being deleted) are not.
 /// </remarks>
 internal sealed class ModelListing(Authenticator authenticator, RoutingSource routing, TimeProvider time, IOptions<GatewayOptions> options)
 {
@@ -61,6 +61,11 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
                 if (table.IsDefault(own)) Write(json, own, addon.Model, addon.Model.ToString());
                 Write(json, own, addon.Model, $"{addon.Model}#{route.Name}");
             }
+        }
+
+        foreach (var route in table.SharedFor(caller))
+        {
+            if (route.IsCallable) Write(json, route, route.BaseModel, route.BaseModel.ToString());
         }
 
         json.WriteEndArray();

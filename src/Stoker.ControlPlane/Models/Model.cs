@@ -57,6 +57,15 @@ public sealed record Model(
     /// </summary>
     public string? FilesDigest { get; init; }
 
+    /// <summary>An operator put it on the serverless tier.</summary>
+    public bool SupportsServerless { get; init; }
+
+    /// <summary>The day (UTC) on which it leaves the serverless tier, or left it; null while none is set.</summary>
+    public DateOnly? DeprecationDate { get; init; }
+
+    /// <summary>The serverless model to use then; null where none was named.</summary>
+    public ModelName? Alternative { get; init; }
+
     public bool IsAddon => Kind is ModelKind.HfPeftAddon or ModelKind.HfTeftAddon;
 
     /// <summary>Whether its files are there and were found good.</summary>

@@ -40,6 +40,7 @@ internal sealed partial class ModelCommands(
         if (PublicElsewhere(name, spec) is { } refused) return refused;
         var linked = await LinkAsync(name, spec, cancellation);
         if (!linked.TryGet(out spec, out problem)) return problem;
+        if (ServerlessMark.Check(name, before: null, spec, isReady: false, Today, ignoreChecks: false) is { } unfit) return unfit;
         var created = await CreateAsync(name, spec.Resource with { CreatedBy = by.ToString() }, cancellation);
         if (!created.TryGet(out var row, out problem)) return problem;
         LogCreated(name, spec.Kind);
@@ -56,11 +57,12 @@ internal sealed partial class ModelCommands(
         return await _rows.CreateAsync(name, spec, ModelStatus.Empty(NoFilesYet(name)), cancellation);
     }
 
-    public Task<Result<ModelResource>> UpdateAsync(ModelName name, ModelResource patch, string? mask, CancellationToken cancellation) =>
-        AgainAsync(() => TryUpdateAsync(name, patch, mask, cancellation));
+    /// <param name="ignoreChecks">A model leaves the serverless tier at once, although its users were told of no day.</param>
+    public Task<Result<ModelResource>> UpdateAsync(ModelName name, ModelResource patch, string? mask, bool ignoreChecks, CancellationToken cancellation) =>
+        AgainAsync(() => TryUpdateAsync(name, patch, mask, ignoreChecks, cancellation));
 
     private async Task<Result<ModelResource>> TryUpdateAsync(
-        ModelName name, ModelResource patch, string? mask, CancellationToken cancellation)
+        ModelName name, ModelResource patch, string? mask, bool ignoreChecks, CancellationToken cancellation)
     {
         if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
         var merged = FieldMask.Apply(
@@ -69,6 +71,8 @@ internal sealed partial class ModelCommands(
         if (!ModelSpec.From(resource with { CreatedBy = null }).TryGet(out var spec, out problem)) return problem;
         if ((PublicElsewhere(name, spec) ?? Misfit(row, spec)) is { } refused) return refused;
         if (!(await LinkAsync(name, spec, cancellation)).TryGet(out spec, out problem)) return problem;
+        if (ServerlessMark.Check(name, row.Spec, spec, store.Read(row).IsReady, Today, ignoreChecks) is { } unfit) return unfit;
+        if (await OtherAlternativeAsync(row.Spec, spec, cancellation) is { } elsewhere) return elsewhere;
         var written =
             await _rows.UpdateSpecAsync(row, spec.Resource with { CreatedBy = row.Spec.CreatedBy }, cancellation);
         return written.TryGet(out row, out problem) ? ModelView.Of(row) : problem;
@@ -148,6 +152,18 @@ internal sealed partial class ModelCommands(
         return new Problem(Code.Unimplemented, $"{Field} {Why}", [new(Field, Why)]);
     }
 
+    /// <summary>A new alternative is one that can be used by then: on the serverless tier, and to stay there.</summary>
+    private async Task<Problem?> OtherAlternativeAsync(ModelResource before, ModelSpec spec, CancellationToken cancellation)
+    {
+        if (spec.Resource.StokerAlternative is not { Length: > 0 } text || text == before.StokerAlternative) return null;
+        var model = ModelName.TryParse(text, out var alternative) ? await store.FindAsync(alternative, cancellation) : null;
+        if (model is { SupportsServerless: true, DeprecationDate: null }) return null;
+        const string Field = "stoker_alternative", Why = "must be on the serverless tier and not deprecated itself";
+        return new Problem(Code.FailedPrecondition, $"{Field} {Why}: {text} is not", [new(Field, Why)]);
+    }
+
+    private DateOnly Today => DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+
     /// <summary>A ready model's files are known, and what is set anew must agree with them.</summary>
     private static Problem? Misfit(Stored<ModelName, ModelResource, ModelStatus> row, ModelSpec spec)
     {
@@ -200,6 +216,14 @@ internal sealed partial class ModelCommands(
             else if (found.Value.Name == name) violations.Add("default_draft_model", "must be another model");
             else if (found.Value.IsAddon) violations.Add("default_draft_model", $"must be a base model or a draft addon, {found.Value.Name} is a LoRA addon");
             else spec = spec.WithDraft(found.Value.Name);
+        }
+
+        if (spec.Resource.StokerAlternative is { Length: > 0 } otherText)
+        {
+            var found = await names.ResolveAsync(name.Parent, otherText, cancellation);
+            if (found.Problem is { } problem) violations.Add("stoker_alternative", $"cannot be used: {problem.Message}");
+            else if (found.Value.Name == name) violations.Add("stoker_alternative", "must be another model");
+            else spec = spec.WithAlternative(found.Value.Name);
         }
 
         return violations.Any ? violations.ToProblem() : spec;

@@ -84,11 +84,13 @@ public static class ModelEndpoints
     private static async Task<Results<JsonHttpResult<ModelResource>, ProblemResult>> Update(
         string account, string model, HttpContext context, ModelCommands commands, CancellationToken cancellation)
     {
-        if (QueryParameters.Check(context.Request.Query, "updateMask") is { } unknown) return new ProblemResult(unknown);
-        if (!NameOf(account, model).TryGet(out var name, out var problem)) return new ProblemResult(problem);
+        const string IgnoreChecks = "ignoreChecks";
+        if (QueryParameters.Check(context.Request.Query, "updateMask", IgnoreChecks) is { } unknown) return new ProblemResult(unknown);
+        if (!QueryParameters.Flag(context.Request.Query, IgnoreChecks).TryGet(out var ignoreChecks, out var problem)) return new ProblemResult(problem);
+        if (!NameOf(account, model).TryGet(out var name, out problem)) return new ProblemResult(problem);
         var body = await JsonBody.ReadAsync(context.Request, WireJson.Context.ModelResource, cancellation);
         return body.TryGet(out var patch, out problem)
-            ? Answer(await commands.UpdateAsync(name, patch, context.Request.Query["updateMask"], cancellation))
+            ? Answer(await commands.UpdateAsync(name, patch, context.Request.Query["updateMask"], ignoreChecks, cancellation))
             : new ProblemResult(problem);
     }
 

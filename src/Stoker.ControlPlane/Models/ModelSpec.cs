@@ -30,11 +30,11 @@ public sealed record ModelSpec
     public static readonly UpdatableFields Updatable = new(
         [
             "display_name", "description", "github_url", "hugging_face_url", "public", "conversation_config", "context_length",
-            "training_context_length", "supports_image_input", "supports_tools", "supports_lora", "default_draft_model",
-            "default_draft_token_count", "deprecation_date", "snapshot_type", "teft_details", "use_hf_apply_chat_template",
+            "training_context_length", "supports_image_input", "supports_tools", "supports_lora", "supports_serverless", "default_draft_model",
+            "default_draft_token_count", "deprecation_date", "stoker_alternative", "snapshot_type", "teft_details", "use_hf_apply_chat_template",
         ],
         [
-            "name", "create_time", "update_time", "created_by", "state", "status", "supports_serverless", "imported_from",
+            "name", "create_time", "update_time", "created_by", "state", "status", "imported_from",
             "fine_tuning_job", "deployed_model_refs", "cluster", "calibrated", "tunable", "rl_tunable", "supported_precisions",
             "supported_precisions_with_calibration", "stoker_preparations", "default_sampling_params", "base_model_details.default_precision",
             "peft_details.base_model_type",
@@ -77,6 +77,9 @@ public sealed record ModelSpec
     /// <summary>The same spec with its default draft model by its full name.</summary>
     internal ModelSpec WithDraft(ModelName draft) => new(Resource with { DefaultDraftModel = draft.ToString() }, Kind);
 
+    /// <summary>The same spec with its serverless alternative by its full name.</summary>
+    internal ModelSpec WithAlternative(ModelName alternative) => new(Resource with { StokerAlternative = alternative.ToString() }, Kind);
+
     private static ModelKind ParseKind(string? text, Violations violations)
     {
         if (string.IsNullOrEmpty(text)) return ModelKind.HfPeftAddon; // the documented default
@@ -111,6 +114,8 @@ public sealed record ModelSpec
         CheckRange("base_model_details.world_size", body.BaseModelDetails?.WorldSize, 1, 1024, violations);
         violations.Require(
             body.BaseModelDetails?.ParameterCount is null or >= 0, "base_model_details.parameter_count", "must be at least 0");
+        violations.Require(
+            body.DeprecationDate is null || ServerlessMark.DateOf(body.DeprecationDate) is not null, "deprecation_date", "must be a day of the calendar: year, month and day");
         if (string.IsNullOrEmpty(body.DefaultDraftModel))
         {
             violations.Require(
@@ -187,7 +192,6 @@ public sealed record ModelSpec
         violations.Require(body.CreatedBy is null, "created_by", Why);
         violations.Require(body.State is null, "state", Why);
         violations.Require(body.Status is null, "status", Why);
-        violations.Require(body.SupportsServerless is null, "supports_serverless", Why);
         violations.Require(body.ImportedFrom is null, "imported_from", Why);
         violations.Require(body.FineTuningJob is null, "fine_tuning_job", Why);
         violations.Require(body.DeployedModelRefs is null, "deployed_model_refs", Why);
@@ -216,7 +220,6 @@ public sealed record ModelSpec
             "kind", $"{WireEnum.TextOf(kind)} {Why}: HF_BASE_MODEL, HF_PEFT_ADDON and DRAFT_ADDON are");
         violations.Require(body.TeftDetails is null, "teft_details", Why);
         violations.Require(body.SupportsImageInput is not true, "supports_image_input", Why);
-        violations.Require(body.DeprecationDate is null, "deprecation_date", $"{Why}: there is no serverless tier to leave");
         violations.Require(body.SnapshotType is null, "snapshot_type", Why);
         violations.Require(string.IsNullOrEmpty(body.PeftDetails?.MergeAddonModelName), "peft_details.merge_addon_model_name", Why);
         violations.Require(

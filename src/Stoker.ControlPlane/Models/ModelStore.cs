@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Stoker.Api.Names;
+using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Resources;
 using Stoker.ControlPlane.Storage;
@@ -20,6 +21,13 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
 
     public async ValueTask<IReadOnlyList<Model>> ListAsync(AccountName account, CancellationToken cancellation) =>
         [.. (await Rows.ListAsync(account.ToString(), cancellation)).Items.Select(Read)];
+
+    /// <summary>The day of its deprecation has come: it is serverless no more, and keeps the day, so that its users learn why.</summary>
+    /// <returns>ABORTED when it changed meanwhile: look again.</returns>
+    internal async Task<Problem?> EndServerlessAsync(ModelName name, DateOnly today, CancellationToken cancellation) =>
+        await Rows.FindAsync(name, cancellation) is { } row && ServerlessMark.DateOf(row.Spec.DeprecationDate) <= today
+            ? (await Rows.UpdateSpecAsync(row, row.Spec with { SupportsServerless = false }, cancellation)).Problem
+            : null;
 
     /// <summary>
     /// Where a model's uploaded files lie. Made of parsed identifiers, so it cannot leave the data directory.
@@ -59,6 +67,9 @@ public sealed class ModelStore(IResourceStore store, DataDirectory data)
             Peft = spec.PeftDetails,
             DefaultSamplingParams = seen?.DefaultSamplingParams ?? new Dictionary<string, double>(),
             FilesDigest = status.FilesDigest,
+            SupportsServerless = spec.SupportsServerless ?? false,
+            DeprecationDate = ServerlessMark.DateOf(spec.DeprecationDate),
+            Alternative = Name(spec.StokerAlternative),
         };
     }
 

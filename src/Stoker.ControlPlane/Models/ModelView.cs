@@ -27,7 +27,7 @@ internal static class ModelView
             SupportsImageInput = spec.SupportsImageInput ?? false,
             SupportsTools = spec.SupportsTools ?? seen?.SupportsTools ?? false,
             SupportsLora = spec.SupportsLora ?? seen?.SupportsLora ?? false,
-            SupportsServerless = false,
+            SupportsServerless = spec.SupportsServerless ?? false,
             Calibrated = false,
             Tunable = false,
             ConversationConfig = spec.ConversationConfig ?? (seen?.SupportsChat == true ? new() { Style = "huggingface" } : null),

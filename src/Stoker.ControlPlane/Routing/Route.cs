@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Replicas;
 
 namespace Stoker.ControlPlane.Routing;
@@ -49,6 +50,9 @@ public sealed record Route(
 
     /// <summary>Whether a request to it is answered now, or will be before long.</summary>
     public bool IsCallable => Ready.Count > 0 || Waiting is Waiting.Starting or Waiting.Capacity;
+
+    /// <summary>It is the platform's and serves every account: the serverless tier.</summary>
+    public bool IsShared { get; } = Name.IsShared();
 
     /// <summary>How much is held while no replica is ready.</summary>
     public HoldLimits Hold { get; init; } = HoldLimits.Default;

@@ -59,8 +59,8 @@ public sealed class RoutingTable
     /// <remarks>
     /// Both halves of <c>model#deployment</c> must fit together. A model alone means the caller's own default
     /// deployment of it: of an addon the deployment that it was loaded on as the default, before one that it is merged into, because the
-    /// first can be moved and the second cannot; then, of an addon, the public default of its own account; then would
-    /// come the serverless tier, which has none yet.
+    /// first can be moved and the second cannot; then, of an addon, the public default of its own account; then the
+    /// serverless tier.
     /// </remarks>
     public Route? Find(AccountName caller, ModelReference reference)
     {
@@ -76,9 +76,18 @@ public sealed class RoutingTable
             return name.Parent == caller ? route : null;
         }
 
-        return reference.Model is not { } model ? null
-            : DefaultAddon(caller, caller, model) ?? _defaults.GetValueOrDefault((caller, model)) ?? DefaultAddon(caller, model.Parent, model);
+        return reference.Model is { } model ? Find(caller, model) : null;
     }
+
+    private Route? Find(AccountName caller, ModelName model) =>
+        DefaultAddon(caller, caller, model)
+        ?? _defaults.GetValueOrDefault((caller, model))
+        ?? DefaultAddon(caller, model.Parent, model)
+        ?? _defaults.GetValueOrDefault((AccountName.Library, model));
+
+    /// <summary>What a caller reaches on the serverless tier; a model of which it has a deployment of its own leads there instead.</summary>
+    public IEnumerable<Route> SharedFor(AccountName caller) =>
+        Of(AccountName.Library).Where(route => ReferenceEquals(Find(caller, route.BaseModel), route));
 
     /// <summary>While the default's deployment is being deleted, or is deleted and can come back, the oldest other one answers.</summary>
     private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model)

@@ -5,6 +5,7 @@ using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Gateway;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Serverless;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.Server.Serving;
@@ -22,6 +23,7 @@ internal static class KnownSettings
         [CapacityOptions.Section] = typeof(CapacityOptions),
         [DeploymentsOptions.Section] = typeof(DeploymentsOptions),
         [AddonsOptions.Section] = typeof(AddonsOptions),
+        [ServerlessOptions.Section] = typeof(ServerlessOptions),
         [GatewayOptions.Section] = typeof(GatewayOptions),
         [LocalRuntimeOptions.Section] = typeof(LocalRuntimeOptions),
         [ModelOptions.Section] = typeof(ModelOptions),

@@ -7,6 +7,7 @@ using Stoker.ControlPlane.Gateway;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Runtimes;
+using Stoker.ControlPlane.Serverless;
 using Stoker.ControlPlane.Storage;
 using Stoker.Engine;
 using Stoker.Server.Packing;
@@ -59,6 +60,7 @@ internal static class ServerHost
         services.AddModels();
         services.AddDeployments();
         services.AddAddons();
+        services.AddServerless();
         services.AddSingleton(Machine.Current.Within(InferenceEngine.AllottedThreads)); // as the replicas will count
         RoutingServices.AddRouting(services); // named: ASP.NET has an extension of that name too
         services.AddGateway();

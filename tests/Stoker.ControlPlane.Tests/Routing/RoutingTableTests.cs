@@ -54,6 +54,34 @@ public class RoutingTableTests
         table.Of(AccountName.Parse("accounts/nobody")).ShouldBeEmpty();
     }
 
+    [Fact]
+    public void Without_a_deployment_of_ones_own_a_models_name_alone_leads_to_the_serverless_tier()
+    {
+        var shared = To("accounts/fireworks/deployments/story-3m", Library);
+
+        Find(Library, shared).ShouldBe("accounts/fireworks/deployments/story-3m");
+        Find("fireworks/story-3m", shared).ShouldBe("accounts/fireworks/deployments/story-3m");
+        Find(Library, shared, To("accounts/mine/deployments/d", Library)).ShouldBe("accounts/mine/deployments/d");
+        Find(Library, shared, To("accounts/theirs/deployments/d", Library)).ShouldBe("accounts/fireworks/deployments/story-3m");
+        Find("fireworks/other", shared).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("accounts/fireworks/deployments/story-3m")]
+    [InlineData("fireworks/story-3m#fireworks/story-3m")]
+    public void The_platforms_deployments_have_no_other_name_for_tenants(string name) =>
+        Find(name, To("accounts/fireworks/deployments/story-3m", Library)).ShouldBeNull();
+
+    [Fact]
+    public void The_serverless_tier_lists_what_its_names_lead_to()
+    {
+        var (shared, other) = (To("accounts/fireworks/deployments/story-3m", Library), To("accounts/fireworks/deployments/m", "accounts/fireworks/models/m"));
+        var table = new RoutingTable([shared, other, To("accounts/mine/deployments/d", Library)]);
+
+        table.SharedFor(Mine).ShouldBe([other]);
+        table.SharedFor(AccountName.Parse("accounts/theirs")).ShouldBe([other, shared]);
+    }
+
     private static string? Find(string name, params IReadOnlyList<Route> routes) =>
         new RoutingTable(routes).Find(Mine, ModelReference.Parse(name)!)?.Name.ToString();
 }
