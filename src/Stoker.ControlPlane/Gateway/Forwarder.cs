@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Routing;
+using Stoker.ControlPlane.Serverless;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -24,6 +25,9 @@ internal sealed record Exchange(
     public TimeSpan Held { get; set; }
 
     public SeenUsage Usage { get; } = new();
+
+    /// <summary>What it counts as on the serverless tier; null on a deployment of its account's own.</summary>
+    public ServerlessTicket? Ticket { get; init; }
 
     /// <summary>From the request's last byte on its way to the newest replica to the head of its answer.</summary>
     public TimeSpan? ReplicaTook { get; set; }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Replicas;
+using Stoker.ControlPlane.Serverless;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -18,6 +19,7 @@ public static class GatewayServices
         services.TryAddSingleton<LoadBoard>();
         services.TryAddSingleton<ReplicaDirectory>();
         services.TryAddSingleton<AddonDemand>();
+        services.AddRateLimits();
         services.AddMetrics();
         services.AddSingleton(provider => new BodyBudget(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.MaxHeldBodyBytes));
         services.AddSingleton<GatewayMetrics>();
@@ -25,6 +27,7 @@ public static class GatewayServices
         services.AddSingleton<Suspects>();
         services.AddSingleton<ClientWriter>();
         services.AddSingleton<AnswerRelay>();
+        services.AddSingleton<ServerlessAdmission>();
         services.AddSingleton<Holding>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<Failover>();

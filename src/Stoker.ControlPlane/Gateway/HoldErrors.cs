@@ -34,13 +34,22 @@ internal static class HoldErrors
         };
 
     /// <param name="bounds">What holds for the deployment.</param>
-    public static InferenceError Full(HoldRefusal refusal, Route route, HoldBounds bounds, StartEstimate estimate) => new(
+    public static InferenceError Full(HoldRefusal refusal, Route route, HoldBounds bounds, StartEstimate estimate) => route.IsShared ? Crowded(route, estimate) : new(
         StatusCodes.Status429TooManyRequests,
         "HOLD_QUEUE_FULL",
         $"Deployment {route.Name} {(IsLoading(route) ? $"is still loading {route.Addon?.Model}" : "has no replica for the request yet")}, and "
             + (refusal == HoldRefusal.Count
                 ? $"{bounds.MaxRequests} requests {For(route)}wait already, as many as may (stokerHold.maxRequests): retry later"
                 : $"with this body more than {bounds.MaxBytes} bytes of requests {For(route)}would wait, as many as may (stokerHold.maxBytes): retry later"))
+    {
+        RetryAfter = RetryAfter(estimate),
+    };
+
+    private static InferenceError Crowded(Route route, StartEstimate estimate) => new(
+        StatusCodes.Status429TooManyRequests,
+        "HOLD_QUEUE_FULL",
+        $"{route.Addon?.Model ?? route.BaseModel} is busy on the serverless tier, and as many of your account's requests wait already as may beside those of others: "
+            + "send fewer at a time and retry later, or use a deployment of your own")
     {
         RetryAfter = RetryAfter(estimate),
     };

@@ -53,12 +53,13 @@ internal sealed class Holding(
         var load = loads.Of(route.Name);
         if (PlaceNow(route, exchange.Rejects) is { } free)
         {
+            if (exchange.Ticket is { } ticket) route.Queue.Took(ticket.Fair);
             load.Began();
             return new(route, free, null);
         }
 
         if (!route.IsCallable) return Admittance.Refused(route, RouteErrors.NotReady(route, caller));
-        if (!exchange.Rejects) return await HoldAsync(exchange, route, new(exchange.Bytes, addon: route.Addon), isAgain: false);
+        if (!exchange.Rejects || IsBusy(route)) return await HoldAsync(exchange, route, new(exchange.Bytes, addon: route.Addon), isAgain: false);
 
         // It wakes the deployment all the same, by the same report as a held one.
         load.Held();
@@ -69,10 +70,14 @@ internal sealed class Holding(
 
     /// <summary>
     /// Who would not run at once waits here and not at a full replica: the next free place may be on one that is only
-    /// starting. Who is not to be held waits at the replica, as everywhere else.
+    /// starting. Who is not to be held waits at the replica, as everywhere else; on the serverless tier nobody does, since
+    /// there it would pass those whose turn it is.
     /// </summary>
     private static ReplicaLease? PlaceNow(Route route, bool rejects) =>
-        rejects ? route.Pick() : route.Queue.Count == 0 ? route.PickFree() : null;
+        rejects && !route.IsShared ? route.Pick() : route.Queue.Count == 0 ? route.PickFree() : null;
+
+    /// <summary>Everybody waits for a turn at replicas that are shared and ready: that is no cold start.</summary>
+    private static bool IsBusy(Route route) => route is { IsShared: true, Ready.Count: > 0 };
 
     /// <summary>A request that has not begun, or of which its client has nothing, waits for a replica once more.</summary>
     /// <param name="except">One that ends and has turned it away.</param>
@@ -91,6 +96,7 @@ internal sealed class Holding(
     {
         var (context, load) = (exchange.Context, loads.Of(route.Name));
         var bounds = HoldBounds.Of(route.Hold, options.Value);
+        held.Ticket = exchange.Ticket?.Fair;
         var refusal = route.Queue.TryEnter(held, route, bounds.MaxRequests, bounds.MaxBytes);
         if (refusal != HoldRefusal.None)
         {

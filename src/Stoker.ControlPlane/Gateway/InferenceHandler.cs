@@ -13,7 +13,7 @@ namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>One inference request from its first byte to its last.</summary>
 /// <remarks>
-/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, 5 wait for a replica and forward (<see
+/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, and whether its tier lets the request in, 5 wait for a replica and forward (<see
 /// cref="Holding"/>, <see cref="Forwarder"/>, and <see cref="Failover"/> where that failed). An error before the head of the answer is returned and written here, in one place; a stream that was held gets it as an event. Nothing of a
 /// body is logged: of an unforeseen exception only its type and stack are, because a message may quote what it choked
 /// on.
@@ -25,6 +25,7 @@ internal sealed partial class InferenceHandler(
     Holding holding,
     Forwarder forwarder,
     Failover failover,
+    ServerlessAdmission admission,
     ClientWriter client,
     BodyBudget budget,
     GatewayMetrics metrics,
@@ -87,12 +88,21 @@ internal sealed partial class InferenceHandler(
         var route =
             ModelReference.Parse(request!.Model) is { } reference ? table.Find(caller.Account, reference) : null;
         if (route is null) return InferenceError.ModelNotFound;
+        if (admission.Admit(context, route, caller.Account, body.Bytes.Length, out var ticket) is { } limited) return limited;
 
         // 5
         var arrived = time.GetTimestamp();
         var headers = new ReplicaHeaders(requestId, $"{caller.Account} {route.Name}", isolationKey);
         using var progress = new StreamProgress(options.Value, budget);
-        return await ServeAsync(new(context, surface, body, request, route, headers, progress, arrived) { Rejects = rejects });
+        var exchange = new Exchange(context, surface, body, request, route, headers, progress, arrived) { Rejects = rejects, Ticket = ticket };
+        try
+        {
+            return await ServeAsync(exchange);
+        }
+        finally
+        {
+            if (ticket is not null) admission.End(ticket, exchange);
+        }
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Serverless;
 
 namespace Stoker.ControlPlane.Routing;
 
@@ -36,11 +37,17 @@ internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succ
     /// <summary>Whether a route to the addon will do. A stream that has begun goes on with the same files alone.</summary>
     public bool Fits(Route route) => succession is null || addon?.ServedName == route.Addon?.ServedName;
 
+    /// <summary>Whose share of a shared deployment it is; null elsewhere. Set before it enters.</summary>
+    public FairTicket? Ticket { get; set; }
+
     /// <summary>Ends once, unless the request leaves the queue before.</summary>
     public Task<HoldAnswer> Answer => _answer.Task;
 
     /// <summary>Null when it is not in the queue. Guarded by the queue's lock.</summary>
     internal LinkedListNode<HeldRequest>? Place { get; set; }
+
+    /// <summary>The line that it stands in; null for a stream that has begun. Guarded as well.</summary>
+    internal HoldLine? Line { get; set; }
 
     /// <summary>What it was given when it left the queue.</summary>
     internal HoldAnswer Given { get; private set; }
