@@ -6,7 +6,7 @@ namespace Stoker.Engine.Speculation;
 /// 2. By account: what it gives must, even if all of it is rejected, find room in the <see cref="DraftLedger"/>s of the
 ///    sequences and of the engine; else less is tried. So estimates may be wrong, and answers still take no more than a share longer. What a
 ///    drafter must catch up with before its first draft, a long prompt mostly, may come out of what drafting has gained before.
-/// 3. Sequences that get nothing are probed now and then, where there is room.
+/// 3. Sequences that get nothing, or fewer than would be good were rows cheap, are probed now and then, where there is room.
 /// A turn is from the beginning of a step to the beginning of the next, so whatever drafting costs anywhere in it is counted.
 /// </remarks>
 internal sealed class AdaptiveDrafts(RowCost? pass)
@@ -22,7 +22,7 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
     private const int PlainEvery = 64; // turns with drafts; else nobody would know what one without costs today
     private const double Outlier = 2; // of what was expected: a lost time slice is not the drafts' fault
 
-    private const double Lent = 0.25; // of what drafting has gained so far: for prompts that the drafter must catch up with
+    private const double Lent = 0.25; // of what drafting has gained lately: for prompts that the drafter must catch up with
 
     private readonly DraftLedger _engine = new(EngineShare, EngineStart, EngineMost);
     private int _sincePlain;
@@ -30,8 +30,6 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
     private double _proposing; // expected of the turn in progress
 
     public DraftCosts Costs { get; } = new(pass);
-
-    public DraftLedger Engine => _engine;
 
     public static DraftLedger NewLedger() => new(SequenceShare, SequenceStart, SequenceMost);
 
@@ -44,8 +42,8 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
         (_proposing, _funded) = (0, 0);
         Clear(candidates);
         if (plain == 0 || Room(owners, plain, decodes) is var room && room <= 0) return;
-        var given = Give(candidates, decodes, rows, room);
-        Probe(candidates, owners, decodes, rows - given, room);
+        var given = Give(candidates, decodes, rows, room, Math.Min(Lent * _engine.Gain, _engine.Room(plain)));
+        Probe(candidates, owners, decodes, given, rows, room);
         _proposing = Costs.Proposing(candidates, plain);
     }
 
@@ -57,14 +55,13 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
         else ObserveMixed(parts, turn);
     }
 
-    private double Bank => Math.Max(-_engine.Loss, 0) * Lent;
-
     private static void Clear(Span<DraftCandidate> candidates)
     {
         foreach (ref var candidate in candidates) candidate.Drafts = 0;
     }
 
-    private int Give(Span<DraftCandidate> candidates, int decodes, int rows, double room)
+    /// <param name="bank">Microseconds that catching up may take.</param>
+    private int Give(Span<DraftCandidate> candidates, int decodes, int rows, double room, double bank)
     {
         for (var limit = rows; limit > 0;)
         {
@@ -73,7 +70,7 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
             var worst = Costs.AtWorst(candidates, decodes);
             if (worst <= room) return given;
             var catchUp = Costs.CatchingUp(candidates);
-            if (catchUp <= Bank && worst - catchUp <= room)
+            if (catchUp <= bank && worst - catchUp <= room)
             {
                 _funded = catchUp;
                 return given;
@@ -86,18 +83,21 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
         return 0;
     }
 
-    private void Probe(Span<DraftCandidate> candidates, ReadOnlySpan<SequenceDrafts> owners, int decodes, int rows, double room)
+    /// <param name="total">Drafts given so far.</param>
+    /// <param name="rows">Drafts in all at most.</param>
+    private void Probe(Span<DraftCandidate> candidates, ReadOnlySpan<SequenceDrafts> owners, int decodes, int total, int rows, double room)
     {
         for (var index = 0; index < candidates.Length; index++)
         {
             ref var candidate = ref candidates[index];
-            var state = owners[index].State;
-            if (candidate.Most == 0 || !state.Decide(candidate.Drafts, decodes) || rows == 0) continue;
-            candidate.Drafts = Math.Min(DraftBudget.Probe(candidate), rows);
-            if (candidate.Drafts > 1 && Costs.AtWorst(candidates, decodes) > room) candidate.Drafts = 1;
-            if (Costs.AtWorst(candidates, decodes) > room) candidate.Drafts = 0;
-            else state.Probes();
-            rows -= candidate.Drafts;
+            var (state, given, good) = (owners[index].State, candidate.Drafts, DraftBudget.Good(candidate));
+            if (candidate.Most == 0 || !state.Decide(given, good, decodes) || total == rows) continue;
+            var more = Math.Min(good - given, rows - total);
+            if (given > 0 && Costs.Verify.SawLately(decodes + total + more)) continue; // so many rows are as dear as that
+            candidate.Drafts = given + more;
+            while (candidate.Drafts > given && Costs.AtWorst(candidates, decodes) > room) candidate.Drafts = (given + candidate.Drafts) / 2;
+            if (candidate.Drafts > given) state.Probes();
+            total += candidate.Drafts - given;
         }
     }
 

@@ -11,7 +11,7 @@ internal static class DraftBudget
     private const double LeastGain = 1.0 / 64; // no row is as cheap as that
     private const double Noise = 0.04; // what only looks better within the noise of measuring is not
     private const double Spread = 0.25; // sequences that go on unequally end one by one, and the last ones share a step with fewer
-    private const double ProbedChance = 0.25;
+    private const double LeastChance = 0.25;
     private const double Hopeless = 0.6; // of the best rate: what follows gains less than what led here
 
     /// <param name="decodes">Sequences in the step, those that get no drafts too.</param>
@@ -38,13 +38,11 @@ internal static class DraftBudget
         return best;
     }
 
-    /// <summary>
-    /// Drafts to see whether they pay after all: one, and more where it is not they that are bad but what they were measured to cost.
-    /// </summary>
-    public static int Probe(in DraftCandidate candidate)
+    /// <summary>Drafts that would be good were rows cheap: one in any case, and more as long as they are likely accepted.</summary>
+    public static int Good(in DraftCandidate candidate)
     {
         var (drafts, chance) = (1, candidate.Acceptance * candidate.Acceptance);
-        for (; drafts < candidate.Most && chance >= ProbedChance; chance *= candidate.Acceptance) drafts++;
+        for (; drafts < candidate.Most && chance >= LeastChance; chance *= candidate.Acceptance) drafts++;
         return drafts;
     }
 

@@ -16,6 +16,9 @@ internal sealed class DraftLedger(double share, int start, int most)
 
     public double Loss { get; private set; }
 
+    /// <summary>What drafting has gained lately and not lost again: of as many turns as there may be of room.</summary>
+    public double Gain { get; private set; }
+
     /// <param name="turn">Microseconds that a turn without drafts takes today, or the owner's part of one.</param>
     public double Room(double turn) => (share * Math.Max(Time, start * turn)) - Loss;
 
@@ -25,6 +28,7 @@ internal sealed class DraftLedger(double share, int start, int most)
     public void Note(double time, double loss, double turn)
     {
         Time += time;
+        Gain = Math.Clamp(Gain - loss, 0, most * turn);
         Loss = Math.Max(Loss + loss, (share * Math.Max(Time, start * turn)) - (most * turn));
     }
 }

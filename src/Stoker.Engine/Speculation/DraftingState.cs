@@ -4,13 +4,15 @@ namespace Stoker.Engine.Speculation;
 /// <remarks>
 /// | state   | event                                    | next                                        |
 /// | ------- | ---------------------------------------- | ------------------------------------------- |
-/// | drafts  | the budget gives it nothing              | paused, the shortest pause                  |
+/// | drafts  | the budget gives it nothing, or some     | paused or short, the shortest pause         |
 /// | paused  | so many turns                            | due, until there is room for a probe        |
+/// | short   | so many turns                            | due, until there is room for a probe        |
 /// | due     | a probe: one draft or a few              | probe                                       |
-/// | probe   | of one draft, accepted                   | paused, the shortest pause                  |
-/// | probe   | rejected, or of several: it is the cost  | paused, twice as long, up to the longest    |
-/// | any     | the budget gives it something            | drafts                                      |
-/// So what a bad drafter costs falls with the length of the answer, and a text that becomes easy is found out. Beside many others a row
+/// | probe   | of one draft, accepted                   | as before, the shortest pause               |
+/// | probe   | rejected, or of several: it is the cost  | as before, twice as long, up to the longest |
+/// | any     | the budget gives as many as are good     | drafts                                      |
+/// So what a bad drafter costs falls with the length of the answer, and a text that becomes easy is found out. A sequence is short that gets fewer drafts than
+/// its acceptance is good for, because so many rows were measured to be dear: it may have been in a bad moment. Beside many others a row
 /// costs nearly as much as a token is worth, and all of them probe: pauses are longer then.
 /// </remarks>
 internal sealed class DraftingState
@@ -24,6 +26,7 @@ internal sealed class DraftingState
 
     private AcceptanceEstimate _acceptance;
     private bool _begun, _probing;
+    private Lack _lack;
     private int _pause = ShortestPause;
     private double _paused, _lately;
 
@@ -39,16 +42,19 @@ internal sealed class DraftingState
         (_begun, _acceptance) = (true, new(acceptance));
     }
 
-    /// <summary>The budget's word for the next turn. True: a probe is due although it gave nothing.</summary>
+    /// <summary>The budget's word for the next turn. True: a probe is due.</summary>
     /// <param name="drafts">That it gave.</param>
+    /// <param name="good">That would be good, were rows cheap.</param>
     /// <param name="decodes">Sequences in the turn.</param>
-    public bool Decide(int drafts, int decodes)
+    public bool Decide(int drafts, int good, int decodes)
     {
         _probing = false;
         _lately += ((drafts > 0 ? 1 : 0) - _lately) * TurnRate;
-        if (drafts > 0) (_pause, _paused) = (ShortestPause, 0);
-        else _paused += (double)ShareOfBatch / (ShareOfBatch - 1 + decodes);
-        return drafts == 0 && _paused >= _pause;
+        var lack = drafts == 0 ? Lack.All : drafts < good ? Lack.Some : Lack.None;
+        if (lack != _lack) (_lack, _pause, _paused) = (lack, ShortestPause, 0);
+        if (lack == Lack.None) return false;
+        _paused += (double)ShareOfBatch / (ShareOfBatch - 1 + decodes);
+        return _paused >= _pause;
     }
 
     /// <summary>The next turn has a probe of it.</summary>
@@ -56,7 +62,15 @@ internal sealed class DraftingState
 
     public void Verified(int drafted, int accepted)
     {
-        _acceptance.Observe(drafted, accepted, _probing ? ProbeWeight : 0);
+        _acceptance.Observe(drafted, accepted, _probing && _lack == Lack.All ? ProbeWeight : 0);
         if (_probing) _pause = drafted == 1 && accepted == 1 ? ShortestPause : Math.Min(2 * _pause, LongestPause);
+    }
+
+    /// <summary>What the budget did not give.</summary>
+    private enum Lack
+    {
+        None,
+        Some,
+        All,
     }
 }

@@ -27,13 +27,12 @@ internal sealed class EagleDrafter : IDrafter
 
     private readonly EagleHead _head;
     private readonly KvStore _kv;
-    private readonly BlockPool _pool;
     private readonly PairBuffer _pairs;
     private readonly StepBatch _batch;
     private readonly int[] _slots; // of the states, by row of the batch
     private readonly float[] _logits;
     private readonly int _drawable;
-    private readonly uint[] _completedIn; // by block: the hand-out for which its keys and values are complete
+    private readonly CompletedBlocks _completed;
     private readonly List<Sequence> _drafting;
     private readonly List<Piece> _fed;
     private readonly int[] _token = new int[1];
@@ -45,13 +44,12 @@ internal sealed class EagleDrafter : IDrafter
     public EagleDrafter(EagleHead head, KvStore kv, BlockPool pool, StepLimits limits, int drawable, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(kv.BlockCount, pool.Count, nameof(kv));
-        (_head, _kv, _pool, _time) = (head, kv, pool, time);
+        (_head, _kv, _completed, _time) = (head, kv, new(pool), time);
         _drawable = Math.Min(drawable, head.Shape.VocabularySize);
         _pairs = new(limits.StepTokens, limits.MaxSequences, head.Shape.HiddenSize);
         _batch = new(RowsFor(limits), limits.MaxSequences);
         _slots = new int[_batch.MaxRows];
         _logits = new float[checked(limits.MaxSequences * head.Shape.VocabularySize)];
-        _completedIn = new uint[pool.Count];
         (_drafting, _fed) = (new(limits.MaxSequences), new(limits.MaxSequences));
         head.Reserve(_batch.MaxRows, limits.MaxSequences);
     }
@@ -160,8 +158,7 @@ internal sealed class EagleDrafter : IDrafter
         var blocks = sequence.Table.BlockSpan;
         while ((drafts.DraftedBlocks + 1) * KvStore.BlockSize <= drafts.Drafted)
         {
-            var block = blocks[drafts.DraftedBlocks];
-            if (_completedIn[block] != _pool.HandOut(block)) return false;
+            if (!_completed.Has(blocks[drafts.DraftedBlocks])) return false;
             drafts.DraftedBlocks++;
         }
 
@@ -181,7 +178,7 @@ internal sealed class EagleDrafter : IDrafter
             var blocks = sequence.Table.BlockSpan;
             var most = Math.Min(sequence.Drafts.Drafted / KvStore.BlockSize, first + ((_batch.MaxRows - _batch.RowCount) / KvStore.BlockSize));
             var end = first;
-            while (end < most && _completedIn[blocks[end]] != _pool.HandOut(blocks[end])) end++;
+            while (end < most && !_completed.Has(blocks[end])) end++;
             if (end == first) continue;
             var (position, count) = (first * KvStore.BlockSize, (end - first) * KvStore.BlockSize);
             _slots.AsSpan(_batch.RowCount, count).Fill(_pairs.Zero);
@@ -257,7 +254,7 @@ internal sealed class EagleDrafter : IDrafter
             var blocks = piece.Sequence.Table.BlockSpan;
             for (var index = (piece.First + (joins ? 0 : KvStore.BlockSize - 1)) / KvStore.BlockSize; index < piece.End / KvStore.BlockSize; index++)
             {
-                _completedIn[blocks[index]] = _pool.HandOut(blocks[index]);
+                _completed.Add(blocks[index]);
             }
 
             drafts.Drafted = Math.Max(drafts.Drafted, piece.End);

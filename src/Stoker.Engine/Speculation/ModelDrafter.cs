@@ -30,11 +30,10 @@ internal sealed class ModelDrafter : IDrafter
 
     private readonly ILanguageModel _model;
     private readonly KvStore _kv;
-    private readonly BlockPool _pool;
     private readonly StepBatch _batch;
     private readonly float[] _logits;
     private readonly int _vocabularySize, _drawable;
-    private readonly uint[] _completedIn; // by block: the hand-out for which its keys and values are complete
+    private readonly CompletedBlocks _completed;
     private readonly List<Sequence> _drafting;
     private readonly int[] _token = new int[1];
     private readonly TimeProvider _time;
@@ -47,11 +46,10 @@ internal sealed class ModelDrafter : IDrafter
     public ModelDrafter(ILanguageModel model, KvStore kv, BlockPool pool, StepLimits limits, int drawable, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(kv.BlockCount, pool.Count, nameof(kv));
-        (_model, _kv, _pool, _time) = (model, kv, pool, time);
+        (_model, _kv, _completed, _time) = (model, kv, new(pool), time);
         (_vocabularySize, _drawable) = (model.Shape.VocabularySize, Math.Min(drawable, model.Shape.VocabularySize));
         _batch = new(limits.StepTokens, limits.MaxSequences);
         _logits = new float[checked(limits.MaxSequences * _vocabularySize)];
-        _completedIn = new uint[pool.Count];
         _drafting = new(limits.MaxSequences);
         _catchUpMicroseconds = limits.StepMicroseconds * CatchUpShare;
     }
@@ -127,7 +125,7 @@ internal sealed class ModelDrafter : IDrafter
         }
         var blocks = sequence.Table.BlockSpan;
         var (full, known) = ((sequence.TokenCount - 1) / KvStore.BlockSize, 0);
-        while (known < full && _completedIn[blocks[known]] == _pool.HandOut(blocks[known])) known++;
+        while (known < full && _completed.Has(blocks[known])) known++;
         (drafts.DraftedSince, drafts.Drafted, drafts.DraftedBlocks) = (sequence.Preemptions, known * KvStore.BlockSize, known);
     }
 
@@ -170,7 +168,7 @@ internal sealed class ModelDrafter : IDrafter
         var drafts = sequence.Drafts;
         for (; drafts.DraftedBlocks < drafts.Drafted / KvStore.BlockSize; drafts.DraftedBlocks++)
         {
-            _completedIn[blocks[drafts.DraftedBlocks]] = _pool.HandOut(blocks[drafts.DraftedBlocks]);
+            _completed.Add(blocks[drafts.DraftedBlocks]);
         }
     }
 

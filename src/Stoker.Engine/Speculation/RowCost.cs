@@ -4,7 +4,8 @@ namespace Stoker.Engine.Speculation;
 /// <remarks>
 /// A table and no formula, because cost goes by tiles of the matrix kernels: from 8 rows to 9 it jumps. Between two sizes that
 /// were seen it is interpolated; beyond them it goes on as it went between the last two. A value follows what
-/// is seen slowly, and quickly when it was not looked at for long or is far too high: no lost time slice makes a pass quicker. Fewer rows never take longer than
+/// is seen slowly, and quickly when it was not looked at for long or is far too high: no lost time slice makes a pass quicker. What takes far longer than
+/// the value counts only when the next pass of the size does so too: a size that is held for too dear is not looked at again. Fewer rows never take longer than
 /// more: what a machine that became quicker shows of one size corrects those below it, which nobody may look at for long.
 /// One thread uses it: the loop.
 /// </remarks>
@@ -15,8 +16,8 @@ internal sealed class RowCost
     private const int Last = 512;
     private const int Old = 64; // observations
     private const double Rate = 1.0 / 8, OldRate = 1.0 / 2;
-    private const double Outlier = 4; // a lost time slice counts for no more
-    private const double Quicker = 0.8; // of the value: less is no noise
+    private const double Outlier = 4; // times the value: lost time slices count for no more
+    private const double Quicker = 0.8, Slower = 1.5; // of the value: no noise
 
     private readonly Entry[] _entries = new Entry[Exact + ((Last - Exact) / Stride) + 1];
     private long _observations;
@@ -24,8 +25,11 @@ internal sealed class RowCost
     /// <summary>This size was seen, and not only once: the first time may have been that of cold code.</summary>
     public bool Knows(int rows) => _entries[Index(rows)].IsKnown;
 
-    /// <summary>It was seen in passes that were wanted.</summary>
+    /// <summary>It was seen in passes that were wanted, at any time.</summary>
     public bool HasSeen(int rows) => _entries[Index(rows)] is { IsKnown: true, IsMadeUp: false };
+
+    /// <summary>The same, and not long ago.</summary>
+    public bool SawLately(int rows) => HasSeen(rows) && !IsOld(_entries[Index(rows)]);
 
     /// <summary>What a pass took that was wanted.</summary>
     public void Observe(int rows, double microseconds)
@@ -38,17 +42,28 @@ internal sealed class RowCost
             // Of the first two the quicker one: an outlier at the beginning would stay for long.
             if (entry.Count++ == 0 || microseconds < entry.Microseconds) (entry.Rows, entry.Microseconds) = (rows, microseconds);
         }
-        else
+        else if (!Follow(ref entry, rows, microseconds))
         {
-            var isOff = entry.IsMadeUp || _observations - entry.SeenAt > Old || microseconds < Quicker * entry.Microseconds;
-            var rate = isOff ? OldRate : Rate;
-            entry.Rows += (rows - entry.Rows) * rate;
-            entry.Microseconds += (Math.Min(microseconds, Outlier * entry.Microseconds) - entry.Microseconds) * rate;
+            return;
         }
 
         (entry.SeenAt, entry.IsMadeUp) = (_observations, false);
         if (entry.IsKnown) LowerThoseBelow(entry);
     }
+
+    /// <returns>False: it is to be seen once more.</returns>
+    private bool Follow(ref Entry entry, int rows, double microseconds)
+    {
+        var wasDoubtful = entry.IsDoubtful;
+        entry.IsDoubtful = microseconds > Slower * entry.Microseconds;
+        if (entry.IsDoubtful && !wasDoubtful) return false;
+        var rate = entry.IsMadeUp || IsOld(entry) || microseconds < Quicker * entry.Microseconds ? OldRate : Rate;
+        entry.Rows += (rows - entry.Rows) * rate;
+        entry.Microseconds += (Math.Min(microseconds, Outlier * entry.Microseconds) - entry.Microseconds) * rate;
+        return true;
+    }
+
+    private bool IsOld(in Entry entry) => _observations - entry.SeenAt > Old;
 
     private void LowerThoseBelow(in Entry seen)
     {
@@ -58,15 +73,15 @@ internal sealed class RowCost
         }
     }
 
-    /// <summary>What a pass on made-up rows took, which says less than one that was wanted: it counts where there was none.</summary>
+    /// <summary>What a pass on made-up rows took, which says less than one that was wanted: it counts where there was none lately.</summary>
     public void Calibrate(int rows, double microseconds)
     {
-        if (rows <= 0 || !(microseconds > 0)) return;
+        if (rows <= 0 || !(microseconds > 0) || SawLately(rows)) return;
         ref var entry = ref _entries[Index(rows)];
-        if (entry is { IsKnown: true, IsMadeUp: false }) return;
         // Of passes one after the other the quicker; long after, code is warmer and the machine another.
         if (entry.IsMadeUp && entry.Rows == rows && entry.SeenAt == _observations) microseconds = Math.Min(microseconds, entry.Microseconds);
         entry = new() { Count = 2, Rows = rows, Microseconds = microseconds, SeenAt = _observations, IsMadeUp = true };
+        LowerThoseBelow(entry);
     }
 
     /// <summary>0 before any size is known.</summary>
@@ -127,7 +142,7 @@ internal sealed class RowCost
         public int Count;
         public double Rows, Microseconds;
         public long SeenAt;
-        public bool IsMadeUp;
+        public bool IsMadeUp, IsDoubtful;
 
         public readonly bool IsKnown => Count > 1;
     }

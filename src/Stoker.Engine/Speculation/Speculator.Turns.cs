@@ -18,6 +18,9 @@ internal sealed partial class Speculator
     /// <summary>Whether what steps cost is of any use.</summary>
     public bool IsAdaptive => _options.Adaptive;
 
+    /// <summary>A sequence had drafts of a prediction, which may be long ones.</summary>
+    public bool Predicts { get; private set; }
+
     public DraftCosts Costs => _adaptive.Costs;
 
     /// <inheritdoc cref="IDrafter.Calibrate"/>

@@ -121,6 +121,7 @@ internal sealed partial class Speculator : IDisposable
         drafts.State.Begin(Math.Max(Mean(kind).Value, Hope));
         drafts.Accepted = 0;
         var predicted = kind == DraftKind.Prediction;
+        Predicts |= predicted;
         var hasPasses = !predicted && _drafter!.PassCost is not null;
         _candidates[_able.Count] = new(drafts.State.Acceptance, IsUsed(sequence) ? most : 0, hasPasses)
         {

@@ -63,8 +63,8 @@ public sealed class DraftBudgetTests
     [InlineData(0.8, 4, 4)]
     [InlineData(1, 16, 16)]
     [InlineData(1, 1, 1)]
-    public void A_probe_is_as_long_as_its_drafts_are_good(double acceptance, int most, int expected) =>
-        DraftBudget.Probe(new(acceptance, most, HasPasses: true)).ShouldBe(expected);
+    public void As_many_are_good_as_are_likely_accepted(double acceptance, int most, int expected) =>
+        DraftBudget.Good(new(acceptance, most, HasPasses: true)).ShouldBe(expected);
 
     [Fact]
     public void Never_more_than_rows_and_never_more_than_each_can_have_and_none_is_a_choice() => Prop.ForAll<byte[], byte, byte>((bytes, rows, shape) =>

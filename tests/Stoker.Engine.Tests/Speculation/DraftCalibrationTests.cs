@@ -54,6 +54,35 @@ public sealed class DraftCalibrationTests
     }
 
     [Fact]
+    public void What_long_drafts_cost_is_learned_when_a_prediction_was_asked_for_and_not_before()
+    {
+        var rig = Watched(new(maxSequences: 4, predicts: true, adaptive: true), 1);
+        rig.Complete(Request);
+        _passes.Clear();
+        Calibrate(rig);
+        _passes.ShouldNotContain(8);
+        rig.Complete(Request with { Prediction = Answer });
+        _passes.Clear();
+        Calibrate(rig);
+        _passes[..7].ShouldBe([1, 8, 16, 2, 9, 3, 5]);
+        _passes.Clear();
+        Calibrate(rig);
+        _passes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void With_a_drafter_too()
+    {
+        var rig = Rig(milliseconds: 1);
+        Calibrate(rig);
+        _passes.ShouldNotContain(8);
+        rig.Complete(Request with { Prediction = Answer });
+        _passes.Clear();
+        Calibrate(rig);
+        _passes[..10].ShouldBe([1, 5, -1, 2, -2, -16, 9, -4, 8, 16]); // 3 was seen with the prediction's drafts
+    }
+
+    [Fact]
     public void A_fault_ends_it_and_reaches_nobody()
     {
         var rig = Rig(milliseconds: 1);
@@ -67,6 +96,8 @@ public sealed class DraftCalibrationTests
 
     private static GenerationRequest Request { get; } =
         StepLoopTests.Ask("abc", maxTokens: 4) with { IgnoreEos = true, Sampling = new() { Seed = 9, LogitBias = StepLoopTests.NoBroken } };
+
+    private static readonly int[] Answer = [.. new LoopRig().Complete(Request).Choices[0].Tokens.Select(token => token.Id)];
 
     private static void Calibrate(LoopRig rig)
     {

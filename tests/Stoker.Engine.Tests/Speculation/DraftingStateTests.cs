@@ -56,19 +56,45 @@ public sealed class DraftingStateTests
         _state.Begin(0.5);
         StepsToProbe();
         _state.Verified(1, 0);
-        _state.Decide(4, 1).ShouldBeFalse();
+        _state.Decide(4, 4, 1).ShouldBeFalse();
         _state.Verified(4, 0);
         StepsToProbe().ShouldBe(16);
+    }
+
+    [Fact]
+    public void One_that_gets_fewer_drafts_than_are_good_is_probed_too()
+    {
+        _state.Begin(0.9);
+        for (var draft = 0; draft < 20; draft++) _state.Verified(1, 1);
+        List<int> gaps = [];
+        for (var probe = 0; probe < 6; probe++)
+        {
+            gaps.Add(StepsToProbe(drafts: 3));
+            var before = _state.Acceptance;
+            _state.Verified(8, 0);
+            _state.Acceptance.ShouldBeGreaterThan(0.9 * before); // it had drafts all the time: one more lot of them is nothing special
+        }
+
+        gaps.ShouldBe([16, 32, 64, 128, 256, 256]);
+        StepsToProbe(drafts: 0).ShouldBe(16);
+        _state.Decide(8, 8, 1).ShouldBeFalse();
+        StepsToProbe(drafts: 3).ShouldBe(16);
+    }
+
+    [Fact]
+    public void As_many_as_are_good_need_no_probe()
+    {
+        for (var step = 0; step < 1000; step++) _state.Decide(4, 4, 1).ShouldBeFalse();
     }
 
     [Fact]
     public void A_probe_that_there_is_no_room_for_stays_due()
     {
         _state.Begin(0.5);
-        for (var step = 1; step < DraftingState.ShortestPause; step++) _state.Decide(0, 1).ShouldBeFalse();
-        for (var step = 0; step < 10; step++) _state.Decide(0, 1).ShouldBeTrue();
+        for (var step = 1; step < DraftingState.ShortestPause; step++) _state.Decide(0, 1, 1).ShouldBeFalse();
+        for (var step = 0; step < 10; step++) _state.Decide(0, 1, 1).ShouldBeTrue();
         _state.Probes();
-        _state.Decide(0, 1).ShouldBeFalse();
+        _state.Decide(0, 1, 1).ShouldBeFalse();
     }
 
     [Theory]
@@ -80,11 +106,11 @@ public sealed class DraftingStateTests
         StepsToProbe(decodes).ShouldBe(steps);
     }
 
-    private int StepsToProbe(int decodes = 1)
+    private int StepsToProbe(int decodes = 1, int drafts = 0)
     {
         for (var step = 1; ; step++)
         {
-            if (_state.Decide(0, decodes))
+            if (_state.Decide(drafts, 8, decodes))
             {
                 _state.Probes();
                 return step;

@@ -22,6 +22,7 @@ public sealed class NeverSlowerTests
         ["story"] = new(84, 0.35, 0.1, 0.13, 0.7),
         ["cheap"] = new(10_000, 0.001, 0.001, 0.01),
         ["dear"] = new(10_000, 0.5, 0.2, 0.5),
+        ["jumps"] = new(84, 0.07, 0.5, 0, Second: 0.55),
     };
 
     public static TheoryData<string, int, int> Loads
@@ -71,6 +72,38 @@ public sealed class NeverSlowerTests
     [InlineData(4, 0.8, 256, 1.5)]
     public void Good_drafts_are_not_lost(int batch, double acceptance, int tokens, double times) =>
         Enumerable.Range(0, 20).Average(seed => 1 / new SimulatedLoop(Costs["memory"], seed).Serve(batch, tokens, (_, _) => acceptance).Ratio).ShouldBeGreaterThan(times);
+
+    /// <summary>The story model with predictions of edited texts, on a machine that does other things too; costs are measured behind the first answer.</summary>
+    [Theory]
+    [InlineData(0.001)]
+    [InlineData(0.05)]
+    public void Long_drafts_that_are_followed_are_not_lost(double lost)
+    {
+        List<double> gains = [];
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var loop = new SimulatedLoop(Costs["jumps"], seed, draftTokens: 16, calibrated: false, lost: lost);
+            for (var answer = 0; answer < 10; answer++)
+            {
+                var (before, without) = (loop.Microseconds, loop.WithoutDrafts);
+                loop.Serve(1, 200, (_, token) => token % 32 == 16 ? 0 : 1);
+                if (answer == 0) loop.Calibrate(1, 8, 16, 2, 9, 3, 5);
+                gains.Add((loop.WithoutDrafts - without) / (loop.Microseconds - before));
+            }
+        }
+
+        gains.Average().ShouldBeGreaterThan(4);
+    }
+
+    [Fact]
+    public void What_drafting_gains_pays_for_a_long_prompt_however_long_the_engine_has_served()
+    {
+        var loop = new SimulatedLoop(Costs["memory"], 1).Serve(1, 20_000, (_, _) => 0.8);
+        var before = loop.Drafted;
+        loop.Prompt = 2000;
+        loop.Serve(1, 100, (_, _) => 0.8);
+        (loop.Drafted - before).ShouldBeGreaterThan(50);
+    }
 
     [Fact]
     public void Answer_after_answer_with_bad_drafts_loses_a_hundredth()

@@ -97,9 +97,14 @@ public sealed class RowCostTests
     }
 
     [Fact]
-    public void An_outlier_counts_for_four_times_the_usual_and_what_lasts_is_followed()
+    public void One_outlier_counts_for_nothing_and_a_second_one_for_four_times_the_usual_and_what_lasts_is_followed()
     {
         See(1, 100);
+        _cost.Observe(1, 1_000_000);
+        _cost.Of(1).ShouldBe(100);
+        _cost.Observe(1, 100);
+        _cost.Observe(1, 1_000_000);
+        _cost.Of(1).ShouldBe(100);
         _cost.Observe(1, 1_000_000);
         _cost.Of(1).ShouldBe(100 + (300 / 8.0), 1e-9);
         for (var step = 0; step < 100; step++) _cost.Observe(1, 200);
@@ -128,9 +133,39 @@ public sealed class RowCostTests
     public void What_was_not_looked_at_for_long_is_followed_quickly()
     {
         See(1, 100);
-        for (var step = 0; step < 100; step++) _cost.Observe(5, 100);
+        for (var step = 0; step < 100; step++) _cost.Observe(5, 200);
+        _cost.Observe(1, 140);
+        _cost.Of(1).ShouldBe(120, 1e-9);
+        for (var step = 0; step < 100; step++) _cost.Observe(5, 200);
         _cost.Observe(1, 200);
-        _cost.Of(1).ShouldBe(150, 1e-9);
+        _cost.Of(1).ShouldBe(120, 1e-9); // this may be an outlier
+        _cost.Observe(1, 200);
+        _cost.Of(1).ShouldBe(160, 1e-9);
+    }
+
+    /// <summary>A size that is held for too dear is never tried again.</summary>
+    [Fact]
+    public void The_first_pass_that_was_wanted_may_be_that_of_cold_code()
+    {
+        _cost.Calibrate(3, 100);
+        _cost.Observe(3, 2000);
+        _cost.Of(3).ShouldBe(100);
+        _cost.Observe(3, 200);
+        _cost.Of(3).ShouldBe(150, 1e-9);
+    }
+
+    [Fact]
+    public void Made_up_passes_tell_again_what_nobody_wanted_for_long()
+    {
+        See(5, 900);
+        (_cost.SawLately(5), _cost.SawLately(4), _cost.HasSeen(4)).ShouldBe((true, false, false));
+        for (var step = 0; step < 100; step++) _cost.Observe(1, 100);
+        (_cost.SawLately(5), _cost.HasSeen(5)).ShouldBe((false, true));
+        _cost.Calibrate(5, 300);
+        _cost.Of(5).ShouldBe(300);
+        _cost.Calibrate(9, 250); // and of fewer rows that they take no longer
+        _cost.Of(5).ShouldBe(250);
+        _cost.Of(1).ShouldBe(100);
     }
 
     [Theory]

@@ -9,9 +9,10 @@ namespace Stoker.Engine.Tests.Speculation;
 /// <param name="Pass">A pass of the drafter over one row, of that; 0: it has none.</param>
 /// <param name="PassRow">Each further row of a pass, of a pass.</param>
 /// <param name="Asking">What it takes to ask for drafts beside the passes, of a turn.</param>
-internal sealed record SimulatedCosts(double Turn, double Row, double Tile, double Pass, double PassRow = 0.1, double Asking = 0.002)
+/// <param name="Second">The second row beside <paramref name="Row"/>, of a turn: one row has kernels of its own.</param>
+internal sealed record SimulatedCosts(double Turn, double Row, double Tile, double Pass, double PassRow = 0.1, double Asking = 0.002, double Second = 0)
 {
-    public double Verify(int rows) => Turn * (1 + (Row * (rows - 1)) + (Tile * ((rows - 1) / 8)));
+    public double Verify(int rows) => Turn * (1 + (Row * (rows - 1)) + (Tile * ((rows - 1) / 8)) + (rows > 1 ? Second : 0));
 
     public double PassOf(int rows) => Turn * Pass * (1 + (PassRow * (rows - 1)));
 }
@@ -23,25 +24,31 @@ internal sealed record SimulatedCosts(double Turn, double Row, double Tile, doub
 internal sealed class SimulatedLoop
 {
     private const double Noise = 0.05; // measured times are off by up to so much
+    private const double LostSlice = 20; // times what a turn takes
 
     private readonly SimulatedCosts _costs;
     private readonly RowCost? _pass;
     private readonly AdaptiveDrafts _adaptive;
     private readonly Random _random;
-    private readonly int _draftTokens, _prompt;
+    private readonly int _draftTokens;
+    private readonly double _lost;
+    private readonly HashSet<int> _warm = [];
     private AcceptanceEstimate _mean = new(0.6, 1.0 / 256);
 
-    /// <param name="prompt">Tokens that a drafter with passes must catch up with.</param>
     /// <param name="calibrated">Costs were measured at the start.</param>
-    public SimulatedLoop(SimulatedCosts costs, int seed, int draftTokens = 4, int prompt = 16, bool calibrated = true)
+    /// <param name="lost">How often a turn is measured while the machine does something else. The first turn of each size always is.</param>
+    public SimulatedLoop(SimulatedCosts costs, int seed, int draftTokens = 4, int prompt = 16, bool calibrated = true, double lost = 0)
     {
-        (_costs, _random, _draftTokens, _prompt) = (costs, new(seed), draftTokens, prompt);
+        (_costs, _random, _draftTokens, Prompt, _lost) = (costs, new(seed), draftTokens, prompt, lost);
         _pass = costs.Pass > 0 ? new() : null;
         _adaptive = new(_pass);
         if (!calibrated) return;
-        foreach (var rows in new[] { 1, 1 + draftTokens, 2, 3, 9 }) _adaptive.Costs.Verify.Calibrate(rows, Measured(costs.Verify(rows)));
+        Calibrate(1, 1 + draftTokens, 2, 3, 9);
         foreach (var rows in new[] { 1, 2, 4, 16 }) _pass?.Calibrate(rows, Measured(costs.PassOf(rows)));
     }
+
+    /// <summary>Tokens that a drafter with passes must catch up with.</summary>
+    public int Prompt { get; set; }
 
     /// <summary>Of all turns so far.</summary>
     public double Microseconds { get; private set; }
@@ -53,12 +60,18 @@ internal sealed class SimulatedLoop
 
     public int Drafted { get; private set; }
 
+    /// <summary>Idle passes.</summary>
+    public void Calibrate(params ReadOnlySpan<int> sizes)
+    {
+        foreach (var rows in sizes) _adaptive.Costs.Verify.Calibrate(rows, Measured(_costs.Verify(rows)));
+    }
+
     /// <summary>Serves so many sequences together, until each has its tokens.</summary>
     /// <param name="acceptance">By sequence and token.</param>
     /// <param name="refill">A sequence that ends makes place for another one, until all tokens of all are there: batches stay full.</param>
     public SimulatedLoop Serve(int batch, int tokens, Func<int, int, double> acceptance, bool refill = false)
     {
-        var running = Enumerable.Range(0, batch).Select(index => new Simulated(index, tokens, _prompt)).ToList();
+        var running = Enumerable.Range(0, batch).Select(index => new Simulated(index, tokens, Prompt)).ToList();
         var left = batch * tokens;
         WithoutDrafts += tokens * _costs.Verify(batch);
         while (left > 0)
@@ -68,7 +81,7 @@ internal sealed class SimulatedLoop
             for (var index = running.Count - 1; index >= 0; index--)
             {
                 if (running[index].Left > 0) continue;
-                if (refill) running[index] = new(running[index].Index, tokens, _prompt);
+                if (refill) running[index] = new(running[index].Index, tokens, Prompt);
                 else running.RemoveAt(index);
             }
         }
@@ -86,7 +99,8 @@ internal sealed class SimulatedLoop
         var drafts = candidates.Sum(candidate => candidate.Drafts);
         var (rows, accepted, asked) = (running.Count + drafts, parts.Sum(part => part.Accepted), candidates.Count(candidate => candidate.Drafts > 0));
         var turn = proposing + Measured(_costs.Verify(rows));
-        _adaptive.Observe(parts, new(turn, proposing, rows, running.Count, asked, drafts, accepted, IsPure: true));
+        var more = _lost > 0 && (_warm.Add(rows) || _random.NextDouble() < _lost) ? (LostSlice - 1) * _costs.Verify(rows) : 0;
+        _adaptive.Observe(parts, new(turn + more, proposing, rows, running.Count, asked, drafts, accepted, IsPure: true));
         Microseconds += turn;
         Drafted += drafts;
         return accepted;
