@@ -45,7 +45,7 @@ using Stoker.Engine;
     ("cold-engine", "FOLDER auto|never|require: what cold starts; one token, then the end", ColdEngine.RunAsync),
     ("serving", "clients over HTTP against one replica, lengths of a trace: --model DIR or --models DIR", ServingBench.RunAsync),
     ("prefix", "time to first token with and without a shared prefix: --model DIR or --models DIR", PrefixBench.RunAsync),
-    ("longprompt", "[--models DIR | --model DIR] [--rounds N] [--prompt N] [--decodes N] [--shares 25,50,..] [--chunk N]: a long prompt beside answers, by the share that those keep", LongPromptBench.RunAsync),
+    ("longprompt", "[--parts steps,shares] [--models DIR | --model DIR] [--rounds N] [--prompt N] [--decodes N] [--shares 25,50,..] [--chunk N]: a long prompt beside answers, by the share that those keep", LongPromptBench.RunAsync),
     ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
     ("speculation", "[--parts equality,real,target,adaptive] [--models DIR | --model DIR --draft DIR] [--rounds N] [--tokens N] [--batches 1,4,..] [--prompts N] [--seed N]: with drafts and without, in turns; no answer may differ", SpeculationBench.RunAsync),
     ("simulate", "[--parts reference,zero,routing,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),

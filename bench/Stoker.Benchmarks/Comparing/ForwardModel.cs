@@ -107,6 +107,20 @@ internal sealed class ForwardModel : IDisposable
         return Forward();
     }
 
+    /// <summary>One step with a token for each of the first sequences, and behind them a chunk of the last one's prompt, which has no logits yet.</summary>
+    /// <param name="tokens">Of the first sequences, all at <paramref name="tokensAt"/>.</param>
+    /// <param name="chunk">None: the tokens alone.</param>
+    public ReadOnlySpan<float> StepBeside(ReadOnlySpan<int> tokens, int tokensAt, ReadOnlySpan<int> chunk, int chunkAt)
+    {
+        _batch.Clear();
+        for (var sequence = 0; sequence < tokens.Length; sequence++)
+        {
+            _batch.Add(tokens.Slice(sequence, 1), tokensAt, _tables[sequence], LogitRows.Last);
+        }
+        if (chunk.Length > 0) _batch.Add(chunk, chunkAt, _tables[^1], LogitRows.None);
+        return Forward();
+    }
+
     public void Dispose()
     {
         _model.Dispose();

@@ -20,8 +20,11 @@ internal static class LongPromptBench
     public static async Task RunAsync(string[] args)
     {
         var arguments = new Arguments(
-            args, [], "--model", "--models", "--shapes", "--threads", "--precision", "--kernel-set", "--rounds", "--prompt", "--decodes", "--shares", "--chunk");
+            args, [], "--model", "--models", "--shapes", "--threads", "--precision", "--kernel-set", "--rounds", "--prompt", "--decodes", "--shares", "--chunk", "--parts");
         var folder = ServingBench.Folder(arguments, "--shapes");
+        var parts = arguments.Words("--parts", ["steps", "shares"]);
+        if (parts.Contains("steps")) StepTimes.Run(arguments, folder);
+        if (!parts.Contains("shares")) return;
         var (rounds, prompt, decodes) =
             (arguments.Integer("--rounds", 3, 1, 100), arguments.Integer("--prompt", 8192, 64, 1_000_000), arguments.Integer("--decodes", 8, 1, 64));
         var chunk = arguments.Integer("--chunk", new LongPromptOptions().ChunkTokens, 64, 16_384);

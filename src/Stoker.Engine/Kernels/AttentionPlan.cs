@@ -82,6 +82,10 @@ internal sealed class AttentionPlan(int heads, int kvHeads, int headDim, int thr
         return (run, rest / _runCount, first + (chunks * part / KeyParts), first + (chunks * (part + 1) / KeyParts));
     }
 
+    /// <summary>Runs of about one size, of whole tiles: threads that take one each are done together.</summary>
+    private static int EvenRun(int pairs, int most) =>
+        Runs(Runs(pairs, Runs(pairs, most)), PagedAttention.TilePairs) * PagedAttention.TilePairs;
+
     private static int Runs(int count, int size) => (count + size - 1) / size;
 
     private void Cut(StepBatch batch, int window, int pairsPerRun)
@@ -91,9 +95,10 @@ internal sealed class AttentionPlan(int heads, int kvHeads, int headDim, int thr
         {
             var (row, rows) = batch.RowsOf(sequence);
             var position = batch.Positions[row];
-            for (var pair = 0; pair < rows * _group; pair += pairsPerRun)
+            var each = EvenRun(rows * _group, pairsPerRun);
+            for (var pair = 0; pair < rows * _group; pair += each)
             {
-                var count = Math.Min(pairsPerRun, (rows * _group) - pair);
+                var count = Math.Min(each, (rows * _group) - pair);
                 var first = FirstSeen(position + (pair / _group), window) / PagedAttention.ChunkPositions;
                 var end = ((position + ((pair + count - 1) / _group)) / PagedAttention.ChunkPositions) + 1;
                 var run = new QueryRun(row, position, pair, count, first, end, _slots);

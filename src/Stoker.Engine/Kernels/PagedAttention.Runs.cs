@@ -48,6 +48,11 @@ internal sealed unsafe partial class PagedAttention
                 {
                     PassOver(scratch, pair, pairs, chunk);
                 }
+
+                if (pair == 0)
+                {
+                    FetchNothing(scratch); // the other tiles find all in the cache
+                }
             }
         }
 
@@ -129,7 +134,7 @@ internal sealed unsafe partial class PagedAttention
     }
 
     /// <summary>
-    /// A lone tile goes once over keys and values that come from memory, in panels of 4 KiB that no stream of the hardware
+    /// A run's first tile goes over keys and values that come from memory, in panels of 4 KiB that no stream of the hardware
     /// leads to. So while a block's scores are computed its values are fetched, and while its values are, the keys a
     /// chunk further on: a context of 8,192 is read with 19 GB/s by one core instead of 16. Fp8 is decoded a chunk at a time,
     /// there both are of the next chunk.
@@ -138,13 +143,7 @@ internal sealed unsafe partial class PagedAttention
     private void FindPanelsAhead(AttentionScratch scratch, in QueryRun run, int next, ReadOnlySpan<int> table, int head)
     {
         RequireStep();
-        Array.Clear(scratch.AheadOfKeys);
-        Array.Clear(scratch.AheadOfValues);
-        if (run.Pairs > TilePairs)
-        {
-            return; // the other tiles find all in the cache
-        }
-
+        FetchNothing(scratch);
         if (_kv.Format != KvFormat.Fp8)
         {
             scratch.ValuePanels.CopyTo(scratch.AheadOfValues, 0);
@@ -160,6 +159,12 @@ internal sealed unsafe partial class PagedAttention
                 scratch.AheadOfValues[block] = (nint)(keys + _kv.PanelBytes);
             }
         }
+    }
+
+    private static void FetchNothing(AttentionScratch scratch)
+    {
+        Array.Clear(scratch.AheadOfKeys);
+        Array.Clear(scratch.AheadOfValues);
     }
 
     private void Reset(AttentionScratch scratch, in QueryRun run)

@@ -5,6 +5,8 @@ namespace Stoker.Engine.Scheduling;
 /// A step continues every answer by a token, which alone would have taken <c>alone</c>. So a step may take <c>alone / share</c>, and what one
 /// took too long the next ones take less; what one left (prompts are cut to whole tiles) the next may use. Undisturbed times are those of
 /// steps without a prompt, by the number of rows, since the promise is measured by them; where there was none of a size, the estimate.
+/// That is of steps of every size, and those with a prompt beside answers lie together where memory and arithmetic take turns: what the last of
+/// them took by their estimates corrects those of the next.
 /// One thread uses it.
 /// </remarks>
 /// <param name="share">From above 0 to below 1.</param>
@@ -17,20 +19,23 @@ internal sealed class DecodeAccount(double share, int mostRows)
 
     // A step that took much longer than those before was held up by something else.
     private const double MostOutlier = 2, Rate = 1.0 / 8;
+    private const double MostCorrection = 4;
 
     private readonly Undisturbed[] _undisturbed = new Undisturbed[mostRows + 1];
     private double _alone; // of the step at work
+    private double _correction = 1; // what steps with a prompt take by their estimates
+    private StepCost? _cost;
     private double _balance; // microseconds of undisturbed time that the prompts have left over; below 0: that they owe
 
     /// <summary>The answers' share was not kept in the last steps: a prompt has no claim on a row until it is.</summary>
     public bool Owes => _balance < 0;
 
-    /// <summary>Begins a step: how long it may take.</summary>
+    /// <summary>Begins a step: what its estimate may come to.</summary>
     /// <param name="decodes">What continues answers in it.</param>
     public double Allow(StepWork decodes, StepCost cost)
     {
-        _alone = Alone(decodes, cost);
-        return (_alone + _balance) / share;
+        (_alone, _cost) = (Alone(decodes, cost), cost);
+        return (_alone + _balance) / share / _correction;
     }
 
     /// <summary>Ends the step.</summary>
@@ -40,6 +45,7 @@ internal sealed class DecodeAccount(double share, int mostRows)
     {
         if (decodes.Rows == 0 || !(microseconds > 0)) return; // nobody waited
         if (work == decodes) Learn(decodes, microseconds);
+        else Correct(work, microseconds);
         if (_alone > 0) _balance = Math.Clamp(_balance + _alone - (share * microseconds), -MostDebt * _alone, MostCredit * _alone);
     }
 
@@ -50,6 +56,14 @@ internal sealed class DecodeAccount(double share, int mostRows)
         // The same number of rows had other keys to attend to: the estimate knows what that makes.
         var then = cost.Predict(seen.Work);
         return then > 0 ? seen.Microseconds * estimate / then : seen.Microseconds;
+    }
+
+    private void Correct(StepWork work, double microseconds)
+    {
+        var estimate = _cost?.Predict(work) ?? 0;
+        if (estimate <= 0) return;
+        var seen = Math.Clamp(microseconds / estimate, 1 / MostCorrection, MostCorrection);
+        _correction += (seen - _correction) * Rate;
     }
 
     private void Learn(StepWork decodes, double microseconds)

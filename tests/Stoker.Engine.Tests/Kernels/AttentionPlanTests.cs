@@ -69,6 +69,23 @@ public class AttentionPlanTests
         RunPairs(threads: 16, rows: 2).ShouldBe(8);
     }
 
+    /// <summary>Two threads that take 64 and 48 pairs wait for each other.</summary>
+    [Fact]
+    public void A_prompts_runs_beside_decodes_are_of_one_size()
+    {
+        const int Group = 7, Decodes = 8;
+        foreach (var rows in new[] { 16, 24, 32, 100 })
+        {
+            var batch = Batch([.. Enumerable.Repeat((64, 1), Decodes), (4096, rows)]);
+            var plan = new AttentionPlan(2 * Group, 2, 64, threads: 2, batch.MaxRows, Plenty);
+            plan.Make(batch, window: 0, minimumWork: 0);
+            var pairs = plan.RunSpan[Decodes..].ToArray().Select(run => run.Pairs).ToList();
+            pairs.Sum().ShouldBe(rows * Group);
+            pairs.Min().ShouldBeGreaterThan(pairs.Max() - PagedAttention.TilePairs, $"{rows} rows");
+            (pairs.Max() % PagedAttention.TilePairs).ShouldBe(0);
+        }
+    }
+
     private static int Parts(
         int threads, int kvHeads, int position, int maxSlots = Plenty, long minimumWork = 0, int window = 0)
     {

@@ -47,7 +47,9 @@ public sealed class DecodeShareTests
         var believed = Machine.Usual with { Fixed = Machine.Usual.Fixed * error, Row = Machine.Usual.Row / error };
         var world = new World(0.5, decodes: 8, Machine.Usual, believed, learns: false);
         world.Undisturbed(steps: 20);
-        world.Prefill(prompt: 4096).DecodeRate.ShouldBeInRange(0.48, 0.58);
+        var seen = world.Prefill(prompt: 4096);
+        seen.DecodeRate.ShouldBeInRange(0.48, 0.54);
+        seen.PromptShare.ShouldBeInRange(0.46, 0.52); // neither more nor less than its own
     }
 
     /// <summary>Reading the weights dominates: two tiles of prompt take as long as all answers, and still nobody stands still.</summary>

@@ -110,6 +110,10 @@ internal sealed partial class Assembler
         EmitInt32(displacement);
     }
 
+    /// <summary>The same of the line at an address.</summary>
+    /// <param name="address">r8 to r11.</param>
+    public void Prefetch(Register address) => Emit(0x41, 0x0F, 0x18, 0x10 | ((int)address & 7));
+
     private void Integer(int opcode, Register register, Register target) => Emit(
         0x48 | ((int)register >> 3 << 2) | ((int)target >> 3), opcode, 0xC0 | (((int)register & 7) << 3) | ((int)target & 7));
 
@@ -154,6 +158,12 @@ internal sealed partial class Assembler
     {
         Emit(first, second);
         Emit(third);
+    }
+
+    private void Emit(int first, int second, int third, int fourth)
+    {
+        Emit(first, second);
+        Emit(third, fourth);
     }
 
     private void Reserve(int count)

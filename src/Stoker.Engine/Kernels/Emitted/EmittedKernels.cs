@@ -16,6 +16,9 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
     /// </summary>
     private const long CachedBytes = 8 << 20;
 
+    /// <summary>The last tiles of so many tokens fetch the next block together. A multiple of a tile's.</summary>
+    private const int SharingTokens = 4 * TileTokens;
+
     public override ActivationForm FormOf(WeightFormat format) => format switch
     {
         WeightFormat.Bf16 or WeightFormat.Fp8 => ActivationForm.Bf16,
@@ -84,10 +87,9 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
     }
 
     /// <summary>
-    /// The last tiles may fetch the next block ahead. Measured: two to eight tokens come to 80 to 90 % of the memory's speed by it, without it
-    /// to 65 to 80 %; one token is there already. More tiles gain in Bf16 where the last two share the fetching (25 % with 16 tokens,
-    /// 10 % with 24 to 40, 6 % with 64): one alone is over before the memory is, and made it slower by 4 %. In Fp4, where a block is small, one is
-    /// enough.
+    /// Tiles fetch the next block while they compute, else the memory waits for the processor and the processor for the memory in turn.
+    /// A block (56 KiB of bf16 with 896 columns) takes the memory three times as long as one tile of eight tokens computes on it, so the last
+    /// four share it, each by its tokens. One token needs none of it: its products are over before the memory is.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private protected override void BlockTiles(
@@ -99,23 +101,23 @@ internal sealed unsafe class EmittedKernels(TileCode code) : VectorKernels<Lanes
             return;
         }
 
-        var (steps, tileBytes, keep) = (columns / TileCode.StepColumns(format), (long)TileTokens * FormOf(format).TokenBytes(columns), accumulate ? 1L : 0);
-        var (beforeLast, last) = AheadOf(format, tokens);
-        for (; tokens > TileTokens; tokens -= TileTokens, a += tileBytes, sums += TileTokens * PanelLayout.Rows)
+        var (steps, tileBytes) = (columns / TileCode.StepColumns(format), (long)TileTokens * FormOf(format).TokenBytes(columns));
+        var ahead = AheadOf(format, tokens);
+        var sharing = Math.Min(tokens, ahead == Ahead.Part ? SharingTokens : TileTokens);
+        for (; tokens > 0; tokens -= TileTokens, a += tileBytes, sums += TileTokens * PanelLayout.Rows)
         {
-            var kernel = code.Tile(format, TileTokens, tokens <= 2 * TileTokens ? beforeLast : Ahead.Nothing);
-            kernel(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
+            var own = tokens <= sharing ? ahead : Ahead.Nothing;
+            var start = own == Ahead.Part ? AheadPart.Of(steps, sharing, tokens).Argument(accumulate) : accumulate ? 1L : 0;
+            code.Tile(format, Math.Min(TileTokens, tokens), own)(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), start);
         }
-
-        code.Tile(format, tokens, last)(weights, a, sums, steps, PanelLayout.Rows * sizeof(float), keep);
     }
 
-    private static (Ahead BeforeLast, Ahead Last) AheadOf(WeightFormat format, int tokens) => tokens switch
+    private static Ahead AheadOf(WeightFormat format, int tokens) => tokens switch
     {
-        1 => (Ahead.Nothing, Ahead.Nothing),
-        <= TileTokens => (Ahead.Nothing, Ahead.All),
-        _ when format == WeightFormat.Bf16 => (Ahead.FirstHalf, Ahead.SecondHalf),
-        _ when format == WeightFormat.Fp4 => (Ahead.Nothing, Ahead.All),
-        _ => (Ahead.Nothing, Ahead.Nothing),
+        1 => Ahead.Nothing,
+        <= TileTokens => Ahead.All,
+        _ when format is WeightFormat.Bf16 or WeightFormat.Fp8 => Ahead.Part,
+        _ when format == WeightFormat.Fp4 => Ahead.All,
+        _ => Ahead.Nothing,
     };
 }

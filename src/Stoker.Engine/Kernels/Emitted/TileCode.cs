@@ -20,7 +20,7 @@ internal sealed unsafe class TileCode
 
     private readonly int[] _bf16 = new int[Aheads.Length * KernelSet.TileTokens];
     private readonly int[] _int8 = new int[2 * KernelSet.TileTokens];
-    private readonly int[] _fp8 = new int[2 * KernelSet.TileTokens];
+    private readonly int[] _fp8 = new int[Aheads.Length * KernelSet.TileTokens];
     private readonly int[] _fp4 = new int[2 * KernelSet.TileTokens];
     private readonly int _bf16FourPanels;
     private readonly int _fp8FourPanels;
@@ -35,11 +35,14 @@ internal sealed unsafe class TileCode
             {
                 var kernel = Index(mr, ahead);
                 _int8[kernel] = emitter.Int8(mr, ahead);
-                _fp8[kernel] = emitter.Fp8(mr, ahead);
                 _fp4[kernel] = emitter.Fp4(mr, ahead);
             }
 
-            foreach (var ahead in Aheads) _bf16[IndexOfBf16(mr, ahead)] = emitter.Bf16(mr, ahead);
+            foreach (var ahead in Aheads)
+            {
+                _bf16[Index(mr, ahead)] = emitter.Bf16(mr, ahead);
+                _fp8[Index(mr, ahead)] = emitter.Fp8(mr, ahead);
+            }
         }
 
         _bf16FourPanels = emitter.Bf16FourPanels();
@@ -84,16 +87,16 @@ internal sealed unsafe class TileCode
     /// (weights, activations, outputs, steps, bytes from one token's outputs to the next, 0: start at zero); null for a format
     /// without one.
     /// </summary>
-    /// <param name="ahead">What it fetches of the weights behind this block, which are the next ones' to be read; a half in bf16 only.</param>
+    /// <param name="ahead">What it fetches of the weights behind this block, which are the next ones' to be read; a part in Bf16 and Fp8 only.</param>
     public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Tile(
         WeightFormat format, int mr, Ahead ahead = Ahead.Nothing)
     {
         var kernel = Index(mr, ahead == Ahead.All);
         return format switch
         {
-            WeightFormat.Bf16 => Kernel(_bf16[IndexOfBf16(mr, ahead)]),
+            WeightFormat.Bf16 => Kernel(_bf16[Index(mr, ahead)]),
             WeightFormat.Int8 => Kernel(_int8[kernel]),
-            WeightFormat.Fp8 => Kernel(_fp8[kernel]),
+            WeightFormat.Fp8 => Kernel(_fp8[Index(mr, ahead)]),
             WeightFormat.Fp4 => Kernel(_fp4[kernel]),
             _ => null,
         };
@@ -105,7 +108,7 @@ internal sealed unsafe class TileCode
 
     public delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, long, long, long, void> Fp8FourPanels() => Kernel(_fp8FourPanels);
 
-    private static int IndexOfBf16(int mr, Ahead ahead) => (Aheads.Length * (mr - 1)) + (int)ahead;
+    private static int Index(int mr, Ahead ahead) => (Aheads.Length * (mr - 1)) + (int)ahead;
 
     private static int Index(int mr, bool ahead) => (2 * (mr - 1)) + (ahead ? 1 : 0);
 

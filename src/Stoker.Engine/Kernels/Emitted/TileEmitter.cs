@@ -3,14 +3,11 @@ using static Stoker.Engine.Kernels.Emitted.Memory;
 
 namespace Stoker.Engine.Kernels.Emitted;
 
-/// <summary>What a tile fetches of the weights behind its own.</summary>
-internal enum Ahead { Nothing, All, FirstHalf, SecondHalf }
-
 /// <summary>Writes the tiles: mr tokens by the 32 rows of a panel, two vectors of sums per token.</summary>
 /// <remarks>
 /// A kernel is called with (rdi weights, rsi activations, rdx outputs, rcx steps, r8 bytes from one token's outputs to the
-/// next, r9 zero: the sums start at nothing, else at the outputs). A step is a pair of columns in bf16 and a quad in the
-/// 8 and 4 bit formats. The sums of token i are registers 2i and 2i + 1. With one to seven tokens fewer registers are
+/// next, r9 zero: the sums start at nothing, else at the outputs; with a part to fetch <see cref="AheadPart.Argument"/>). A step is a
+/// pair of columns in bf16 and a quad in the 8 and 4 bit formats. The sums of token i are registers 2i and 2i + 1. With one to seven tokens fewer registers are
 /// used and nothing else changes, so an output's bits do not depend on the number of tokens.
 /// </remarks>
 internal sealed partial class TileEmitter(Assembler code)
@@ -19,11 +16,15 @@ internal sealed partial class TileEmitter(Assembler code)
     private const int VectorBytes = 64;
 
     /// <summary>Bytes of a bf16 pair or a quad of bytes of 32 rows.</summary>
-    private const int StepBytes = Rows * 4;
+    public const int StepBytes = Rows * 4;
 
-    // Bytes of a block of columns, for the tiles that fetch ahead; registers that are otherwise free.
+    // Bytes of a block of columns, for the tiles that fetch all of the next; registers that are otherwise free.
     private const Register BlockOfBf16 = Register.R10;
     private const Register Block = Register.R9;
+
+    // For the tiles that fetch a part.
+    private const Register AheadAt = Register.R10;
+    private const Register AheadBytes = Register.R11;
 
     private const int Fp8Lower = 16;
     private const int Fp8Upper = 18;
@@ -34,12 +35,13 @@ internal sealed partial class TileEmitter(Assembler code)
     private const int Unroll = 4;
 
     /// <summary>Weights [pairs][32][2] bf16, activations [pairs][mr][2] bf16.</summary>
-    /// <param name="ahead">What it fetches of the block behind this one while it computes; so do the other formats' tiles, all or nothing.</param>
+    /// <param name="ahead">What it fetches of the block behind this one while it computes.</param>
     public int Bf16(int mr, Ahead ahead = Ahead.Nothing)
     {
         var start = code.Align();
+        if (ahead == Ahead.Part) StartPart();
         StartSums(mr, firstSum: 0);
-        if (ahead != Ahead.Nothing) StartAhead(BlockOfBf16, StepBytes);
+        if (ahead == Ahead.All) StartAhead(BlockOfBf16, StepBytes);
         RepeatSteps(unroll => Bf16Steps(mr, unroll, ahead));
         StoreSums(mr, firstSum: 0);
         code.Return();
@@ -51,15 +53,17 @@ internal sealed partial class TileEmitter(Assembler code)
     /// Two tables of 128 bytes give the lower and the upper byte of each number's bf16, exactly and with subnormals; the
     /// sign joins the upper one.
     /// </remarks>
-    public int Fp8(int mr, bool ahead = false)
+    public int Fp8(int mr, Ahead ahead = Ahead.Nothing)
     {
         var start = code.Align();
         LoadFp8Tables();
+        if (ahead == Ahead.Part) StartPart();
         StartSums(mr, firstSum: 0);
-        if (ahead) StartAhead(Block, StepBytes);
+        if (ahead == Ahead.All) StartAhead(Block, StepBytes);
         var loop = code.Position;
         DecodeFp8(Register.Rdi);
-        if (ahead) FetchAhead(Block, 0);
+        if (ahead == Ahead.All) FetchAhead(Block, 0);
+        if (ahead == Ahead.Part) FetchPart();
         for (var pair = 0; pair < 2; pair++)
         {
             for (var token = 0; token < mr; token++)
@@ -121,14 +125,23 @@ internal sealed partial class TileEmitter(Assembler code)
         code.PrefetchFromRdi(block, offset + VectorBytes);
     }
 
-    /// <summary>A half is every second pair of steps, so that two tiles share the fetching.</summary>
-    private static bool Fetches(Ahead ahead, int step) => ahead switch
+    private void StartPart()
     {
-        Ahead.All => true,
-        Ahead.FirstHalf => step < Unroll / 2,
-        Ahead.SecondHalf => step >= Unroll / 2,
-        _ => false,
-    };
+        code.Move(AheadAt, Register.R9);
+        code.ShiftRight(AheadAt, AheadPart.StartShift);
+        code.Add(AheadAt, Register.Rdi);
+        code.Move(AheadBytes, Register.R9);
+        code.ShiftRight(AheadBytes, AheadPart.BytesShift);
+        code.And(AheadBytes, AheadPart.BytesMask);
+        code.And(Register.R9, 1);
+    }
+
+    /// <summary>Steps may ask for the same line again, or for one that begins before their part.</summary>
+    private void FetchPart()
+    {
+        code.Prefetch(AheadAt);
+        code.Add(AheadAt, AheadBytes);
+    }
 
     private void Bf16Steps(int mr, int steps, Ahead ahead)
     {
@@ -137,7 +150,8 @@ internal sealed partial class TileEmitter(Assembler code)
             const int First = 28, Second = 29;
             code.Load(First, At(Register.Rdi, step * StepBytes));
             code.Load(Second, At(Register.Rdi, (step * StepBytes) + VectorBytes));
-            if (Fetches(ahead, step)) FetchAhead(BlockOfBf16, step * StepBytes);
+            if (ahead == Ahead.All) FetchAhead(BlockOfBf16, step * StepBytes);
+            if (ahead == Ahead.Part) FetchPart();
             for (var token = 0; token < mr; token++)
             {
                 var offset = ((step * mr) + token) * sizeof(int);

@@ -120,6 +120,21 @@ public class AssemblerTests
     }
 
     [Fact]
+    public void Prefetches_of_a_place_name_its_register_alone()
+    {
+        foreach (var address in new[] { Register.R8, Register.R9, Register.R10, Register.R11 })
+        {
+            var assembler = new Assembler();
+            assembler.Prefetch(address);
+            var instruction = Decode(assembler.Finish().ToArray()).Single();
+            instruction.Mnemonic.ShouldBe(Mnemonic.Prefetcht1);
+            instruction.MemoryBase.ToString().ShouldBe(address.ToString().ToUpperInvariant());
+            instruction.MemoryIndex.ShouldBe(Iced.Intel.Register.None);
+            instruction.MemoryDisplacement64.ShouldBe(0ul);
+        }
+    }
+
+    [Fact]
     public void Jumps_meet_their_targets_forward_and_back()
     {
         var code = new Assembler();

@@ -13,9 +13,8 @@ public class TileEmitterTests
         ("bf16", (emitter, mr) => emitter.Bf16(mr)), ("int8", (emitter, mr) => emitter.Int8(mr)),
         ("fp8", (emitter, mr) => emitter.Fp8(mr)), ("fp4", (emitter, mr) => emitter.Fp4(mr)),
         ("bf16 ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.All)),
-        ("bf16 half ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.FirstHalf)), ("bf16 other half ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.SecondHalf)),
-        ("int8 ahead", (emitter, mr) => emitter.Int8(mr, ahead: true)),
-        ("fp8 ahead", (emitter, mr) => emitter.Fp8(mr, ahead: true)), ("fp4 ahead", (emitter, mr) => emitter.Fp4(mr, ahead: true)),
+        ("bf16 part ahead", (emitter, mr) => emitter.Bf16(mr, Ahead.Part)), ("int8 ahead", (emitter, mr) => emitter.Int8(mr, ahead: true)),
+        ("fp8 ahead", (emitter, mr) => emitter.Fp8(mr, Ahead.All)), ("fp8 part ahead", (emitter, mr) => emitter.Fp8(mr, Ahead.Part)), ("fp4 ahead", (emitter, mr) => emitter.Fp4(mr, ahead: true)),
         ("bf16 of four panels", (emitter, _) => emitter.Bf16FourPanels()), ("fp8 of four panels", (emitter, _) => emitter.Fp8FourPanels()),
     ];
 
@@ -62,7 +61,7 @@ public class TileEmitterTests
     [Fact]
     public void Every_output_has_one_accumulator_at_every_number_of_tokens()
     {
-        foreach (var (name, emit) in Kernels.Take(8))
+        foreach (var (name, emit) in Kernels.SkipLast(2)) // of four panels: another shape
         {
             for (var mr = 1; mr <= KernelSet.TileTokens; mr++)
             {
