@@ -51,7 +51,7 @@ internal sealed partial class Failover(Holding holding, LoadBoard loads, Gateway
     private async Task<Admittance> RunAgainAsync(Exchange exchange, Route route, bool waits, ReplicaTarget failed, InferenceError error)
     {
         Admittance admitted;
-        if (route.Pick(except: failed) is { } now) admitted = new(route, now, null);
+        if (route.Pick(exchange.Prompt, except: failed) is { } now) admitted = new(route, now, null);
         else if (waits) admitted = await holding.AdmitAgainAsync(exchange, route);
         else return Refused(exchange, BreakErrors.NoReplica, error);
 
@@ -66,7 +66,7 @@ internal sealed partial class Failover(Holding holding, LoadBoard loads, Gateway
         succession.Failed(failed);
         var chance = succession.Among(route.Ready);
         if (chance == SuccessionChance.OtherKind) return Refused(exchange, BreakErrors.OtherKind, error);
-        if (route.Pick(succession) is { } now) return GoesOn(exchange, failed, new(route, now, null));
+        if (route.Pick(succession, exchange.Prompt) is { } now) return GoesOn(exchange, failed, new(route, now, null));
         if (!route.IsCallable) return Refused(exchange, BreakErrors.NoReplica, error);
 
         var admitted = await holding.AdmitBegunAsync(exchange, route, succession);

@@ -18,6 +18,9 @@ internal sealed record Exchange(
 
     public int Bytes => Body.Bytes.Length;
 
+    /// <summary>What the choice of a replica goes by.</summary>
+    public RoutedPrompt? Prompt { get; init; }
+
     /// <summary>The client asked not to be held.</summary>
     public bool Rejects { get; init; }
 
@@ -83,7 +86,7 @@ internal sealed partial class Forwarder(
         first?.Dispose();
         lease.Dispose();
         if (exchange.Progress.HasBegun) return new(null, lease.Replica); // who may go on with it is not for here
-        using var secondLease = exchange.Route.Pick(except: lease.Replica);
+        using var secondLease = exchange.Route.Pick(exchange.Prompt, except: lease.Replica);
         if (secondLease is null) return Untaken(lease.Replica, isUnreached: first is null);
         (var second, error) = await SendAsync(exchange, secondLease.Replica, served, phase);
         if (second is not null && Lacks(exchange, second)) return Lacking(exchange, secondLease.Replica, second);
@@ -171,6 +174,7 @@ internal sealed partial class Forwarder(
     {
         using var _ = answer;
         var context = exchange.Context;
+        if (answer.StatusCode == HttpStatusCode.OK) FirstToken.Tell(lease, answer.Headers);
         if (!context.Response.HasStarted) context.Response.Headers[DeploymentHeader] = exchange.Route.Name.ToString();
         var error = await PassBodyAsync(exchange, lease, answer, served, phase);
         var failed = exchange.ReplicaFailed || error == RouteErrors.BrokeOff || error == RouteErrors.TooSlow || answer.StatusCode >= HttpStatusCode.InternalServerError;

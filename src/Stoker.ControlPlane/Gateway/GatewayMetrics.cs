@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Stoker.ControlPlane.Routing;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -17,6 +18,10 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> _holds;
     private readonly Histogram<double> _holdDuration;
 
+    private readonly Counter<long> _routed;
+    private readonly Histogram<double> _estimates;
+    private readonly Counter<long> _promptBytes;
+
     public GatewayMetrics(IMeterFactory factory)
     {
         Meter = factory.Create(MeterName);
@@ -32,9 +37,22 @@ internal sealed class GatewayMetrics : IDisposable
         _held = Meter.CreateUpDownCounter<long>("stoker.gateway.requests.held", "{request}", "Requests that wait for a replica");
         _holds = Meter.CreateCounter<long>("stoker.gateway.holds", "{request}", "Requests without a ready replica, by what became of their wait");
         _holdDuration = Meter.CreateHistogram<double>("stoker.gateway.hold.duration", "s", "How long requests were held, by what became of their wait");
+        _routed = Meter.CreateCounter<long>("stoker.gateway.routed", "{request}", "Requests given to a replica, by why it was that one");
+        _estimates = Meter.CreateHistogram<double>("stoker.gateway.routed.estimate", "s", "The time to first token that was estimated, of the replica chosen");
+        _promptBytes = Meter.CreateCounter<long>("stoker.gateway.routed.prompt", "By", "Bytes of prompts, by whether the replica chosen should have them");
     }
 
     internal Meter Meter { get; }
+
+    /// <summary>Why: <c>session</c>, <c>prefix</c> where it had some of the prompt, else <c>load</c>.</summary>
+    public void Routed(ReplicaLease lease)
+    {
+        var (chosen, cached) = (lease.Chosen, lease.Chosen.View.CachedBytes);
+        _routed.Add(1, new KeyValuePair<string, object?>("why", chosen.ByHint ? "session" : cached > 0 ? "prefix" : "load"));
+        _estimates.Record(chosen.Seconds);
+        _promptBytes.Add(cached, new KeyValuePair<string, object?>("cached", "yes"));
+        _promptBytes.Add(lease.PromptBytes - cached, new KeyValuePair<string, object?>("cached", "no"));
+    }
 
     public void Began() => _inFlight.Add(1);
 

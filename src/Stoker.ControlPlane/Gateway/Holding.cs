@@ -51,7 +51,7 @@ internal sealed class Holding(
     {
         var (route, caller) = (exchange.Route, CallerOf(exchange.Context));
         var load = loads.Of(route.Name);
-        if (PlaceNow(route, exchange.Rejects) is { } free)
+        if (PlaceNow(route, exchange) is { } free)
         {
             if (exchange.Ticket is { } ticket) route.Queue.Took(ticket.Fair);
             load.Began();
@@ -73,8 +73,8 @@ internal sealed class Holding(
     /// starting. Who is not to be held waits at the replica, as everywhere else; on the serverless tier nobody does, since
     /// there it would pass those whose turn it is.
     /// </summary>
-    private static ReplicaLease? PlaceNow(Route route, bool rejects) =>
-        rejects && !route.IsShared ? route.Pick() : route.Queue.Count == 0 ? route.PickFree() : null;
+    private static ReplicaLease? PlaceNow(Route route, Exchange exchange) =>
+        exchange.Rejects && !route.IsShared ? route.Pick(exchange.Prompt) : route.Queue.Count == 0 ? route.PickFree(exchange.Prompt) : null;
 
     /// <summary>Everybody waits for a turn at replicas that are shared and ready: that is no cold start.</summary>
     private static bool IsBusy(Route route) => route is { IsShared: true, Ready.Count: > 0 };
@@ -96,7 +96,7 @@ internal sealed class Holding(
     {
         var (context, load) = (exchange.Context, loads.Of(route.Name));
         var bounds = HoldBounds.Of(route.Hold, options.Value);
-        held.Ticket = exchange.Ticket?.Fair;
+        (held.Ticket, held.Prompt) = (exchange.Ticket?.Fair, exchange.Prompt);
         var refusal = route.Queue.TryEnter(held, route, bounds.MaxRequests, bounds.MaxBytes);
         if (refusal != HoldRefusal.None)
         {

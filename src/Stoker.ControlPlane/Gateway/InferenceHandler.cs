@@ -94,7 +94,8 @@ internal sealed partial class InferenceHandler(
         var arrived = time.GetTimestamp();
         var headers = new ReplicaHeaders(requestId, $"{caller.Account} {route.Name}", isolationKey);
         using var progress = new StreamProgress(options.Value, budget);
-        var exchange = new Exchange(context, surface, body, request, route, headers, progress, arrived) { Rejects = rejects, Ticket = ticket };
+        using var prompt = PromptReading.Read(context.Request.Headers, body.Bytes.Span, request, headers, route);
+        var exchange = new Exchange(context, surface, body, request, route, headers, progress, arrived) { Rejects = rejects, Ticket = ticket, Prompt = prompt };
         try
         {
             return await ServeAsync(exchange);
@@ -118,6 +119,7 @@ internal sealed partial class InferenceHandler(
             exchange = exchange with { Route = admitted.Route };
             try
             {
+                NoteRouted(exchange.RequestId, lease, admitted.Route.Ready.Count);
                 end = await forwarder.ForwardAsync(exchange, lease);
                 if (!end.WantsAnother) return end.Error;
             }
@@ -226,6 +228,19 @@ internal sealed partial class InferenceHandler(
 
     private static InferenceError Unforeseen { get; } = new(
         StatusCodes.Status500InternalServerError, "INTERNAL", "The server failed on this request: give x-fireworks-request-id to its operator");
+
+    private void NoteRouted(string requestId, ReplicaLease lease, int ready)
+    {
+        metrics.Routed(lease);
+        if (!log.IsEnabled(LogLevel.Debug)) return;
+        var (chosen, view) = (lease.Chosen, lease.Chosen.View);
+        LogRouted(requestId, lease.Replica.ReplicaId, ready, chosen.Seconds * 1000, view.Wait * 1000, view.CachedBytes, lease.PromptBytes, view.Running, chosen.ByHint);
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "Request {RequestId}: to replica {ReplicaId} of {Ready}; first token estimated in {Estimate:F1} ms: {Wait:F1} ms wait, {Cached} of {Bytes} bytes cached, {Running} requests there; its session's: {IsSession}")]
+    private partial void LogRouted(string requestId, string replicaId, int ready, double estimate, double wait, long cached, long bytes, int running, bool isSession);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} met an unforeseen {Error}\n{Stack}")]
     private partial void LogUnforeseen(string requestId, string error, string? stack);

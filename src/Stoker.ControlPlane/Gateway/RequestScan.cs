@@ -8,7 +8,24 @@ namespace Stoker.ControlPlane.Gateway;
 /// <param name="Model">The name as the client means it, escapes resolved.</param>
 /// <param name="ModelStart">First byte of the JSON string, its quote included.</param>
 /// <param name="ModelEnd">The byte after its closing quote.</param>
-internal sealed record ScannedRequest(string Model, int ModelStart, int ModelEnd, bool Stream);
+internal sealed record ScannedRequest(string Model, int ModelStart, int ModelEnd, bool Stream)
+{
+    /// <summary>Where the fields stand that the choice of a replica goes by.</summary>
+    public RoutingFields Routing { get; init; }
+}
+
+/// <summary>Values of top-level fields, as they stand in the body.</summary>
+/// <param name="Prompt"><c>messages</c> or <c>prompt</c>.</param>
+/// <param name="Tools"><c>tools</c> or <c>functions</c>, which templates put before the messages.</param>
+internal readonly record struct RoutingFields(FieldSpan Prompt, FieldSpan Tools, FieldSpan CacheKey, FieldSpan User, FieldSpan IsolationKey);
+
+/// <summary>From a value's first byte to the byte after its last; both 0 when the field is not there.</summary>
+internal readonly record struct FieldSpan(int Start, int End)
+{
+    public bool IsThere => End > Start;
+
+    public ReadOnlySpan<byte> Of(ReadOnlySpan<byte> body) => body[Start..End];
+}
 
 /// <summary>One pass over an inference request's body: is it sound, and what does it name?</summary>
 /// <remarks>
@@ -28,6 +45,7 @@ internal ref struct RequestScan
     private int _modelStart;
     private int _modelEnd;
     private bool _stream;
+    private RoutingFields _routing;
 
     private RequestScan(ReadOnlySpan<byte> body, Surface surface, GatewayOptions options)
     {
@@ -61,7 +79,7 @@ internal ref struct RequestScan
             return InferenceError.Invalid("model is required: name a model or deployment", "model");
         }
 
-        request = new(scan._model, scan._modelStart, scan._modelEnd, scan._stream);
+        request = new(scan._model, scan._modelStart, scan._modelEnd, scan._stream) { Routing = scan._routing };
         return null;
     }
 
@@ -99,8 +117,28 @@ internal ref struct RequestScan
         {
             case "model": return ReadModel();
             case "stream": return ReadStream();
+            case "messages" or "prompt": _routing = _routing with { Prompt = ReadSpan() }; return null;
+            case "tools" or "functions": _routing = _routing with { Tools = ReadSpan() }; return null;
+            case "prompt_cache_key": _routing = _routing with { CacheKey = ReadText() }; return null;
+            case "user": _routing = _routing with { User = ReadText() }; return null;
+            case "prompt_cache_isolation_key": _routing = _routing with { IsolationKey = ReadText() }; return null;
             default: _reader.Skip(); return null;
         }
+    }
+
+    private FieldSpan ReadSpan()
+    {
+        var start = (int)_reader.TokenStartIndex;
+        _reader.Skip();
+        return new(start, (int)_reader.BytesConsumed);
+    }
+
+    /// <summary>What is no text is the replica's to refuse, and an empty one says nothing.</summary>
+    private FieldSpan ReadText()
+    {
+        var isText = _reader.TokenType == JsonTokenType.String && _reader.ValueSpan.Length > 0;
+        var span = ReadSpan();
+        return isText ? span : default;
     }
 
     private InferenceError? ReadModel()

@@ -21,6 +21,9 @@ internal sealed class HeldRequest(long bytes, ReplicaTarget? except = null, Succ
 
     public long Bytes => bytes;
 
+    /// <summary>What the choice goes by; whoever waits keeps it until the request has left the queue. Set before it enters.</summary>
+    public RoutedPrompt? Prompt { get; set; }
+
     /// <summary>Whether <c>except</c> lacked the addon: it will do as soon as the addon's state there is known anew.</summary>
     public bool ExceptWhileAddonIsSame { get; init; }
 

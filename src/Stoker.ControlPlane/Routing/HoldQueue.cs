@@ -174,12 +174,12 @@ internal sealed class HoldQueue
         if (route is not { IsCallable: true } || !request.Fits(route)) return true;
         if (request.Succession is not { } succession)
         {
-            answer = answer with { Lease = route.PickFree(request.ExceptBy(route)) };
+            answer = answer with { Lease = route.PickFree(request.Prompt, request.ExceptBy(route)) };
             return answer.Lease is not null;
         }
 
         var chance = succession.Among(route.Ready);
-        if (chance == SuccessionChance.Fits) answer = answer with { Lease = route.Pick(succession) };
+        if (chance == SuccessionChance.Fits) answer = answer with { Lease = route.Pick(succession, request.Prompt) };
         return chance == SuccessionChance.OtherKind || answer.Lease is not null; // one that fitted may be suspected since
     }
 

@@ -13,8 +13,11 @@ namespace Stoker.ControlPlane.Routing;
 /// <param name="maxSequences">Requests that it runs at once: the pace at which held ones are released.</param>
 public sealed class ReplicaTarget(string replicaId, Uri? address, string? socketPath, int maxSequences = int.MaxValue)
 {
+    private static int _made;
+
     private int _inFlight;
     private int _suspected;
+    private PrefixIndex? _prefixes;
 
     public string ReplicaId => replicaId;
 
@@ -27,6 +30,9 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
     /// <summary>Replicas of one kind answer alike, bit for bit; null where that is not known.</summary>
     public string? Kind { get; init; }
 
+    /// <summary>What its prefix cache holds; 0: it has none. A replica that does not tell is taken for a usual one.</summary>
+    public long CacheTokens { get; init; } = PrefixIndex.UsualTokens;
+
     /// <summary>How its answers went, for those who compare revisions.</summary>
     public ReplicaAnswers Answers { get; init; } = new();
 
@@ -36,38 +42,35 @@ public sealed class ReplicaTarget(string replicaId, Uri? address, string? socket
     /// <summary>It broke off or could not be reached, and has not answered since: no request goes to it.</summary>
     public bool IsSuspected => Volatile.Read(ref _suspected) != 0;
 
-    /// <summary>When it was picked last, in picks of its deployment.</summary>
-    internal long LastPick { get; set; }
+    /// <summary>Tells it apart where 24 bits have to do: they come round after 16 million replicas.</summary>
+    internal uint Number { get; } = (uint)Interlocked.Increment(ref _made) & 0xFF_FFFF;
 
+    /// <summary>When it was picked last, in picks of its deployment.</summary>
+    internal long LastPick
+    {
+        get => Volatile.Read(ref field);
+        set => Volatile.Write(ref field, value);
+    }
+
+    /// <summary>What it should have in its cache, by what this gateway sent.</summary>
+    internal PrefixIndex Prefixes => _prefixes ??= new(CacheTokens); // of two at once one is lost, no more
+
+    /// <summary>The prompts that it computes, by what this gateway sent.</summary>
+    internal PrefillQueue Prefill { get; } = new();
+
+    /// <summary>What it had cached may be gone with it.</summary>
     /// <returns>False when it is suspected already.</returns>
-    internal bool TrySuspect() => Interlocked.Exchange(ref _suspected, 1) == 0;
+    internal bool TrySuspect()
+    {
+        if (Interlocked.Exchange(ref _suspected, 1) != 0) return false;
+        _prefixes?.Forget();
+        return true;
+    }
 
     internal void Trust() => Volatile.Write(ref _suspected, 0);
 
-    internal void Begin() => Interlocked.Increment(ref _inFlight);
+    /// <summary>One request more, if it has as many as were seen.</summary>
+    internal bool TryBegin(int seen) => Interlocked.CompareExchange(ref _inFlight, seen + 1, seen) == seen;
 
     internal void End() => Interlocked.Decrement(ref _inFlight);
-}
-
-/// <summary>A place on a replica for one request; giving it back twice counts once.</summary>
-public sealed class ReplicaLease : IDisposable
-{
-    private readonly HoldQueue _waiting;
-    private int _ended;
-
-    /// <param name="waiting">Who gets the place next.</param>
-    internal ReplicaLease(ReplicaTarget replica, HoldQueue waiting)
-    {
-        (Replica, _waiting) = (replica, waiting);
-        replica.Begin();
-    }
-
-    public ReplicaTarget Replica { get; }
-
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _ended, 1) != 0) return;
-        Replica.End();
-        _waiting.PlaceFreed();
-    }
 }

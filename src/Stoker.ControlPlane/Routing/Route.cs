@@ -58,7 +58,19 @@ public sealed record Route(
     public HoldLimits Hold { get; init; } = HoldLimits.Default;
 
     /// <summary>Whether a request would run at once on some replica.</summary>
-    internal bool HasFree => ReplicaChoice.LeastOutstanding(Ready, except: null, onlyFree: true) is not null;
+    internal bool HasFree
+    {
+        get
+        {
+            var wish = new RouteWish(Prompt: null, OnlyFree: true);
+            for (var index = 0; index < Ready.Count; index++)
+            {
+                if (wish.Allows(Ready[index], Ready[index].InFlight)) return true;
+            }
+
+            return false;
+        }
+    }
 
     public BrokenStreams BrokenStreams { get; init; }
 
@@ -101,34 +113,26 @@ public sealed record Route(
         };
     }
 
-    /// <summary>
-    /// Takes a place on the replica with the fewest outstanding requests; null when no replica is ready.
-    /// </summary>
+    /// <summary>Takes a place for a request of which nothing is known: the fewest requests; null when no replica is ready.</summary>
     /// <param name="except">A replica that just failed this request.</param>
-    public ReplicaLease? Pick(ReplicaTarget? except = null) => Take(except, onlyFree: false, like: null);
+    public ReplicaLease? Pick(ReplicaTarget? except = null) => Pick(prompt: null, except);
 
     /// <summary>The same, but only a place where the request runs at once; null also while all replicas are full.</summary>
-    public ReplicaLease? PickFree(ReplicaTarget? except = null) => Take(except, onlyFree: true, like: null);
+    public ReplicaLease? PickFree(ReplicaTarget? except = null) => PickFree(prompt: null, except);
+
+    /// <summary>Takes a place where its first token should come first.</summary>
+    internal ReplicaLease? Pick(RoutedPrompt? prompt, ReplicaTarget? except = null) => Shared.Take(Ready, new(prompt, except));
+
+    internal ReplicaLease? PickFree(RoutedPrompt? prompt, ReplicaTarget? except = null) => Shared.Take(Ready, new(prompt, except, OnlyFree: true));
 
     /// <summary>The same for a stream that has begun: it waits for no place, since its client is in the middle of it.</summary>
-    internal ReplicaLease? Pick(Succession like) => Take(except: null, onlyFree: false, like);
+    internal ReplicaLease? Pick(Succession like, RoutedPrompt? prompt = null) => Shared.Take(Ready, new(prompt, Like: like));
 
     /// <summary>Requests that wait for a replica.</summary>
     internal HoldQueue Queue => Shared.Queue;
 
     /// <summary>Shared by all tables that name the deployment.</summary>
     internal SharedRoute Shared { get; init; } = new();
-
-    private ReplicaLease? Take(ReplicaTarget? except, bool onlyFree, Succession? like)
-    {
-        // One look and one count under a lock: two requests at once must not both take the last idle replica.
-        lock (Shared.Gate)
-        {
-            if (ReplicaChoice.LeastOutstanding(Ready, except, onlyFree, like) is not { } replica) return null;
-            replica.LastPick = ++Shared.Picks;
-            return new(replica, Queue);
-        }
-    }
 
     /// <summary>Those that were asked for; at the most one for each addon of the deployment.</summary>
     private sealed class AddonRoutes(Route of)
@@ -137,14 +141,4 @@ public sealed record Route(
 
         public ConcurrentDictionary<ModelName, Route> ByModel { get; } = [];
     }
-}
-
-/// <summary>What outlives the tables that name a deployment.</summary>
-internal sealed class SharedRoute
-{
-    public Lock Gate { get; } = new();
-
-    public long Picks { get; set; }
-
-    public HoldQueue Queue { get; } = new();
 }

@@ -10,7 +10,7 @@ namespace Stoker.ControlPlane.Routing;
 /// Keeps what outlives a table: each replica's count of requests, also while the replica is out of the table for a
 /// moment with requests still running, and each deployment's queue of held requests.
 /// </summary>
-internal sealed class RouteTargets(AnswerBoard answers)
+internal sealed class RouteTargets(AnswerBoard answers, TimeProvider? time = null)
 {
     private readonly Dictionary<ReplicaId, ReplicaTarget> _replicas = [];
     private readonly Dictionary<DeploymentName, SharedRoute> _shared = [];
@@ -104,7 +104,7 @@ internal sealed class RouteTargets(AnswerBoard answers)
 
     private SharedRoute SharedOf(DeploymentName name)
     {
-        if (!_shared.TryGetValue(name, out var shared)) _shared.Add(name, shared = new());
+        if (!_shared.TryGetValue(name, out var shared)) _shared.Add(name, shared = new(time ?? TimeProvider.System));
         return shared;
     }
 

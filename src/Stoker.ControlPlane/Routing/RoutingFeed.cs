@@ -25,7 +25,7 @@ internal sealed partial class RoutingFeed(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly ChangeSignal _modelsChanged = new();
-    private readonly RouteTargets _targets = new(replicas.Answers);
+    private readonly RouteTargets _targets = new(replicas.Answers, time);
     private readonly Dictionary<ModelName, ModelCard> _cards = [];
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
