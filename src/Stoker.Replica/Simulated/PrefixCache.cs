@@ -33,6 +33,14 @@ public sealed class PrefixCache(int capacityTokens, int blockTokens = PrefixCach
         return keys;
     }
 
+    /// <summary>Leading blocks that are held, without a use of them.</summary>
+    public int Holds(ReadOnlySpan<ulong> keys)
+    {
+        var held = 0;
+        while (held < keys.Length && _blocks.ContainsKey(keys[held])) held++;
+        return held;
+    }
+
     /// <summary>Leading blocks that are held; they count as used now.</summary>
     public int Match(ReadOnlySpan<ulong> keys)
     {

@@ -72,6 +72,9 @@ public sealed class ReplicaModel(ReplicaModelOptions options)
         return sequence.Id;
     }
 
+    /// <summary>Tokens of such a prompt that the prefix cache has now; no use of them.</summary>
+    public int CachedOf(ReadOnlySpan<ulong> keys) => _cache.Holds(keys) * options.PrefixBlockTokens;
+
     public void Cancel(TimeSpan now, int id)
     {
         if (_sequences.GetValueOrDefault(id) is { } sequence) Remove(now, sequence);

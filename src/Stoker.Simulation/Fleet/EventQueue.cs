@@ -7,6 +7,9 @@ internal enum EventKind
     /// one.</summary>
     Token,
 
+    /// <summary>The router hears of what a replica did a while ago.</summary>
+    News,
+
     /// <summary>A replica is ready.</summary>
     Ready,
 

@@ -23,12 +23,15 @@ internal sealed class FleetReplica(int number, ReplicaModelOptions options, Allo
 
     public TimeSpan OrderedAt => orderedAt;
 
-    public ReplicaTarget Target { get; } = new($"replica-{number}", address: null, $"/{number}", options.Slots);
+    public ReplicaTarget Target { get; } = new($"replica-{number}", address: null, $"/{number}", options.Slots) { CacheTokens = options.PrefixCacheTokens };
 
     public ReplicaModel Model { get; } = new(options);
 
     /// <summary>The requests under way by the model's sequence.</summary>
     public Dictionary<int, (int Request, ReplicaLease Place)> Running { get; } = [];
+
+    /// <summary>Of prompts that were sent to it and of whose first token the router has no news.</summary>
+    public long OwedTokens { get; set; }
 
     public FleetReplicaState State { get; set; }
 

@@ -49,7 +49,7 @@ public sealed partial class FleetSimulation
     {
         if (replica.State != FleetReplicaState.Starting) return; // given up meanwhile
         (replica.State, replica.ReadyAt) = (FleetReplicaState.Ready, _time.Now);
-        _router.Add(replica.Target);
+        _router.Add(replica);
         _tally.Ready(_router.ReadyCount);
         Release();
     }
@@ -69,7 +69,7 @@ public sealed partial class FleetSimulation
             .First();
         if (least.State == FleetReplicaState.Ready)
         {
-            _router.Remove(least.Target);
+            _router.Remove(least);
         }
 
         least.State = least.State == FleetReplicaState.Ready ? FleetReplicaState.Draining : FleetReplicaState.Gone;

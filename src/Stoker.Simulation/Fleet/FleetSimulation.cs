@@ -23,7 +23,7 @@ public sealed partial class FleetSimulation
     private readonly IFleetPolicy _policy;
     private readonly VirtualTime _time = new();
     private readonly EventQueue _events;
-    private readonly FleetRouter _router = new();
+    private readonly FleetRouter _router;
     private readonly FleetCapacity _capacity;
     private readonly DeploymentLoad _load;
     private readonly Queue<int> _held = new();
@@ -37,6 +37,7 @@ public sealed partial class FleetSimulation
     {
         (_trace, _setup, _policy) = (trace, setup, policy);
         _events = new(_time);
+        _router = new(setup.Router, _time);
         _capacity = new(setup.Capacity);
         _load = new(_time);
         _tally = new(trace, setup);
@@ -68,6 +69,9 @@ public sealed partial class FleetSimulation
                 case EventKind.Token:
                     Advance(replica!);
                     break;
+                case EventKind.News:
+                    Hear();
+                    break;
                 case EventKind.Ready:
                     BecomeReady(replica!);
                     break;
@@ -89,7 +93,7 @@ public sealed partial class FleetSimulation
         var request = _next++;
         if (_next < _trace.Arrivals.Count) _events.Add(_trace.Arrivals[_next].At, EventKind.Arrival);
         _tally.Arrived(request, _router.ReadyCount);
-        if (_held.Count == 0 && _router.PickFree() is { } place)
+        if (_held.Count == 0 && Place(request) is { } place)
         {
             Begin(request, place);
             _load.Began();
@@ -97,13 +101,22 @@ public sealed partial class FleetSimulation
         else
         {
             _held.Enqueue(request);
+            _tally.Held(_held.Count);
             _load.Held();
         }
+    }
+
+    private ReplicaLease? Place(int request)
+    {
+        var arrival = _trace.Arrivals[request];
+        using var prompt = RoutedPrompt.Of(arrival.Blocks ?? [], MooncakeTrace.BlockTokens * FleetRouter.BytesPerToken, (long)arrival.PromptTokens * FleetRouter.BytesPerToken);
+        return _router.PickFree(prompt, arrival.Blocks ?? []);
     }
 
     private void Begin(int request, ReplicaLease place)
     {
         var (replica, arrival) = (_byTarget[place.Replica], _trace.Arrivals[request]);
+        replica.OwedTokens += arrival.PromptTokens;
         var sequence =
             replica.Model.Submit(_time.Now, arrival.PromptTokens, arrival.Blocks ?? [], arrival.GeneratedTokens);
         replica.Running.Add(sequence, (request, place));
@@ -116,7 +129,7 @@ public sealed partial class FleetSimulation
     /// </summary>
     private void Release()
     {
-        while (_held.Count > 0 && _router.PickFree() is { } place)
+        while (_held.Count > 0 && Place(_held.Peek()) is { } place)
         {
             Begin(_held.Dequeue(), place);
             _load.HeldBegan();
@@ -142,10 +155,15 @@ public sealed partial class FleetSimulation
     private void Take(FleetReplica replica, in ReplicaModelEvent happened)
     {
         var (request, place) = replica.Running[happened.Sequence];
-        if (happened.Index == 0) _tally.FirstToken(request, happened.StartedAt, _time.Now, happened.Cached);
+        if (happened.Index == 0)
+        {
+            _tally.FirstToken(request, happened.StartedAt, _time.Now, happened.Cached);
+            Tell(new(replica, place, _time.Now, IsEnd: false, _trace.Arrivals[request].PromptTokens));
+        }
+
         if (!happened.Last) return;
         replica.Running.Remove(happened.Sequence);
-        place.Dispose();
+        Tell(new(replica, place, _time.Now, IsEnd: true, PromptTokens: 0));
         _answered++;
         _tally.Answered(request);
         _load.Ended();

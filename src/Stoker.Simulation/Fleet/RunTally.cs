@@ -18,6 +18,7 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
     private int _wakes;
     private int _turns;
     private int _peak;
+    private int _mostHeld;
     private int _lastSign;
     private TimeSpan _lastChange;
 
@@ -31,6 +32,9 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
         _firstTokens[request] = now - trace.Arrivals[request].At;
         _cachedTokens += cachedTokens;
     }
+
+    /// <param name="count">With this one.</param>
+    public void Held(int count) => _mostHeld = Math.Max(_mostHeld, count);
 
     public void Answered(int request) => _answers[request]++;
 
@@ -81,6 +85,7 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
             Wakes = _wakes,
             Turns = _turns,
             PeakReplicas = _peak,
+            MostHeld = _mostHeld,
             CachedShare = prompt > 0 ? (double)_cachedTokens / prompt : 0,
         };
     }

@@ -68,6 +68,9 @@ public sealed record SimulationResult
 
     public required int PeakReplicas { get; init; }
 
+    /// <summary>Requests held at once, at the most: a gateway refuses those above its bound.</summary>
+    public int MostHeld { get; init; }
+
     /// <summary>Prompt tokens that prefix caches saved.</summary>
     public required double CachedShare { get; init; }
 }

@@ -30,6 +30,8 @@ public sealed record SimulationSetup
 
     public ReplicaModelOptions Replica { get; init; } = ReferenceReplica;
 
+    public RouterSetup Router { get; init; } = new();
+
     /// <summary>Replicas that are ready when the trace begins; null: what its mean load needs.</summary>
     public int? StartReplicas { get; init; }
 

@@ -13,6 +13,14 @@ public sealed record Trace(string Name, IReadOnlyList<Arrival> Arrivals, TimeSpa
 {
     public const int MostCopies = 1000;
 
+    /// <summary>The same requests in less time, or in more.</summary>
+    /// <param name="factor">2: twice the load.</param>
+    public Trace Faster(double factor)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(factor);
+        return this with { Arrivals = [.. Arrivals.Select(arrival => arrival with { At = arrival.At / factor })], Span = Span / factor };
+    }
+
     /// <summary>
     /// More traffic of the same shape: each request so many times, each copy later by up to <paramref name="jitter"/>.
     /// </summary>
