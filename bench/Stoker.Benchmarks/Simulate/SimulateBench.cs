@@ -9,8 +9,8 @@ using Stopwatch = System.Diagnostics.Stopwatch;
 namespace Stoker.Benchmarks.Simulate;
 
 /// <summary>
-/// The simulator's figures: policies on the Azure traces, scale to zero on the ServeGen sets, the router with prefix
-/// caches, and how fast it runs.
+/// The simulator's figures: policies on the Azure traces, scale to zero on the ServeGen sets, and how fast it runs. The router's are
+/// those of the routing bench.
 /// </summary>
 internal static class SimulateBench
 {
@@ -20,7 +20,7 @@ internal static class SimulateBench
     {
         var arguments = new Arguments(args, [], "--parts", "--seeds");
         var seeds = arguments.Integer("--seeds", 3, 1, 100);
-        foreach (var part in arguments.Words("--parts", ["reference", "zero", "routing", "speed"]))
+        foreach (var part in arguments.Words("--parts", ["reference", "zero", "speed"]))
         {
             switch (part)
             {
@@ -31,9 +31,6 @@ internal static class SimulateBench
                 case "zero":
                     ZeroBench.Run("servegen-deepseek-r1");
                     ZeroBench.Run("servegen-m-large");
-                    break;
-                case "routing":
-                    Routing();
                     break;
                 case "speed":
                     Speed();
@@ -86,21 +83,6 @@ internal static class SimulateBench
         Text(result.Turns, "0"),
         Text(result.PeakReplicas, "0"));
 
-    /// <summary>
-    /// 8 replicas, serial prefill at 20,000 tokens a second, 20 ms a generated token, caches of so many blocks of 512
-    /// tokens; no bound on what one replica runs at once.
-    /// </summary>
-    private static void Routing()
-    {
-        Console.WriteLine("\n8 replicas with prefix caches, the gateway's choice: fewest requests");
-        var table = new Table(("trace", 24), ("blocks", 6), ("hit rate", 8), ("first token mean", 16), ("p99", 8));
-        foreach (var (name, blocks) in new[] { ("mooncake-conversation", 6000), ("mooncake-conversation", 1500), ("mooncake-synthetic", 6000) })
-        {
-            var result = FleetSimulation.Run(Open(name), CachedSetup(blocks), new ConstantFleet(8));
-            table.Row(name, Text(blocks, "0"), Text(result.CachedShare, "0.000"), Text(result.FirstToken.Mean.TotalSeconds, "0.00") + " s", Text(result.FirstToken.P99.TotalSeconds, "0.00") + " s");
-        }
-    }
-
     private static void Speed()
     {
         const int Runs = 5;
@@ -115,7 +97,11 @@ internal static class SimulateBench
         Console.WriteLine($"\nmooncake-conversation, 8 replicas with prefix caches, one thread: {Spread.Of(times)} x real time");
     }
 
-    private static SimulationSetup CachedSetup(int blocks) => new()
+    /// <summary>
+    /// Serial prefill at 20,000 tokens a second, 20 ms a generated token, caches of so many blocks of 512 tokens; no bound on what one
+    /// replica runs at once.
+    /// </summary>
+    internal static SimulationSetup CachedSetup(int blocks) => new()
     {
         Replica = SimulationSetup.ReferenceReplica with
         {
