@@ -92,6 +92,8 @@ internal static class FirectlProgram
         QuotaVerbs.Add(verbs);
         ApiKeyVerbs.Add(verbs);
         AccountVerbs.Add(verbs);
+        UserVerbs.Add(verbs);
+        AuditLogVerbs.Add(verbs);
         SessionVerbs.Add(verbs);
         SimulateVerb.Add(verbs);
         return root;

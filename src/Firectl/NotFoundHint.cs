@@ -8,7 +8,7 @@ namespace Firectl;
 /// </summary>
 internal static class NotFoundHint
 {
-    private static readonly string[] Listed = ["deployments", "deployed-models", "models", "reservations", "quotas", "accounts"];
+    private static readonly string[] Listed = ["deployments", "deployed-models", "models", "reservations", "quotas", "accounts", "users"];
 
     /// <returns>A command; null when none helps.</returns>
     public static string? For(Problem problem)

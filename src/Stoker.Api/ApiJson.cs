@@ -26,6 +26,8 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(DeleteApiKeyRequest))]
 [JsonSerializable(typeof(ListApiKeysResponse))]
 [JsonSerializable(typeof(WhoAmIResponse))]
+[JsonSerializable(typeof(AuditLogResource))]
+[JsonSerializable(typeof(ListAuditLogsResponse))]
 [JsonSerializable(typeof(EmptyResponse))]
 [JsonSerializable(typeof(ModelResource))]
 [JsonSerializable(typeof(CreateModelRequest))]

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Firectl.Output;
 using Stoker.Api.Names;
+using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 
 namespace Firectl.Accounts;
@@ -13,8 +14,8 @@ internal static class ApiKeyVerbs
 
     private static readonly Column[] Columns =
     [
-        new("KEY ID", "keyId"), new("NAME", "displayName"), new("PREFIX", "prefix"), new("EMAIL", "email"),
-        new("CREATE TIME", "createTime"), new("EXPIRE TIME", "expireTime"),
+        new("KEY ID", "keyId"), new("NAME", "displayName"), new("PREFIX", "prefix"), new("USER", "user"), new("SCOPES", "scopes"),
+        new("CREATE TIME", "createTime"), new("EXPIRE TIME", "expireTime"), new("LAST USED TIME", "lastUsedTime"),
     ];
 
     public static void Add(VerbTree verbs)
@@ -28,13 +29,20 @@ internal static class ApiKeyVerbs
     {
         var keyName = new Option<string?>("--key-name") { Description = "A name for people (default \"default\")" };
         var expire = new Option<string?>("--expire-time") { Description = "When it ends, YYYY-MM-DD[ HH:MM:SS] in UTC (default never)" };
-        var user = User(command);
+        var scopes = new Option<string?>("--scopes") { Description = "What it opens: inference, control or all (default all)" };
+        var user = new UserOption(command);
         command.Options.Add(keyName);
         command.Options.Add(expire);
+        command.Options.Add(scopes);
         return async (invocation, cancellation) =>
         {
-            var body = new CreateApiKeyRequest(new ApiKeyResource { DisplayName = invocation.Value(keyName), ExpireTime = ExpireTime.Parse(invocation.Value(expire)) });
-            var path = $"v1/{await UserAsync(invocation, user, cancellation)}/apiKeys";
+            var body = new CreateApiKeyRequest(new ApiKeyResource
+            {
+                DisplayName = invocation.Value(keyName),
+                ExpireTime = ExpireTime.Parse(invocation.Value(expire)),
+                Scopes = invocation.Value(scopes)?.Split(',', StringSplitOptions.TrimEntries),
+            });
+            var path = $"v1/{await user.NameAsync(invocation, cancellation)}/apiKeys";
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, ServerConnection.Type<CreateApiKeyRequest>());
             var created = await invocation.Server.SendAsync(
                 HttpMethod.Post, path, body, ServerConnection.Type<CreateApiKeyRequest>(), ServerConnection.Type<ApiKeyResource>(), cancellation);
@@ -46,20 +54,27 @@ internal static class ApiKeyVerbs
 
     private static Verb List(Command command)
     {
-        var (listing, user) = (new Listing(), User(command));
+        var (listing, user) = (new Listing(), new UserOption(command));
+        var everybodys = new Option<bool>("--all-users") { Description = "Those of all users of the account (admins)" };
         listing.AddTo(command);
-        return async (invocation, cancellation) => await listing.WriteAsync(
-            invocation, $"v1/{await UserAsync(invocation, user, cancellation)}/apiKeys", "apiKeys", ServerConnection.Type<ListApiKeysResponse>(), Columns, cancellation);
+        command.Options.Add(everybodys);
+        return async (invocation, cancellation) =>
+        {
+            var all = invocation.Value(everybodys);
+            if (all && user.IsGiven(invocation)) throw new ProblemException(Problem.InvalidArgument("--all-users and a user were given: leave out one of them"));
+            var owner = all ? $"{await invocation.AccountAsync(cancellation)}/users/-" : (await user.NameAsync(invocation, cancellation)).ToString();
+            return await listing.WriteAsync(invocation, $"v1/{owner}/apiKeys", "apiKeys", ServerConnection.Type<ListApiKeysResponse>(), Columns, cancellation);
+        };
     }
 
     private static Verb Delete(Command command)
     {
-        var (key, user) = (new Argument<string>("KEY-ID") { Description = "The key's ID, from list" }, User(command));
+        var (key, user) = (new Argument<string>("KEY-ID") { Description = "The key's ID, from list" }, new UserOption(command));
         command.Arguments.Add(key);
         return async (invocation, cancellation) =>
         {
             var body = new DeleteApiKeyRequest(invocation.Value(key));
-            var path = $"v1/{await UserAsync(invocation, user, cancellation)}/apiKeys:delete";
+            var path = $"v1/{await user.NameAsync(invocation, cancellation)}/apiKeys:delete";
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, ServerConnection.Type<DeleteApiKeyRequest>());
             await invocation.Server.SendAsync(
                 HttpMethod.Post, path, body, ServerConnection.Type<DeleteApiKeyRequest>(), ServerConnection.Type<EmptyResponse>(), cancellation);
@@ -67,17 +82,32 @@ internal static class ApiKeyVerbs
             return 0;
         };
     }
+}
 
-    private static Option<string?> User(Command command)
+/// <summary>Whose keys are meant: <c>--user</c>, or <c>--service-account</c>, which is a user as well.</summary>
+internal sealed class UserOption
+{
+    private readonly Option<string?> _user =
+        new("--user") { Description = "The user's ID or full name (default: the one the key in use belongs to)" };
+
+    private readonly Option<string?> _service = new("--service-account") { Description = "The service account's ID or full name" };
+
+    public UserOption(Command command)
     {
-        var option = new Option<string?>("--user") { Description = "The user's ID or full name (default: the one the key in use belongs to)" };
-        command.Options.Add(option);
-        return option;
+        command.Options.Add(_user);
+        command.Options.Add(_service);
     }
 
-    private static async Task<UserName> UserAsync(Invocation invocation, Option<string?> option, CancellationToken cancellation)
+    public bool IsGiven(Invocation invocation) => invocation.IsGiven(_user) || invocation.IsGiven(_service);
+
+    public async Task<UserName> NameAsync(Invocation invocation, CancellationToken cancellation)
     {
-        var typed = invocation.Value(option) ?? (await invocation.Server.WhoAmIAsync(cancellation)).User;
+        if (invocation.IsGiven(_user) && invocation.IsGiven(_service))
+        {
+            throw new ProblemException(Problem.InvalidArgument("--user and --service-account were given: a key belongs to one of them"));
+        }
+
+        var typed = invocation.Value(_user) ?? invocation.Value(_service) ?? (await invocation.Server.WhoAmIAsync(cancellation)).User;
         return await invocation.NameAsync<UserName>(typed, UserName.Collection, cancellation);
     }
 }

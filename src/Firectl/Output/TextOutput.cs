@@ -74,7 +74,7 @@ internal static class TextOutput
 
     private static string Text(string key, string text)
     {
-        if ((key == "time" || key.EndsWith("Time", StringComparison.Ordinal))
+        if ((key is "time" or "timestamp" || key.EndsWith("Time", StringComparison.Ordinal))
             && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
         {
             return time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);

@@ -43,6 +43,15 @@ public sealed record ApiKeyResource
     public string? Email { get; init; }
     public string? Prefix { get; init; }
     public DateTimeOffset? ExpireTime { get; init; }
+
+    /// <summary><c>inference</c>, <c>control</c> or <c>all</c>. Ours beside the hosted surface, as are the two below.</summary>
+    public IReadOnlyList<string?>? Scopes { get; init; }
+
+    /// <summary>To the minute across a restart of the server; null when it never was.</summary>
+    public DateTimeOffset? LastUsedTime { get; init; }
+
+    /// <summary>The full name of the user that it belongs to.</summary>
+    public string? User { get; init; }
 }
 
 public sealed record CreateApiKeyRequest(ApiKeyResource? ApiKey);
@@ -71,7 +80,10 @@ public sealed record ListApiKeysResponse
 }
 
 /// <summary>Who the caller's key belongs to: <c>GET /v1/whoami</c>, ours beside the hosted surface.</summary>
-public sealed record WhoAmIResponse(string Account, string User, string Role, string KeyId);
+public sealed record WhoAmIResponse(string Account, string User, string Role, string KeyId)
+{
+    public IReadOnlyList<string>? Scopes { get; init; }
+}
 
 /// <summary>The answer of operations that have nothing to say: <c>{}</c>.</summary>
 public sealed record EmptyResponse;

@@ -3,12 +3,13 @@ using Stoker.Api.Problems;
 
 namespace Stoker.ControlPlane.Accounts;
 
-/// <summary>Which management routes a caller may use: pure, made from the caller and the asked path alone.</summary>
+/// <summary>Whose management routes a caller may use: pure, made from the caller and the asked path alone.</summary>
 /// <remarks>
 /// Of another account's things nobody learns whether they exist: the answer is the one for a missing resource, made
 /// from the asked name without looking anything up, so that it is equal in bytes and in time. Two exceptions: everybody
 /// reads the library's models, and an operator manages accounts, users, keys, quotas and reservations everywhere (not
-/// models or deployments: what tenants run is theirs), and sees the deployments of the serverless tier, which are in the library's account.
+/// models or deployments: what tenants run is theirs), and sees the deployments of the serverless tier, which are in the
+/// library's account. What a caller may do there is the matter of <see cref="RoleTable"/>.
 /// </remarks>
 internal static class AccessRule
 {
@@ -22,14 +23,14 @@ internal static class AccessRule
     public static Problem? Check(Principal caller, string? account, string path, bool isRead)
     {
         if (account is null) return null;
-        if (account == caller.Account.Account.ToString()) return CheckRole(caller);
+        if (account == caller.Account.Account.ToString()) return null;
         string[] segments = [.. path.Split('/').Skip(AccountSegment)];
         var collection = segments.Length > 1 && segments[1] != "" ? segments[1].Split(':')[0] : null;
         if (caller.IsOperator && (collection is null or UserName.Collection or QuotaName.Collection or ReservationName.Collection)) return null;
-        if (account == AccountName.Library.Account.ToString() && collection == DeploymentName.Collection && isRead && caller.IsOperator) return CheckRole(caller);
+        if (account == AccountName.Library.Account.ToString() && collection == DeploymentName.Collection && isRead && caller.IsOperator) return null;
         if (account == AccountName.Library.Account.ToString() && collection == ModelName.Collection)
         {
-            return caller.IsOperator || isRead ? CheckRole(caller) : LibraryIsReadOnly;
+            return caller.IsOperator || isRead ? null : LibraryIsReadOnly;
         }
 
         return MissingResource.Problem(AskedName(account, segments));
@@ -40,11 +41,6 @@ internal static class AccessRule
 
     private static Problem LibraryIsReadOnly { get; } = Problem.PermissionDenied(
         $"Only an admin of the operating account changes {AccountName.Library}: copy the model into your own account instead");
-
-    private static Problem? CheckRole(Principal caller) => caller.Role == Role.InferenceUser
-        ? Problem.PermissionDenied(
-            "This key's user has the role inference-user, which may only call models: use a key of a user with another role")
-        : null;
 
     /// <summary>
     /// The resource that the path names, without verbs and sub-collections: <c>accounts/a/models/m</c>, or

@@ -21,9 +21,10 @@ public static class AccountEndpoints
 
     public static void MapAccounts(this IEndpointRouteBuilder routes)
     {
+        // Whoever has a key may ask what it is.
+        routes.MapGet("/v1/whoami", WhoAmI).WithTags("Accounts").RequireAccess(KeyScopes.All);
         var v1 = routes.MapGroup("/v1").WithTags("Accounts").RequireAccess();
         v1.AddEndpointFilter(Failures.Answer);
-        v1.MapGet("/whoami", WhoAmI);
         v1.MapGet("/accounts", ListAccountsAsync);
         v1.MapPost("/accounts", CreateAccountAsync);
         v1.MapGet("/accounts/{account}", GetAccountAsync);
@@ -32,6 +33,7 @@ public static class AccountEndpoints
         v1.MapPost("/accounts/{account}/users", CreateUserAsync);
         v1.MapGet("/accounts/{account}/users/{user}", GetUserAsync);
         v1.MapPatch("/accounts/{account}/users/{user}", UpdateUserAsync);
+        v1.MapDelete("/accounts/{account}/users/{user}", DeleteUserAsync);
         v1.MapGet("/accounts/{account}/users/{user}/apiKeys", ListKeysAsync);
         v1.MapPost("/accounts/{account}/users/{user}/apiKeys", CreateKeyAsync);
         v1.MapPost("/accounts/{account}/users/{user}/apiKeys:delete", DeleteKeyAsync);
@@ -41,7 +43,7 @@ public static class AccountEndpoints
     {
         var caller = context.GetPrincipal();
         return Ok(
-            new WhoAmIResponse(caller.Account.ToString(), caller.User.ToString(), caller.Role.WireName(), caller.KeyId),
+            new WhoAmIResponse(caller.Account.ToString(), caller.User.ToString(), caller.Role.WireName(), caller.KeyId) { Scopes = [caller.Scopes.WireName()] },
             WireJson.Context.WhoAmIResponse);
     }
 
@@ -137,16 +139,29 @@ public static class AccountEndpoints
             WireJson.Context.UserResource);
     }
 
+    private static async Task<IResult> DeleteUserAsync(
+        HttpContext context, string account, string user, UserCommands commands, CancellationToken cancellation)
+    {
+        if (QueryParameters.Check(context.Request.Query) is { } unknown) return new ProblemResult(unknown);
+        if (!Named(account, user, out var name)) return Missing($"accounts/{account}/users/{user}");
+        return Ok(await commands.DeleteAsync(context.GetPrincipal(), name, cancellation), WireJson.Context.EmptyResponse);
+    }
+
     private static async Task<IResult> ListKeysAsync(
         HttpContext context, string account, string user, ApiKeyCommands commands, CancellationToken cancellation)
     {
-        if (!Named(account, user, out var name)) return Missing($"accounts/{account}/users/{user}");
-        if (!ListQuery.From(context.Request.Query, name.ToString(), Keys).TryGet(out var query, out var problem))
+        var (caller, asked) = (context.GetPrincipal(), $"accounts/{account}/users/{user}");
+        if (!ListQuery.From(context.Request.Query, asked, Keys).TryGet(out var query, out var problem))
         {
             return new ProblemResult(problem);
         }
 
-        var listed = await commands.ListAsync(context.GetPrincipal(), name, cancellation);
+        // "-" stands for every user, as in all such lists of resources of resources.
+        var everybodys = user == "-" && ResourceId.TryParse(account, out _);
+        if (!Named(account, user, out var name) && !everybodys) return Missing(asked);
+        var listed = everybodys
+            ? await commands.ListAllAsync(caller, new(ResourceId.Parse(account)), cancellation)
+            : await commands.ListAsync(caller, name, cancellation);
         if (!listed.TryGet(out var keys, out problem)) return new ProblemResult(problem);
         var page = query.Of(keys);
         return Ok(
@@ -172,7 +187,9 @@ public static class AccountEndpoints
         if (!Named(account, user, out var name)) return Missing($"accounts/{account}/users/{user}");
         var body = await JsonBody.ReadAsync(context.Request, ApiJson.Default.DeleteApiKeyRequest, cancellation);
         if (!body.TryGet(out var request, out var problem)) return new ProblemResult(problem);
-        return Ok(await commands.DeleteAsync(context.GetPrincipal(), name, request.KeyId, cancellation), WireJson.Context.EmptyResponse);
+        var deleted = await commands.DeleteAsync(context.GetPrincipal(), name, request.KeyId, cancellation);
+        if (deleted.Problem is null) ActedOn.Note(context, $"{name}/{ApiKeyName.Collection}/{request.KeyId}"); // the path does not say which
+        return Ok(deleted, WireJson.Context.EmptyResponse);
     }
 
     private static Result<ReadMask<T>> ReadMasked<T>(HttpContext context, JsonTypeInfo<T> json)

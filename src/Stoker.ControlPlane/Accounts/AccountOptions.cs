@@ -26,6 +26,17 @@ public sealed class AccountOptions
     /// </summary>
     public bool NewAdminKey { get; set; }
 
+    /// <summary>
+    /// Wrong keys that one address may send at once before it is slowed down: programs start together after an outage, and a
+    /// forgotten one of them is no attack. Nobody guesses 256 random bits either way.
+    /// </summary>
+    [Range(1, 100_000)]
+    public int WrongKeysAtOnce { get; set; } = 100;
+
+    /// <summary>Wrong keys of one address that are looked at in a minute once it is slowed down; the others are refused unseen.</summary>
+    [Range(1, 100_000)]
+    public int WrongKeysPerMinute { get; set; } = 30;
+
     /// <summary>Users of one account.</summary>
     [Range(1, 100_000)]
     public int MaxUsersPerAccount { get; set; } = 1_000;

@@ -19,11 +19,16 @@ public static class AccountServices
         services.AddSingleton(provider => new AccountSettings(provider.GetRequiredService<AccountStore>()));
         services.AddSingleton<FirstStart>();
         services.AddSingleton<KeyRingSource>();
+        services.AddSingleton<KeyUses>();
+        services.AddSingleton<KeyUseLog>();
+        services.AddSingleton<WaysIn>();
+        services.AddSingleton<GuessLimit>();
         services.AddSingleton<Authenticator>();
         services.AddSingleton<AccountCommands>();
         services.AddSingleton<UserCommands>();
         services.AddSingleton<ApiKeyCommands>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyRingSource>());
+        services.AddHostedService(provider => provider.GetRequiredService<KeyUseLog>());
         return services;
     }
 }

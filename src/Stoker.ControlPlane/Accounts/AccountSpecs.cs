@@ -14,7 +14,14 @@ internal sealed record UserSpec(string? DisplayName, string? Email, string Role,
 /// <summary>A key as it rests: its hash, never the key.</summary>
 /// <param name="Hash">SHA-256, base64.</param>
 /// <param name="Prefix">The key's first characters, for people to tell keys apart.</param>
-internal sealed record ApiKeySpec(string DisplayName, string Hash, string Prefix, string? Email, DateTimeOffset? ExpireTime);
+/// <param name="Scopes">A wire name of <see cref="Accounts.KeyScopes"/>; absent in keys that are older than scopes, which open all.</param>
+internal sealed record ApiKeySpec(
+    string DisplayName, string Hash, string Prefix, string? Email, DateTimeOffset? ExpireTime, string? Scopes = null)
+{
+    /// <summary>Null where a newer program wrote what this one does not know.</summary>
+    [JsonIgnore]
+    public KeyScopes? KeyScopes => Scopes is null ? Accounts.KeyScopes.All : KeyScopeNames.Parse(Scopes);
+}
 
 /// <summary>Accounts, users and keys have no status of their own yet: what exists is ready.</summary>
 internal sealed record NoStatus

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -46,26 +47,43 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
 {
     public const int Size = SHA256.HashSizeInBytes;
 
-    private readonly ReadOnlyMemory<byte> _bytes;
+    // At most as many bytes as this come of a character.
+    private const int MaxBytesPerCharacter = 3;
 
-    private KeyHash(ReadOnlyMemory<byte> bytes) => _bytes = bytes;
+    // In place rather than an array: every request makes one.
+    private readonly Bytes _bytes;
 
-    public static KeyHash Of(string key) => new(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    private KeyHash(ReadOnlySpan<byte> bytes) => bytes.CopyTo(_bytes);
+
+    /// <param name="key">At most <see cref="ApiKey.MaxLength"/> characters.</param>
+    public static KeyHash Of(ReadOnlySpan<char> key)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, ApiKey.MaxLength);
+        Span<byte> text = stackalloc byte[ApiKey.MaxLength * MaxBytesPerCharacter];
+        Span<byte> hash = stackalloc byte[Size];
+        SHA256.HashData(text[..Encoding.UTF8.GetBytes(key, text)], hash);
+        return new(hash);
+    }
 
     /// <exception cref="FormatException">The stored text is no hash.</exception>
     public static KeyHash FromStored(string text)
     {
         var bytes = Convert.FromBase64String(text);
-        return bytes.Length == Size ? new(bytes) : throw new FormatException($"A key's hash has {Size} bytes, not {bytes.Length}");
+        return bytes.Length == Size ? new(bytes.AsSpan()) : throw new FormatException($"A key's hash has {Size} bytes, not {bytes.Length}");
     }
 
-    public string ToStored() => Convert.ToBase64String(_bytes.Span);
+    public string ToStored() => Convert.ToBase64String(_bytes);
 
-    public bool Equals(KeyHash other) => CryptographicOperations.FixedTimeEquals(_bytes.Span, other._bytes.Span);
+    public bool Equals(KeyHash other) => CryptographicOperations.FixedTimeEquals(_bytes, other._bytes);
 
     public override bool Equals(object? obj) => obj is KeyHash other && Equals(other);
 
     // The hash is uniform already.
-    public override int GetHashCode() =>
-        _bytes.Length < sizeof(int) ? 0 : BinaryPrimitives.ReadInt32LittleEndian(_bytes.Span);
+    public override int GetHashCode() => BinaryPrimitives.ReadInt32LittleEndian(_bytes);
+
+    [InlineArray(Size)]
+    private struct Bytes
+    {
+        private byte _first;
+    }
 }

@@ -10,7 +10,8 @@ namespace Stoker.ControlPlane.Accounts;
 /// <summary>
 /// Makes, shows and revokes keys. Everybody does so for its own; for those of others it takes an admin.
 /// </summary>
-internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, TimeProvider time, IOptions<AccountOptions> options)
+internal sealed class ApiKeyCommands(
+    AccountStore store, KeyRingSource ring, KeyUseLog uses, WaysIn ways, TimeProvider time, IOptions<AccountOptions> options)
 {
     private const int MaxDisplayName = 63;
 
@@ -18,10 +19,14 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
     {
         if (Refuse(caller, owner) is { } refusal) return refusal;
         if (await store.Users.FindAsync(owner, cancellation) is null) return MissingResource.Problem(owner.ToString());
-        var keys = (await store.Keys.ListAsync(owner.ToString(), cancellation)).Items;
-        return Result(keys.Select(key => ToResource(key)));
-        static Result<IEnumerable<ApiKeyResource>> Result(IEnumerable<ApiKeyResource> items) =>
-            new List<ApiKeyResource>(items);
+        return Shown((await store.Keys.ListAsync(owner.ToString(), cancellation)).Items);
+    }
+
+    /// <summary>The keys of all users of an account.</summary>
+    public async Task<Result<IEnumerable<ApiKeyResource>>> ListAllAsync(Principal caller, AccountName account, CancellationToken cancellation)
+    {
+        if (UserCommands.Refuse(caller, account) is { } refusal) return refusal;
+        return Shown((await store.Keys.ListAsync(null, cancellation)).Items.Where(key => key.Name.Owner.Parent == account));
     }
 
     /// <summary>The answer is the one place where the key itself is ever shown.</summary>
@@ -29,13 +34,12 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         Principal caller, UserName owner, ApiKeyResource asked, CancellationToken cancellation)
     {
         if (Refuse(caller, owner) is { } refusal) return refusal;
-        var violations = new Violations();
-        violations.Require(
-            asked.DisplayName is null || asked.DisplayName.Length <= MaxDisplayName,
-            "api_key.display_name",
-            $"must have at most {MaxDisplayName} characters");
-        violations.Require(asked.ExpireTime is null || asked.ExpireTime > time.GetUtcNow(), "api_key.expire_time", "must lie in the future");
-        if (violations.Any) return violations.ToProblem();
+        if (!Check(asked).TryGet(out var scopes, out var problem)) return problem;
+        if ((scopes & ~caller.Scopes) != KeyScopes.None)
+        {
+            return Problem.PermissionDenied(
+                $"The key in use has the scope {caller.Scopes.WireName()} and makes keys of no other: give \"scopes\": [\"{caller.Scopes.WireName()}\"], or use a key that has the scope all");
+        }
 
         using var _ = await store.WriteAsync(cancellation);
         if (await store.Users.FindAsync(owner, cancellation) is not { } user)
@@ -52,10 +56,10 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         var key = ApiKey.Create();
         var name = new ApiKeyName(owner, NewKeyId());
         var spec = new ApiKeySpec(
-            asked.DisplayName ?? "default", KeyHash.Of(key).ToStored(), ApiKey.Shown(key), user.Spec.Email, asked.ExpireTime);
+            asked.DisplayName ?? "default", KeyHash.Of(key).ToStored(), ApiKey.Shown(key), user.Spec.Email, asked.ExpireTime, scopes.WireName());
         var created = await store.Keys.CreateAsync(name, spec, NoStatus.Instance, cancellation);
         if (created.Problem is null) await ring.ReloadAsync(CancellationToken.None); // it is written: no turning back
-        return created.Then<ApiKeyResource>(row => ToResource(row) with { Key = key });
+        return created.Then<ApiKeyResource>(row => ToResource(row, lastUsed: null) with { Key = key });
     }
 
     /// <summary>Revokes a key; when this returns, it opens nothing any more in this process.</summary>
@@ -74,35 +78,51 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
             return MissingResource.Problem($"{owner}/{ApiKeyName.Collection}/{shown}");
         }
 
-        if (await IsLastWayInAsync(key, cancellation))
+        if (await ways.WithoutKeyAsync(key.Name, cancellation) is { } last) return last;
+        var deleted = await store.Keys.DeleteAsync(key, cancellation);
+        if (deleted.Problem is null)
         {
-            return Problem.FailedPrecondition(
-                $"It is the last key of the admins of {owner.Parent} that does not expire: create another one first");
+            // It is gone: no turning back.
+            await ring.ReloadAsync(CancellationToken.None);
+            await uses.ForgetAsync(key.Name);
         }
 
-        var deleted = await store.Keys.DeleteAsync(key, cancellation);
-        if (deleted.Problem is null) await ring.ReloadAsync(CancellationToken.None); // it is gone: no turning back
         return deleted.Then<EmptyResponse>(_ => new EmptyResponse());
     }
 
     private static Problem? Refuse(Principal caller, UserName owner) =>
         caller.User == owner && caller.Role != Role.InferenceUser ? null : UserCommands.Refuse(caller, owner.Parent);
 
-    /// <summary>
-    /// Without an operator's key nobody could manage the server any more. Other accounts have the operator to help
-    /// them.
-    /// </summary>
-    private async Task<bool> IsLastWayInAsync(Stored<ApiKeyName, ApiKeySpec, NoStatus> key, CancellationToken cancellation)
+    private Result<KeyScopes> Check(ApiKeyResource asked)
     {
-        var account = key.Name.Owner.Parent;
-        if (key.Spec.ExpireTime is not null) return false;
-        if (await store.Accounts.FindAsync(account, cancellation) is not { Spec.Operator: true }) return false;
-        var users = await store.Users.ListAsync(account.ToString(), cancellation);
-        var admins =
-            users.Items.Where(user => user.Spec.Role == Role.Admin.WireName()).Select(user => user.Name).ToHashSet();
-        if (!admins.Contains(key.Name.Owner)) return false;
-        var keys = await store.Keys.ListAsync(null, cancellation);
-        return !keys.Items.Any(other => admins.Contains(other.Name.Owner) && other.Name != key.Name && other.Spec.ExpireTime is null);
+        var violations = new Violations();
+        violations.Require(
+            asked.DisplayName is null || asked.DisplayName.Length <= MaxDisplayName,
+            "api_key.display_name",
+            $"must have at most {MaxDisplayName} characters");
+        violations.Require(asked.ExpireTime is null || asked.ExpireTime > time.GetUtcNow(), "api_key.expire_time", "must lie in the future");
+        var scopes = asked.Scopes is null ? KeyScopes.All : KeyScopeNames.Parse(asked.Scopes);
+        violations.Require(scopes is not null, "api_key.scopes", $"must be a list of {KeyScopeNames.Allowed}; leave it out for all");
+        foreach (var field in OutputOnly(asked)) violations.Add($"api_key.{field}", "is set by the server: leave it out");
+        return violations.Any ? violations.ToProblem() : scopes!.Value;
+    }
+
+    private static IEnumerable<string> OutputOnly(ApiKeyResource asked)
+    {
+        if (asked.KeyId is not null) yield return "key_id";
+        if (asked.Key is not null) yield return "key";
+        if (asked.CreateTime is not null) yield return "create_time";
+        if (asked.Secure is not null) yield return "secure";
+        if (asked.Email is not null) yield return "email";
+        if (asked.Prefix is not null) yield return "prefix";
+        if (asked.LastUsedTime is not null) yield return "last_used_time";
+        if (asked.User is not null) yield return "user";
+    }
+
+    private Result<IEnumerable<ApiKeyResource>> Shown(IEnumerable<Stored<ApiKeyName, ApiKeySpec, NoStatus>> keys)
+    {
+        var lastUse = uses.Read();
+        return keys.Select(key => ToResource(key, lastUse(key.Name))).ToList();
     }
 
     // A letter first, as in identifiers that people choose; 15 more of 36 are beyond any collision, and the store
@@ -110,7 +130,7 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
     private static ResourceId NewKeyId() =>
         ResourceId.Parse("k" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", 15));
 
-    private static ApiKeyResource ToResource(Stored<ApiKeyName, ApiKeySpec, NoStatus> key) => new()
+    private static ApiKeyResource ToResource(Stored<ApiKeyName, ApiKeySpec, NoStatus> key, DateTimeOffset? lastUsed) => new()
     {
         KeyId = key.Name.KeyId.ToString(),
         DisplayName = key.Spec.DisplayName,
@@ -119,5 +139,8 @@ internal sealed class ApiKeyCommands(AccountStore store, KeyRingSource ring, Tim
         Email = key.Spec.Email,
         Prefix = key.Spec.Prefix,
         ExpireTime = key.Spec.ExpireTime,
+        Scopes = [(key.Spec.KeyScopes ?? KeyScopes.None).WireName()],
+        LastUsedTime = lastUsed,
+        User = key.Name.Owner.ToString(),
     };
 }

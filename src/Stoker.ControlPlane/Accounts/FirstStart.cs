@@ -59,6 +59,12 @@ internal sealed class FirstStart(AccountStore store, DataDirectory data, IOption
 
         var user = new UserSpec("Administrator", null, Role.Admin.WireName(), ServiceAccount: false);
         ThrowUnlessThere((await store.Users.CreateAsync(admin, user, NoStatus.Instance, cancellation)).Problem);
+        // Made less of meanwhile: a key of it would let nobody in.
+        if (await store.Users.FindAsync(admin, cancellation) is { } found && found.Spec.Role != user.Role)
+        {
+            ThrowUnlessThere((await store.Users.UpdateSpecAsync(found, found.Spec with { Role = user.Role }, cancellation)).Problem);
+        }
+
         var spec = new ApiKeySpec("first admin key", hash, ApiKey.Shown(key), null, null);
         ThrowUnlessThere((await store.Keys.CreateAsync(name, spec, NoStatus.Instance, cancellation)).Problem);
     }

@@ -1,6 +1,7 @@
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Storage;
 using StoredAccount = Stoker.ControlPlane.Storage.Stored<Stoker.Api.Names.AccountName, Stoker.ControlPlane.Accounts.AccountSpec, Stoker.ControlPlane.Accounts.NoStatus>;
+using StoredKey = Stoker.ControlPlane.Storage.Stored<Stoker.ControlPlane.Accounts.ApiKeyName, Stoker.ControlPlane.Accounts.ApiKeySpec, Stoker.ControlPlane.Accounts.NoStatus>;
 using StoredUser = Stoker.ControlPlane.Storage.Stored<Stoker.Api.Names.UserName, Stoker.ControlPlane.Accounts.UserSpec, Stoker.ControlPlane.Accounts.NoStatus>;
 
 namespace Stoker.ControlPlane.Accounts;
@@ -15,12 +16,13 @@ internal sealed class KeyRing
     public static KeyRing Empty { get; } = new([]);
 
     /// <summary>
-    /// Joins the rows. A key whose user or account is gone, or whose role is unknown here, opens nothing.
+    /// Joins the rows. A key whose user or account is gone, or whose role or scopes are unknown here, opens nothing.
     /// </summary>
     public static KeyRing From(
         StoredList<AccountName, AccountSpec, NoStatus> accounts,
         StoredList<UserName, UserSpec, NoStatus> users,
-        StoredList<ApiKeyName, ApiKeySpec, NoStatus> keys)
+        StoredList<ApiKeyName, ApiKeySpec, NoStatus> keys,
+        KeyUses uses)
     {
         var accountsByName = accounts.Items.ToDictionary(account => account.Name);
         var usersByName = users.Items.ToDictionary(user => user.Name);
@@ -29,26 +31,30 @@ internal sealed class KeyRing
         {
             if (!usersByName.TryGetValue(key.Name.Owner, out var user)) continue;
             if (!accountsByName.TryGetValue(user.Name.Parent, out var account)) continue;
-            if (ToPrincipal(account, user, key.Name) is not { } principal) continue;
-            entries[KeyHash.FromStored(key.Spec.Hash)] = new(principal, key.Spec.ExpireTime);
+            if (ToPrincipal(account, user, key) is not { } principal) continue;
+            entries[KeyHash.FromStored(key.Spec.Hash)] = new(principal, key.Spec.ExpireTime, uses.Of(key.Name));
         }
 
         return new(entries);
     }
 
     /// <summary>
-    /// The owner of a key, or null for one that is unknown, revoked or expired: the caller cannot tell which.
+    /// What a key opens, or null for one that is unknown, revoked or expired: the caller cannot tell which.
     /// </summary>
-    public Principal? Find(string key, DateTimeOffset now)
+    public Entry? Find(ReadOnlySpan<char> key, DateTimeOffset now)
     {
         if (key.Length > ApiKey.MaxLength || !_entries.TryGetValue(KeyHash.Of(key), out var entry)) return null;
-        return entry.ExpireTime <= now ? null : entry.Principal;
+        return entry.ExpireTime <= now ? null : entry;
     }
 
-    private static Principal? ToPrincipal(StoredAccount account, StoredUser user, ApiKeyName key) =>
-        RoleNames.Parse(user.Spec.Role) is { } role
-            ? new(account.Name, user.Name, role, key.KeyId.ToString(), account.Spec.Operator && role == Role.Admin)
+    private static Principal? ToPrincipal(StoredAccount account, StoredUser user, StoredKey key) =>
+        RoleNames.Parse(user.Spec.Role) is { } role && key.Spec.KeyScopes is { } scopes
+            ? new(account.Name, user.Name, role, key.Name.KeyId.ToString(), account.Spec.Operator && role == Role.Admin)
+            {
+                Email = user.Spec.Email,
+                Scopes = scopes,
+            }
             : null;
 
-    private sealed record Entry(Principal Principal, DateTimeOffset? ExpireTime);
+    internal sealed record Entry(Principal Principal, DateTimeOffset? ExpireTime, KeyUse Use);
 }

@@ -8,7 +8,7 @@ namespace Stoker.ControlPlane.Accounts;
 /// Keeps the <see cref="KeyRing"/>: loads it before the server listens, and again after every change in the store.
 /// </summary>
 internal sealed partial class KeyRingSource(
-    AccountStore store, FirstStart firstStart, TimeProvider time, ILogger<KeyRingSource> log) : BackgroundService
+    AccountStore store, FirstStart firstStart, KeyUses uses, TimeProvider time, ILogger<KeyRingSource> log) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
@@ -43,7 +43,8 @@ internal sealed partial class KeyRingSource(
             var accounts = await store.Accounts.ListAsync(null, cancellation);
             var users = await store.Users.ListAsync(null, cancellation);
             var keys = await store.Keys.ListAsync(null, cancellation);
-            _current = KeyRing.From(accounts, users, keys);
+            _current = KeyRing.From(accounts, users, keys, uses);
+            uses.KeepOnly(keys.Items.Select(key => key.Name).ToHashSet());
             Volatile.Write(ref _seen, new(accounts.Revision, users.Revision, keys.Revision));
             _changed.Raise();
         }

@@ -8,7 +8,13 @@ namespace Stoker.ControlPlane.Accounts;
 /// </summary>
 /// <param name="IsOperator">An admin of the account that the first start made: may create accounts and write the
 /// library.</param>
-public sealed record Principal(AccountName Account, UserName User, Role Role, string KeyId, bool IsOperator);
+public sealed record Principal(AccountName Account, UserName User, Role Role, string KeyId, bool IsOperator)
+{
+    /// <summary>The user's address, where one is known.</summary>
+    public string? Email { get; init; }
+
+    public KeyScopes Scopes { get; init; } = KeyScopes.All;
+}
 
 public static class PrincipalFeature
 {

@@ -1,8 +1,7 @@
 namespace Stoker.ControlPlane.Accounts;
 
 /// <summary>
-/// What a user may do. The rule of this version, in full: an inference user calls models (and asks who it is); a user
-/// or contributor also manages models, deployments and its own keys; an admin also manages users and everybody's keys.
+/// What a user may do, in ascending order; <see cref="RoleTable"/> says it in full.
 /// </summary>
 public enum Role
 {

@@ -9,11 +9,12 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.ControlPlane.Accounts;
 
 /// <summary>Creates, changes and shows users.</summary>
-internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOptions<AccountOptions> options)
+internal sealed class UserCommands(
+    AccountStore store, KeyRingSource ring, KeyUseLog uses, WaysIn ways, IOptions<AccountOptions> options)
 {
     private static readonly UpdatableFields Fields = new(
         Mutable: ["display_name", "role", "email"],
-        OutputOnly: ["name", "create_time", "update_time", "state", "status"]);
+        OutputOnly: ["name", "service_account", "create_time", "update_time", "state", "status"]);
 
     public async Task<IEnumerable<UserResource>> ListAsync(AccountName account, CancellationToken cancellation) =>
         (await store.Users.ListAsync(account.ToString(), cancellation)).Items.Select(ToResource);
@@ -30,6 +31,8 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
         var id = violations.Parse<ResourceId>("user_id", userId is null or "" ? UserIds.FromEmail(body.Email) : userId);
         violations.Require(id is null || id.IsUserChosen, "user_id", $"must be {ResourceId.Rule}");
         Check(violations, body);
+        var service = body.ServiceAccount ?? false;
+        violations.Require(!service || body.Email is null, "email", "is the server's to choose for a service account: leave it out, and give user_id");
         if (id is null || violations.Any) return violations.ToProblem();
 
         using var _ = await store.WriteAsync(cancellation);
@@ -43,7 +46,7 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
             return new Problem(Code.ResourceExhausted, $"{account} has {options.Value.MaxUsersPerAccount} users, the most that are allowed");
         }
 
-        var spec = new UserSpec(body.DisplayName, body.Email, body.Role!, body.ServiceAccount ?? false);
+        var spec = new UserSpec(body.DisplayName, service ? ServiceAccountEmail(account.User(id)) : body.Email, body.Role!, service);
         return await DoneAsync(await store.Users.CreateAsync(account.User(id), spec, NoStatus.Instance, cancellation));
     }
 
@@ -61,15 +64,47 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
         if (!merged.TryGet(out var wanted, out var problem)) return problem;
         var violations = new Violations();
         Check(violations, wanted);
+        violations.Require(
+            !user.Spec.ServiceAccount || wanted.Email == user.Spec.Email, "email", $"of a service account stays {user.Spec.Email}");
         if (violations.Any) return violations.ToProblem();
         if (user.Spec.Role != wanted.Role && await IsLastAdminAsync(user, cancellation))
         {
             return Problem.FailedPrecondition($"{name} is the last admin of {name.Parent}: make another user admin first");
         }
 
+        var demoted = RoleNames.Parse(wanted.Role) != Role.Admin;
+        if (demoted && await ways.WithoutUserAsync(name, cancellation) is { } lastWay) return lastWay;
         var spec = user.Spec with { DisplayName = wanted.DisplayName, Email = wanted.Email, Role = wanted.Role! };
         return await DoneAsync(await store.Users.UpdateSpecAsync(user, spec, cancellation));
     }
+
+    /// <summary>Removes a user, and first its keys: they open nothing from then on, nor when a user of that name is made again.</summary>
+    public async Task<Result<EmptyResponse>> DeleteAsync(Principal caller, UserName name, CancellationToken cancellation)
+    {
+        if (Refuse(caller, name.Parent) is { } refusal) return refusal;
+        using var _ = await store.WriteAsync(cancellation);
+        if (await store.Users.FindAsync(name, cancellation) is not { } user) return MissingResource.Problem(name.ToString());
+        if (await IsLastAdminAsync(user, cancellation))
+        {
+            return Problem.FailedPrecondition($"{name} is the last admin of {name.Parent}: make another user admin first");
+        }
+
+        if (await ways.WithoutUserAsync(name, cancellation) is { } lastWay) return lastWay;
+        var keys = (await store.Keys.ListAsync(name.ToString(), cancellation)).Items;
+        // From the first key on there is no turning back: what is left of it is done by asking again.
+        foreach (var key in keys)
+        {
+            if ((await store.Keys.DeleteAsync(key, CancellationToken.None)).Problem is { } raced) return raced;
+        }
+
+        var deleted = await store.Users.DeleteAsync(user, CancellationToken.None);
+        await ring.ReloadAsync(CancellationToken.None);
+        foreach (var key in keys) await uses.ForgetAsync(key.Name);
+        return deleted.Then<EmptyResponse>(_ => new EmptyResponse());
+    }
+
+    /// <summary>An address that tells service accounts apart in lists, and that no mail can reach.</summary>
+    internal static string ServiceAccountEmail(UserName name) => $"{name.User}@{name.Account}.sa.stoker.internal";
 
     /// <summary>Whether a caller may manage users, and the keys of others, in an account.</summary>
     internal static Problem? Refuse(Principal caller, AccountName account) =>
@@ -83,11 +118,12 @@ internal sealed class UserCommands(AccountStore store, KeyRingSource ring, IOpti
         violations.Require(RoleNames.Parse(user.Role) is not null, "role", $"must be {RoleNames.Allowed}");
     }
 
+    /// <summary>Of the people: a service account is a program's, and no program brings an account back to its owners.</summary>
     private async Task<bool> IsLastAdminAsync(Stored<UserName, UserSpec, NoStatus> user, CancellationToken cancellation)
     {
         var admin = Role.Admin.WireName();
         var others = (await store.Users.ListAsync(user.Name.Parent.ToString(), cancellation)).Items.Where(other => other.Name != user.Name);
-        return user.Spec.Role == admin && !others.Any(other => other.Spec.Role == admin);
+        return user.Spec.Role == admin && !user.Spec.ServiceAccount && !others.Any(other => other.Spec.Role == admin && !other.Spec.ServiceAccount);
     }
 
     private async Task<Result<UserResource>> DoneAsync(Result<Stored<UserName, UserSpec, NoStatus>> written)

@@ -37,7 +37,7 @@ public static class GatewayEndpoints
     private static Task UnknownPathAsync(HttpContext context)
     {
         var authenticator = context.RequestServices.GetRequiredService<Authenticator>();
-        if (authenticator.Authenticate(context) is null) return InferenceError.Unauthorized.WriteAsync(context);
+        if (!authenticator.TryAuthenticate(context, KeyScopes.Inference, out _, out var refusal)) return InferenceError.Refused(refusal).WriteAsync(context);
         var allowed = context.Request.RouteValues["path"] switch
         {
             "chat/completions" or "completions" => HttpMethods.Post,

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Stoker.Api.Problems;
+using Stoker.ControlPlane.Accounts;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -23,6 +25,17 @@ internal sealed record InferenceError(int Status, string Code, string Message, s
     /// <summary>The one answer for a key that is missing, wrong, expired or revoked.</summary>
     public static InferenceError Unauthorized { get; } =
         new(StatusCodes.Status401Unauthorized, "UNAUTHORIZED", "The API key you provided is invalid.");
+
+    /// <summary>Why a caller was refused, in this surface's form.</summary>
+    public static InferenceError Refused(Problem refusal) => ReferenceEquals(refusal, AccessRule.Unauthenticated)
+        ? Unauthorized
+        : new(
+            refusal.Code.Row().HttpStatus,
+            refusal.Code == Stoker.Api.Problems.Code.Unauthenticated ? Unauthorized.Code : refusal.Code.Row().WireName,
+            refusal.Message)
+        {
+            RetryAfter = refusal.RetryAfter,
+        };
 
     /// <summary>The one answer for a model that is missing, not deployed, or somebody else's.</summary>
     public static InferenceError ModelNotFound { get; } =

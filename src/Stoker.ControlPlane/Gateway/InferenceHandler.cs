@@ -71,7 +71,7 @@ internal sealed partial class InferenceHandler(
     private async Task<InferenceError?> RunAsync(HttpContext context, Surface surface, string requestId)
     {
         // 1: before a byte of the body is read.
-        if (authenticator.Authenticate(context) is not { } caller) return InferenceError.Unauthorized;
+        if (!authenticator.TryAuthenticate(context, KeyScopes.Inference, out var caller, out var refusal)) return InferenceError.Refused(refusal);
 
         // 2
         using var body = new RequestBody(options.Value, budget);

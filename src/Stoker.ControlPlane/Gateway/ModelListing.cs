@@ -24,9 +24,9 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
     public async Task HandleAsync(HttpContext context)
     {
         RequestIds.Assign(context);
-        if (authenticator.Authenticate(context) is not { } caller)
+        if (!authenticator.TryAuthenticate(context, KeyScopes.Inference, out var caller, out var refusal))
         {
-            await InferenceError.Unauthorized.WriteAsync(context);
+            await InferenceError.Refused(refusal).WriteAsync(context);
             return;
         }
 

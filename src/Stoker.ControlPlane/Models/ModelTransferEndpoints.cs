@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Audit;
 using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Models;
@@ -16,7 +17,7 @@ internal static class ModelTransferEndpoints
     public static void MapModelTransfers(this RouteGroupBuilder models)
     {
         models.MapPost("/{model}:getUploadEndpoint", GetUploadEndpoint).RequireAccess();
-        models.MapGet("/{model}:validateUpload", ValidateUpload).RequireAccess();
+        models.MapGet("/{model}:validateUpload", ValidateUpload).RequireAccess().WithMetadata(new ChangesMetadata());
         models.MapGet("/{model}:getDownloadEndpoint", GetDownloadEndpoint).RequireAccess();
 
         // These two ask for no key but for the signature of an address: clients send files without their credentials.

@@ -98,6 +98,27 @@ internal static class SqliteSchema
         CREATE TRIGGER request_ledger_is_kept BEFORE DELETE ON request_ledger
             BEGIN SELECT RAISE(ABORT, 'rows of the token ledger are never removed'); END;
         """,
+        """
+        CREATE TABLE api_key_last_use (key TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+        -- Who changed what: written once, never changed, removed by age alone. Entries of calls under way wait in audit_open.
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time INTEGER NOT NULL, -- UTC ticks of 100 ns
+            account TEXT NOT NULL, actor_account TEXT NOT NULL, principal TEXT NOT NULL, email TEXT, key_id TEXT,
+            method TEXT NOT NULL, resource TEXT NOT NULL, remote_address TEXT NOT NULL, admin_action INTEGER NOT NULL, status TEXT NOT NULL);
+        CREATE INDEX audit_by_account ON audit (account, time, number);
+        CREATE INDEX audit_by_actor ON audit (actor_account, time, number);
+        CREATE INDEX audit_by_time ON audit (time);
+        CREATE TABLE audit_cutoff (id INTEGER PRIMARY KEY CHECK (id = 0), time INTEGER NOT NULL);
+        INSERT INTO audit_cutoff VALUES (0, 0);
+        CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE(ABORT, 'entries of the audit log are never changed'); END;
+        CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.time >= (SELECT time FROM audit_cutoff)
+            BEGIN SELECT RAISE(ABORT, 'entries of the audit log are kept for their time'); END;
+        CREATE TABLE audit_open (
+            id TEXT PRIMARY KEY, run TEXT NOT NULL, time INTEGER NOT NULL,
+            account TEXT NOT NULL, actor_account TEXT NOT NULL, principal TEXT NOT NULL, email TEXT, key_id TEXT,
+            method TEXT NOT NULL, resource TEXT NOT NULL, remote_address TEXT NOT NULL, admin_action INTEGER NOT NULL) WITHOUT ROWID;
+        """,
     ];
 
     public static int Version => Steps.Length;

@@ -26,6 +26,8 @@ public static class StorageServices
         services.AddSingleton<IEventLog, SqliteEventLog>();
         services.AddSingleton<ILastUseStore, SqliteLastUseStore>();
         services.AddSingleton<IFiguresStore, SqliteFiguresStore>();
+        services.AddSingleton<SqliteKeyUseStore>();
+        services.AddSingleton<SqliteAuditStore>();
         return services;
     }
 

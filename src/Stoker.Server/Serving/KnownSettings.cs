@@ -1,5 +1,6 @@
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Audit;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Gateway;
@@ -20,6 +21,7 @@ internal static class KnownSettings
     private static readonly Dictionary<string, Type> Sections = new(StringComparer.OrdinalIgnoreCase)
     {
         [AccountOptions.Section] = typeof(AccountOptions),
+        [AuditOptions.Section] = typeof(AuditOptions),
         [CapacityOptions.Section] = typeof(CapacityOptions),
         [DeploymentsOptions.Section] = typeof(DeploymentsOptions),
         [AddonsOptions.Section] = typeof(AddonsOptions),

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Audit;
 using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Gateway;
@@ -55,6 +56,7 @@ internal static class ServerHost
         });
         services.AddStorage();
         services.AddAccounts();
+        services.AddAudit();
         services.AddSingleton<IModelInspector, ModelInspector>();
         services.AddSingleton<IModelPacker, PackProcess>();
         services.AddModels();
@@ -68,11 +70,13 @@ internal static class ServerHost
 
     private static void MapSlices(WebApplication app)
     {
-        app.MapAccounts();
-        app.MapModels();
-        app.MapCapacity();
-        app.MapDeployments();
-        app.MapAddons();
+        var management = app.MapGroup("").WithAudit(); // what changes something belongs in here
+        management.MapAccounts();
+        management.MapAudit();
+        management.MapModels();
+        management.MapCapacity();
+        management.MapDeployments();
+        management.MapAddons();
         app.MapGateway();
         // For load balancers and scripts: the process answers. It says nothing of replicas; deployments do.
         app.MapGet("/health", () => Results.Text("ok\n"));

@@ -27,7 +27,7 @@ public sealed class AccountEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task Whoami_tells_whose_key_it_is() =>
         (await _admin.GetStringAsync("/v1/whoami", Cancellation)).ShouldBe(
-            """{"account":"accounts/default","user":"accounts/default/users/admin","role":"admin","keyId":"admin"}""");
+            """{"account":"accounts/default","user":"accounts/default/users/admin","role":"admin","keyId":"admin","scopes":["all"]}""");
 
     [Fact]
     public async Task An_account_sees_itself_and_the_operator_sees_all()

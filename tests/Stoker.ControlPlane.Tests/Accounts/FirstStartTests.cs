@@ -139,13 +139,13 @@ public sealed class FirstStartTests : IDisposable
     }
 
     private async Task<Principal?> AdminAsync(SqliteDatabase database, DataDirectory? data = null) =>
-        (await RingAsync(database)).Find((await File.ReadAllTextAsync((data ?? _file.Data).AdminKey, Cancellation)).Trim(), DateTimeOffset.UnixEpoch);
+        (await RingAsync(database)).Find((await File.ReadAllTextAsync((data ?? _file.Data).AdminKey, Cancellation)).Trim(), DateTimeOffset.UnixEpoch)?.Principal;
 
     private static async Task<KeyRing> RingAsync(SqliteDatabase database)
     {
         using var store = new AccountStore(new SqliteResourceStore(database, 1000));
         return KeyRing.From(
-            await store.Accounts.ListAsync(null, Cancellation), await store.Users.ListAsync(null, Cancellation), await store.Keys.ListAsync(null, Cancellation));
+            await store.Accounts.ListAsync(null, Cancellation), await store.Users.ListAsync(null, Cancellation), await store.Keys.ListAsync(null, Cancellation), new KeyUses());
     }
 
     /// <summary>Lets some writes through and then behaves like a process that was killed.</summary>

@@ -13,6 +13,7 @@ using Microsoft.Extensions.Options;
 using Stoker.Api;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
+using Stoker.ControlPlane.Audit;
 using Stoker.ControlPlane.Gateway;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Storage;
@@ -87,11 +88,13 @@ public sealed class GatewayHost : IAsyncDisposable
             kestrel.Limits.MinResponseDataRate = null; // slow readers are to meet the gateway's own limit
         });
         if (time is not null) builder.Services.AddSingleton(time);
-        builder.Services.AddStorage().AddAccounts().AddGateway();
+        builder.Services.AddStorage().AddAccounts().AddAudit().AddGateway();
         if (replicas is not null) builder.Services.AddSingleton(provider => new ReplicaClient(provider.GetRequiredService<IOptions<GatewayOptions>>(), replicas));
         builder.Services.TryAddSingleton<RoutingSource>(); // without its feed: tests publish tables
         var app = builder.Build();
-        app.MapAccounts();
+        var management = app.MapGroup("").WithAudit();
+        management.MapAccounts();
+        management.MapAudit();
         app.MapGateway();
         await app.StartAsync();
         app.Services.GetRequiredService<RoutingSource>().Publish(new([])); // known, and nothing there

@@ -11,7 +11,8 @@ public partial class ArchitectureTests
 
     private static readonly string[] Slices =
     [
-        "Accounts", "Models", "Capacity", "Replicas", "Autoscaling", "Metering", "Deployments", "Addons", "Billing", "Serverless", "Routing", "Gateway",
+        "Accounts", "Audit", "Pricing", "Models", "Capacity", "Replicas", "Metering", "Autoscaling", "Deployments", "Addons", "Serverless", "Budgets", "Routing",
+        "Gateway",
     ];
 
     private static readonly Dictionary<string, string[]> Uses = new()
