@@ -5,7 +5,7 @@ namespace Stoker.Engine.Speculation;
 /// 1. By estimate: <see cref="DraftBudget"/> gives what brings the most tokens in the time, from <see cref="DraftCosts"/> and the acceptance of each sequence.
 /// 2. By account: what it gives must, even if all of it is rejected, find room in the <see cref="DraftLedger"/>s of the
 ///    sequences and of the engine; else less is tried. So estimates may be wrong, and answers still take no more than a share longer. What a
-///    drafter must catch up with before its first draft, a long prompt mostly, may come out of what drafting has gained before.
+///    drafter must catch up with before its first draft, a long prompt mostly, may come out of what drafting has gained lately.
 /// 3. Sequences that get nothing, or fewer than would be good were rows cheap, are probed now and then, where there is room.
 /// A turn is from the beginning of a step to the beginning of the next, so whatever drafting costs anywhere in it is counted.
 /// </remarks>
@@ -21,7 +21,6 @@ internal sealed class AdaptiveDrafts(RowCost? pass)
     private const int EngineStart = 200, EngineMost = 64;
     private const int PlainEvery = 64; // turns with drafts; else nobody would know what one without costs today
     private const double Outlier = 2; // of what was expected: a lost time slice is not the drafts' fault
-
     private const double Lent = 0.25; // of what drafting has gained lately: for prompts that the drafter must catch up with
 
     private readonly DraftLedger _engine = new(EngineShare, EngineStart, EngineMost);

@@ -2,11 +2,9 @@ using Stoker.Engine.Scheduling;
 
 namespace Stoker.Engine.Speculation;
 
-/// <summary>Drafts what the caller of a request expects; see <see cref="PredictionCursor"/>.</summary>
-internal sealed class PredictionDrafter : IDrafter
+/// <summary>Drafts what the caller of a request expects; see <see cref="PredictionCursor"/>. It computes nothing, and what it drafts are tokens: requests with others are refused.</summary>
+internal static class PredictionDrafter
 {
-    public DraftKind Kind => DraftKind.Prediction;
-
     /// <summary>Brings the sequence's cursor up to date. False: it has no prediction, or is lost in it.</summary>
     public static bool Follows(Sequence sequence)
     {
@@ -16,23 +14,15 @@ internal sealed class PredictionDrafter : IDrafter
         return !cursor.Rest.IsEmpty;
     }
 
-    public void Propose(IReadOnlyList<Sequence> sequences)
+    /// <param name="sequences">Those that follow.</param>
+    public static void Propose(List<Sequence> sequences)
     {
-        for (var index = 0; index < sequences.Count; index++)
+        foreach (var sequence in sequences)
         {
-            var drafts = sequences[index].Drafts;
-            foreach (var token in drafts.Prediction!.Rest)
+            foreach (var token in sequence.Drafts.Prediction!.Rest)
             {
-                if (!drafts.Add(token)) break;
+                if (!sequence.Drafts.Add(token)) break;
             }
         }
-    }
-
-    public void Computed(in PlannedRows rows, int final)
-    {
-    }
-
-    public void Dispose()
-    {
     }
 }

@@ -35,7 +35,8 @@ internal sealed class RowCost
     public void Observe(int rows, double microseconds)
     {
         if (rows <= 0 || !(microseconds > 0)) return;
-        ref var entry = ref _entries[Index(rows)];
+        var index = Index(rows);
+        ref var entry = ref _entries[index];
         _observations++;
         if (entry.Count < 2)
         {
@@ -48,7 +49,7 @@ internal sealed class RowCost
         }
 
         (entry.SeenAt, entry.IsMadeUp) = (_observations, false);
-        if (entry.IsKnown) LowerThoseBelow(entry);
+        if (entry.IsKnown) LowerThoseBelow(index);
     }
 
     /// <returns>False: it is to be seen once more.</returns>
@@ -65,23 +66,22 @@ internal sealed class RowCost
 
     private bool IsOld(in Entry entry) => _observations - entry.SeenAt > Old;
 
-    private void LowerThoseBelow(in Entry seen)
+    private void LowerThoseBelow(int index)
     {
-        foreach (ref var entry in _entries.AsSpan())
-        {
-            if (entry.IsKnown && entry.Rows < seen.Rows) entry.Microseconds = Math.Min(entry.Microseconds, seen.Microseconds);
-        }
+        var most = _entries[index].Microseconds;
+        foreach (ref var entry in _entries.AsSpan(0, index)) entry.Microseconds = Math.Min(entry.Microseconds, most);
     }
 
     /// <summary>What a pass on made-up rows took, which says less than one that was wanted: it counts where there was none lately.</summary>
     public void Calibrate(int rows, double microseconds)
     {
         if (rows <= 0 || !(microseconds > 0) || SawLately(rows)) return;
-        ref var entry = ref _entries[Index(rows)];
+        var index = Index(rows);
+        ref var entry = ref _entries[index];
         // Of passes one after the other the quicker; long after, code is warmer and the machine another.
         if (entry.IsMadeUp && entry.Rows == rows && entry.SeenAt == _observations) microseconds = Math.Min(microseconds, entry.Microseconds);
         entry = new() { Count = 2, Rows = rows, Microseconds = microseconds, SeenAt = _observations, IsMadeUp = true };
-        LowerThoseBelow(entry);
+        LowerThoseBelow(index);
     }
 
     /// <summary>0 before any size is known.</summary>

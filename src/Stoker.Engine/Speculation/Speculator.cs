@@ -23,7 +23,6 @@ internal sealed partial class Speculator : IDisposable
     private readonly SpeculationOptions _options;
     private readonly TimeProvider _time;
     private readonly AdaptiveDrafts _adaptive;
-    private readonly PredictionDrafter _prediction = new();
     private readonly int _vocabularySize;
     private readonly EngineCounters _counters;
     private readonly List<Sequence> _able, _asked, _predicted;
@@ -72,8 +71,8 @@ internal sealed partial class Speculator : IDisposable
         if (_able.Count == 0) return;
         Allot();
         Lend();
-        Ask(_prediction, _predicted);
-        if (_asked.Count > 0) Ask(_drafter!, _asked);
+        PredictionDrafter.Propose(_predicted);
+        if (_asked.Count > 0) Ask(_drafter!);
     }
 
     /// <summary>After verification: estimates follow, the drafter hears what was computed, and what was lent and not used goes back.</summary>
@@ -147,17 +146,16 @@ internal sealed partial class Speculator : IDisposable
         }
     }
 
-    private void Ask(IDrafter drafter, List<Sequence> sequences)
+    private void Ask(IDrafter drafter)
     {
-        if (sequences.Count == 0) return;
         try
         {
-            drafter.Propose(sequences);
-            foreach (var sequence in sequences) sequence.Drafts.Keep(IsUsed(sequence) ? _vocabularySize : 0);
+            drafter.Propose(_asked);
+            foreach (var sequence in _asked) sequence.Drafts.Keep(IsUsed(sequence) ? _vocabularySize : 0);
         }
         catch (Exception)
         {
-            foreach (var sequence in sequences) sequence.Drafts.Keep(0);
+            foreach (var sequence in _asked) sequence.Drafts.Keep(0);
             Fault();
         }
     }
