@@ -72,9 +72,10 @@ internal static class StokerCommands
     {
         var data = Data();
         var exit = new Option<bool>("--exit") { Description = "End after the story instead of staying up" };
-        var command = new Command("quickstart", "Start the platform, deploy a small model and stream a story from it") { data, exit };
+        var serverless = new Option<bool>("--serverless") { Description = "On the serverless tier, for every account, instead of a deployment of your own" };
+        var command = new Command("quickstart", "Start the platform, deploy a small model and stream a story from it") { data, exit, serverless };
         command.SetAction((parsed, cancellation) =>
-            new QuickstartCommand(Console.Out, Console.Error).RunAsync(parsed.GetValue(data), parsed.GetValue(exit), cancellation));
+            new QuickstartCommand(Console.Out, Console.Error).RunAsync(parsed.GetValue(data), parsed.GetValue(exit), parsed.GetValue(serverless), cancellation));
         return command;
     }
 

@@ -32,6 +32,22 @@ public class QuickstartTests
     }
 
     [Fact]
+    public async Task Streams_the_same_story_from_the_serverless_tier()
+    {
+        using var sandbox = new Sandbox();
+        for (var i = 0; i < 2; i++) // on data that are kept too
+        {
+            await using var quickstart = ProgramProcess.Start(sandbox, "stoker", ["quickstart", "--exit", "--serverless", "--data", sandbox.Data]);
+            (await quickstart.ExitAsync()).ShouldBe(0, quickstart.Output);
+            quickstart.Output.ShouldContain("Deployment accounts/fireworks/deployments/story-3m is READY");
+            quickstart.Output.ShouldContain(Story);
+            quickstart.Output.ShouldContain("{\"model\": \"accounts/fireworks/models/story-3m\",");
+        }
+
+        ReplicaProcesses.Under(sandbox.Root).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Stays_up_until_it_is_interrupted()
     {
         using var sandbox = new Sandbox();

@@ -20,22 +20,8 @@ public partial class WalkthroughTests
         lines.Count(line => line.StartsWith("curl ", StringComparison.Ordinal)).ShouldBeGreaterThan(4);
 
         using var sandbox = new Sandbox();
-        // An HTTP error is an exit status, as for firectl.
-        await File.WriteAllTextAsync(Path.Combine(sandbox.Home, ".curlrc"), "fail-with-body\nsilent\nshow-error\n", TestContext.Current.CancellationToken);
         await using var server = await StokerServerProcess.StartAsync(sandbox, arguments: ["--config", Path.Combine(Repository.Root, "docs", "examples", "emulated.json")]);
-        var environment = new Dictionary<string, string>
-        {
-            ["PATH"] = $"{AppContext.BaseDirectory}:{Environment.GetEnvironmentVariable("PATH")}",
-            ["URL"] = server.Url.GetLeftPart(UriPartial.Authority),
-            ["KEY"] = server.Key,
-        };
-        foreach (var line in lines)
-        {
-            await using var shell = ProgramProcess.Start(sandbox, "/bin/bash", ["-c", line], environment);
-            var exit = await shell.ExitAsync();
-            exit.ShouldBe(Expected(line), $"{line}\n{shell.Output}\n{server.Output}");
-            foreach (var said in Said(line)) shell.Output.ShouldContain(said, customMessage: line);
-        }
+        await RunAsync(sandbox, server, lines);
 
         server.Output.ShouldContain("8 NVIDIA_A100_80GB (emulated) in US_IOWA_1"); // the log does not hide it either
         server.Output.ShouldContain("on 1 NVIDIA_A100_80GB (emulated by simulated) in ");
@@ -43,6 +29,19 @@ public partial class WalkthroughTests
         (await server.GetAsync("two-cards")).AcceleratorCount.ShouldBe(2);
         (await server.GetAsync("long")).AcceleratorCount.ShouldBe(2);
         await server.ReadyAsync("waits");
+    }
+
+    [Fact]
+    public async Task Every_line_about_serverless_does_what_the_page_says()
+    {
+        var lines = Commands(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "serverless.md"), TestContext.Current.CancellationToken));
+        lines.Count.ShouldBeGreaterThan(12);
+        using var sandbox = new Sandbox();
+        await using var server = await StokerServerProcess.StartAsync(sandbox);
+
+        await RunAsync(sandbox, server, lines);
+
+        (await FirectlRun.OfAsync(sandbox, "get", "model", "accounts/fireworks/models/story-3m")).Output.ShouldContain("Supports Serverless: false");
     }
 
     [Fact]
@@ -84,11 +83,33 @@ public partial class WalkthroughTests
         lines.Select(Expected).ShouldBe([0, 0, 3]);
     }
 
+    private static async Task RunAsync(Sandbox sandbox, StokerServerProcess server, IEnumerable<string> lines)
+    {
+        // An HTTP error is an exit status, as for firectl.
+        await File.WriteAllTextAsync(Path.Combine(sandbox.Home, ".curlrc"), "fail-with-body\nsilent\nshow-error\n", TestContext.Current.CancellationToken);
+        var environment = new Dictionary<string, string>
+        {
+            ["PATH"] = $"{AppContext.BaseDirectory}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["URL"] = server.Url.GetLeftPart(UriPartial.Authority),
+            ["KEY"] = server.Key,
+        };
+        foreach (var line in lines)
+        {
+            await using var shell = ProgramProcess.Start(sandbox, "/bin/bash", ["-c", line], environment);
+            var exit = await shell.ExitAsync();
+            exit.ShouldBe(Expected(line), $"{line}\n{shell.Output}\n{server.Output}");
+            foreach (var said in Said(line)) shell.Output.ShouldContain(said, customMessage: line);
+        }
+    }
+
     /// <summary>What the page says of certain lines.</summary>
     private static IEnumerable<string> Said(string line) => line switch
     {
         "firectl get deployment my-llama" => ["Emulated: true", "Accelerator Type: NVIDIA_A100_80GB"],
         "firectl get deployment waits" => ["Stockout: 1 of 1 replicas wait for capacity: each needs 1 NVIDIA_H100_80GB in AP_TOKYO_1", "Stockout:"],
+        "firectl deploy story-3m-lora-zog --wait" => ["State: DEPLOYED", "Serverless: true"],
+        "firectl list models -a fireworks --filter 'supports_serverless=true'" => ["accounts/fireworks/models/story-3m"],
+        _ when line.Contains("\"accounts/fireworks/models/story-3m-lora-zog\", \"prompt\"", StringComparison.Ordinal) => ["Zog"],
         _ when line.Contains("two-cards", StringComparison.Ordinal) => ["less than 2 times", "is emulated here"],
         _ when line.StartsWith("firectl list regions", StringComparison.Ordinal) => ["EMULATED", "EU_FRANKFURT_1"],
         _ when line.Contains("--deployment-id large", StringComparison.Ordinal) => ["Accelerator Count: 4"],

@@ -40,7 +40,7 @@ internal static class UnloadAddon
     /// <summary>The addon where it is deployed; several need the deployment's name.</summary>
     private static async Task<string> FindAsync(Invocation invocation, string typed, DeploymentName? on, CancellationToken cancellation)
     {
-        var account = on?.Parent ?? await invocation.AccountAsync(cancellation);
+        var account = on is not null && on.Parent != AccountName.Library ? on.Parent : await invocation.AccountAsync(cancellation);
         ModelName[] names = typed.Contains('/')
             ? [await invocation.NameAsync<ModelName>(typed, ModelName.Collection, cancellation)]
             : ResourceId.TryParse(typed, out var id)

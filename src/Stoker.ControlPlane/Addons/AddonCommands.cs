@@ -27,9 +27,21 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
         AddonRules.Fields(asked, violations);
         var place = Place(account, asked.Deployment, violations);
         if (violations.Any) return violations.ToProblem();
-        if (AddonRules.Inactive(asked) is { } inactive) return inactive;
         if (!(await models.ResolveAsync(account, asked.Model!, cancellation)).TryGet(out var model, out var problem)) return problem;
-        if (place!.Parent != account || await deployments.FindAsync(place, cancellation) is not { } deployment) return MissingResource.Problem(place.ToString());
+        if (asked.Serverless == true)
+        {
+            var own = model is { IsAddon: true, BaseModel: { Account: var library } } && library == AccountName.Library.Account
+                ? (await models.ResolveAsync(account, model.BaseModel.ToString(), cancellation)).Value
+                : null;
+            if (model.IsAddon && !AddonRules.SharedPlace(model, own).TryGet(out place, out problem)) return problem;
+            place ??= SharedDeployment.Of(model.Name); // of no addon: refused below, or missing
+        }
+        else if (place!.Parent != account)
+        {
+            return MissingResource.Problem(place.ToString());
+        }
+
+        if (await deployments.FindAsync(place!, cancellation) is not { } deployment) return asked.Serverless == true ? NotYet(model) : MissingResource.Problem(place!.ToString());
         if (AddonRules.Check(model, deployment.Deployment) is { } unfit) return unfit;
 
         return await AloneAsync(account, () => LoadAsync(account, asked, model, deployment.Deployment, cancellation), cancellation);
@@ -39,11 +51,13 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
         AccountName account, DeployedModelResource asked, Model model, Deployment deployment, CancellationToken cancellation)
     {
         var place = deployment.Name;
-        var (name, all) = (AddonRules.NameOf(model.Name, place), await ListAsync(account, cancellation));
+        var (name, all, shared) = (AddonRules.NameOf(account, model.Name, place), await ListAsync(account, cancellation), place.IsShared());
         if (all.FirstOrDefault(row => row.Name == name) is { } taken) return Taken(taken);
-        if (AddonRules.Full(place, all.Count, all.Count(row => row.Spec.Deployment == place), options.Value) is { } full) return full;
-        var others = all.Where(row => row.Spec.Model == model.Name && !row.Spec.Unload).ToList();
-        var isDefault = asked.Default ?? (others.Count == 0 && !await IsMergedAsync(account, model.Name, cancellation));
+        var onDeployment = (shared ? (await store.Rows.ListAsync(null, cancellation)).Items : all).Count(row => row.Spec.Deployment == place);
+        if (AddonRules.Full(account, place, all.Count, onDeployment, options.Value) is { } full) return full;
+        if (shared && AddonRules.FullServerless(account, all.Count(row => row.Spec.Deployment.IsShared()), options.Value) is { } exhausted) return exhausted;
+        var others = all.Where(row => row.Spec.Model == model.Name && !row.Spec.Unload && !row.Spec.Deployment.IsShared()).ToList();
+        var isDefault = asked.Default ?? (!shared && others.Count == 0 && !await IsMergedAsync(account, model.Name, cancellation));
         var spec = new DeployedModelSpec(model.Name, place, isDefault, asked.Public ?? false, asked.DisplayName, asked.Description, DeploymentCreateTime: deployment.CreateTime);
 
         // From here on to the end, also for a client that hangs up: a new default and one of before are never left beside each other.
@@ -61,6 +75,7 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
             if (!merged.TryGet(out var asked, out var problem)) return problem;
             var violations = new Violations();
             AddonRules.Texts(asked, violations);
+            AddonRules.Shared(row.Spec, asked, violations);
             if (violations.Any) return violations.ToProblem();
             var isDefault = asked.Default ?? false;
             if (!isDefault && await HeirAsync(row, cancellation) is { } other) return MustMove(row, other, "is no default any more");
@@ -136,7 +151,7 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
 
     /// <summary>The same addon on other deployments of the account.</summary>
     private async Task<IReadOnlyList<Row>> OthersAsync(Row row, CancellationToken cancellation) =>
-        [.. (await ListAsync(row.Name.Parent, cancellation)).Where(other => other.Name != row.Name && other.Spec.Model == row.Spec.Model && !other.Spec.Unload)];
+        [.. (await ListAsync(row.Name.Parent, cancellation)).Where(other => other.Name != row.Name && other.Spec.Model == row.Spec.Model && !other.Spec.Unload && !other.Spec.Deployment.IsShared())];
 
     /// <summary>Whether a deployment of the addon itself answers for its name already.</summary>
     private async Task<bool> IsMergedAsync(AccountName account, ModelName addon, CancellationToken cancellation) =>
@@ -148,6 +163,9 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
         if (ResourceId.TryParse(text, out var id)) return account.Deployment(id);
         return violations.Parse<DeploymentName>("deployment", text);
     }
+
+    private static Problem NotYet(Model model) => Problem.FailedPrecondition(
+        $"{model.BaseModel ?? model.Name} came to the serverless tier a moment ago and has no deployment there yet: try again shortly");
 
     private static Problem Taken(Row row) => row.Spec.Unload ? Leaving(row.Name) : AlreadyExists(row.Name, row.Spec.Model, row.Spec.Deployment);
 

@@ -1,3 +1,4 @@
+using Stoker.ControlPlane.Deployments;
 using Row = Stoker.ControlPlane.Storage.Stored<
     Stoker.Api.Names.DeployedModelName, Stoker.ControlPlane.Addons.DeployedModelSpec, Stoker.ControlPlane.Addons.DeployedModelStatus>;
 
@@ -15,7 +16,7 @@ internal static class AddonDefaults
     /// <summary>Who answers when one is gone with its deployment: nobody new unless it was the default, else the oldest of the others.</summary>
     public static Row? HeirOf(Row gone, IReadOnlyCollection<Row> rows, Func<Row, bool> stays) =>
         Of(rows)?.Name != gone.Name ? null
-            : rows.Where(row => row.Name != gone.Name && !row.Spec.Unload && stays(row))
+            : rows.Where(row => row.Name != gone.Name && !row.Spec.Unload && !row.Spec.Deployment.IsShared() && stays(row))
                 .OrderBy(row => row.CreateTime).ThenBy(row => row.Name.ToString(), StringComparer.Ordinal).FirstOrDefault();
 
     private static bool IsDefault(Row row) => row.Spec is { Default: true, Unload: false };

@@ -12,6 +12,7 @@ public sealed class AddonDemand
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<DeploymentName, Dictionary<ModelName, int>> _waits = []; // under the lock
+    private readonly Dictionary<DeploymentName, Dictionary<ModelName, DateTimeOffset>> _uses = []; // under the lock
     private readonly Dictionary<DeploymentName, List<AddonLoss>> _losses = []; // under the lock; a set's worth each
 
     // Bounded by the set: a name is in it once.
@@ -39,6 +40,28 @@ public sealed class AddonDemand
             var waits = _waits[deployment];
             if (--waits[addon] == 0) waits.Remove(addon);
             if (waits.Count == 0) _waits.Remove(deployment);
+        }
+    }
+
+    /// <summary>A request for an addon came to a deployment of which the replicas let go of what nobody uses.</summary>
+    public void Used(DeploymentName deployment, ModelName addon, DateTimeOffset now)
+    {
+        lock (_gate)
+        {
+            if (!_uses.TryGetValue(deployment, out var uses)) _uses.Add(deployment, uses = []);
+            uses[addon] = now;
+        }
+    }
+
+    /// <summary>When each was used last, as far as this server knows; of others than those that are deployed nothing is kept.</summary>
+    internal IReadOnlyDictionary<ModelName, DateTimeOffset> LastUses(DeploymentName deployment, IReadOnlySet<ModelName> deployed)
+    {
+        lock (_gate)
+        {
+            if (!_uses.TryGetValue(deployment, out var uses)) return ImmutableDictionary<ModelName, DateTimeOffset>.Empty;
+            foreach (var gone in uses.Keys.Where(model => !deployed.Contains(model)).ToList()) uses.Remove(gone);
+            if (uses.Count == 0) _uses.Remove(deployment);
+            return uses.ToImmutableDictionary();
         }
     }
 

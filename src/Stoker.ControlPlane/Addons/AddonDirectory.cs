@@ -9,7 +9,15 @@ namespace Stoker.ControlPlane.Addons;
 /// <param name="On">Ids of the replicas that have it: no other gets its requests.</param>
 /// <param name="Failure">Why all replicas gave up on it; null while it is there or on its way, and without replicas: the next one tries anew.</param>
 public sealed record AddonRoute(
-    DeployedModelName Name, ModelName Model, string ServedName, bool IsDefault, bool Public, ImmutableHashSet<string> On, string? Failure);
+    DeployedModelName Name, ModelName Model, string ServedName, bool IsDefault, bool Public, ImmutableHashSet<string> On, string? Failure)
+{
+    /// <summary>On the serverless tier those who deployed it, and under which name: nobody else may call it. Empty elsewhere.</summary>
+    public ImmutableDictionary<AccountName, DeployedModelName> Tenants { get; init; } = ImmutableDictionary<AccountName, DeployedModelName>.Empty;
+
+    internal bool IsSame(AddonRoute other) =>
+        other with { On = On, Tenants = Tenants } == this && other.On.SetEquals(On)
+        && other.Tenants.Count == Tenants.Count && other.Tenants.All(tenant => Tenants.GetValueOrDefault(tenant.Key) == tenant.Value);
+}
 
 /// <summary>The addons of one deployment at one moment.</summary>
 public sealed record DeploymentAddons(ImmutableDictionary<ModelName, AddonRoute> ByModel)
@@ -63,12 +71,14 @@ public sealed class AddonDirectory
         foreach (var gone in before.Of(name).ByModel.Values)
         {
             names.Remove(gone.Name);
+            names.RemoveRange(gone.Tenants.Values);
             if (defaults.GetValueOrDefault((name.Parent, gone.Model)) == name) defaults.Remove((name.Parent, gone.Model));
         }
 
         foreach (var addon in addons.ByModel.Values)
         {
             names[addon.Name] = (name, addon.Model);
+            foreach (var tenant in addon.Tenants.Values) names[tenant] = (name, addon.Model);
             if (addon.IsDefault) defaults[(name.Parent, addon.Model)] = name;
         }
 

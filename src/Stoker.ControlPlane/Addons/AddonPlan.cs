@@ -13,6 +13,12 @@ public sealed record WishedAddon(DeployedModelName Name, string? ServedName, str
 {
     /// <summary>Requests wait for it now.</summary>
     public bool IsWaitedFor { get; init; }
+
+    /// <summary>Nobody used it for long: replicas let go of it until somebody does.</summary>
+    public bool IsCold { get; init; }
+
+    /// <summary>Whether a replica is to have it now.</summary>
+    public bool IsWanted => !Unload && !IsCold;
 }
 
 /// <summary>Tries of one addon on one replica that failed in a row.</summary>
@@ -86,12 +92,15 @@ public sealed record AddonPlan(
         foreach (var replica in replicas.Where(replica => !replica.Busy)) LookAgainAfter(StepsOf(replica, wished, limits, now, steps));
         foreach (var addon in wished)
         {
-            if (addon.Unload && !replicas.Any(replica => MayHave(replica, addon) && !IsMute(replica, limits))) remove.Add(addon.Name);
+            if (addon.Unload && (IsElsewhere(addon) || !replicas.Any(replica => MayHave(replica, addon) && !IsMute(replica, limits)))) remove.Add(addon.Name);
             statuses[addon.Name] = StatusOf(addon, replicas, limits, now);
         }
 
         foreach (var replica in replicas) LookAgainAfter(SettlesIn(replica, limits, now));
         return new(steps, statuses, remove, [.. replicas.Where(replica => IsHurried(replica, wished, limits, now)).Select(replica => replica.Id)], again);
+
+        // Of a shared deployment's accounts several may have the same addon: it stays for the others.
+        bool IsElsewhere(WishedAddon addon) => wished.Any(other => !other.Unload && other.ServedName == addon.ServedName);
 
         void LookAgainAfter(TimeSpan? delay)
         {
@@ -101,7 +110,7 @@ public sealed record AddonPlan(
 
     /// <summary>Addons that the replica lacks and that are still tried.</summary>
     public static int Missing(AddonReplica replica, IReadOnlyList<WishedAddon> wished, AddonLimits limits) => IsMute(replica, limits) ? 0
-        : wished.Count(addon => addon is { Unload: false, ServedName: { } name } && replica.Has?.Contains(name) != true && !GaveUp(replica, name, limits));
+        : wished.Count(addon => addon is { IsWanted: true, ServedName: { } name } && replica.Has?.Contains(name) != true && !GaveUp(replica, name, limits));
 
     /// <summary>
     /// First what requests wait for; then what it is to let go, which makes room; then what it lacks, in the order in which it was
@@ -121,7 +130,7 @@ public sealed record AddonPlan(
         TimeSpan? again = null;
         var room = limits.Batch;
         Load(waitedFor: true);
-        var kept = wished.Where(addon => !addon.Unload && addon.ServedName is not null).Select(addon => addon.ServedName!).ToHashSet(StringComparer.Ordinal);
+        var kept = wished.Where(addon => addon is { IsWanted: true, ServedName: not null }).Select(addon => addon.ServedName!).ToHashSet(StringComparer.Ordinal);
         foreach (var name in has.Where(name => !kept.Contains(name)).Order(StringComparer.Ordinal))
         {
             if (Due(name) && room-- > 0) steps.Add(new AddonStep.Unload(replica.Id, name));
@@ -134,7 +143,7 @@ public sealed record AddonPlan(
         {
             foreach (var addon in wished)
             {
-                if (addon.IsWaitedFor != waitedFor || addon is not { Unload: false, ServedName: { } name, Folder: { } folder } || has.Contains(name)) continue;
+                if (addon.IsWaitedFor != waitedFor || addon is not { IsWanted: true, ServedName: { } name, Folder: { } folder } || has.Contains(name)) continue;
                 if (GaveUp(replica, name, limits) || !Due(name)) continue;
                 if (room-- > 0) steps.Add(new AddonStep.Load(replica.Id, name, folder) { IsWaitedFor = waitedFor });
             }
@@ -166,6 +175,7 @@ public sealed record AddonPlan(
     {
         if (addon.Unload) return new(DeployedModelState.Undeploying, null);
         if (addon is not { ServedName: { } name }) return new(DeployedModelState.Failed, addon.Problem);
+        if (addon.IsCold) return addon.Status.State == DeployedModelState.Failed ? addon.Status : new(DeployedModelState.Deployed, null);
         var lacking = replicas.Where(replica => replica.Has?.Contains(name) != true).ToList();
         if (lacking.Count == 0)
         {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
@@ -29,7 +30,8 @@ public sealed partial class AddonReconciler(
     AddonDirectory directory,
     AddonDemand demand,
     TimeProvider time,
-    ILogger<AddonReconciler> logger) : IControlledLoop
+    ILogger<AddonReconciler> logger,
+    IOptions<AddonsOptions>? options = null) : IControlledLoop
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
@@ -88,7 +90,7 @@ public sealed partial class AddonReconciler(
         foreach (var name in _rows.Deployments)
         {
             var own = _rows.Of(name);
-            all.Add((name, RoutesOf(own, await WishedAsync(name, own, [], cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
+            all.Add((name, RoutesOf(name, own, await WishedAsync(name, own, [], cancellation), [], new Dictionary<DeployedModelName, DeployedModelStatus>())));
             queue.Add(name);
         }
 
@@ -124,7 +126,7 @@ public sealed partial class AddonReconciler(
         var plan = AddonPlan.For(wished, known, AddonLimits.Default, time.GetUtcNow());
 
         // What is to go takes no requests before its replicas are told, and what is there does before its state says so.
-        Publish(name, RoutesOf(rows, wished, known, plan.Statuses));
+        Publish(name, RoutesOf(name, rows, wished, known, plan.Statuses));
         replicas.Addons.Note(name, ProgressOf(wished, known));
         foreach (var replica in plan.Hurry) own[replica].Hurry();
         foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, own[steps.Key], [.. steps], queue, cancellation);
@@ -198,9 +200,9 @@ public sealed partial class AddonReconciler(
     }
 
     private static AddonProgress ProgressOf(IReadOnlyList<WishedAddon> wished, List<AddonReplica> known) => new(
-        wished.Count(addon => !addon.Unload),
+        wished.Count(addon => addon.IsWanted),
         known.ToImmutableDictionary(replica => replica.Id, replica => new ReplicaFilling(
-            wished.Count(addon => addon is { Unload: false, ServedName: { } served } && replica.Has?.Contains(served) == true),
+            wished.Count(addon => addon is { IsWanted: true, ServedName: { } served } && replica.Has?.Contains(served) == true),
             AddonPlan.Missing(replica, wished, AddonLimits.Default),
             replica.LackingSince)));
 
@@ -238,20 +240,30 @@ public sealed partial class AddonReconciler(
         if (revision != _modelsRevision) _models.Clear();
         _modelsRevision = revision;
         var wished = new List<WishedAddon>(rows.Count);
+        var isCold = ColdOnes(name, rows);
         foreach (var row in rows)
         {
             var unload = row.Spec.Unload || gone.Contains(row.Name);
             if (!_models.TryGetValue(row.Spec.Model, out var model)) _models.Add(row.Spec.Model, model = await models.FindAsync(row.Spec.Model, cancellation));
             wished.Add(model is { IsReady: true, FilesDigest: not null }
-                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, unload, row.Status) { IsWaitedFor = waitedFor.Contains(row.Spec.Model) }
+                ? new(row.Name, AddonRules.ServedName(model), model.Folder, null, unload, row.Status) { IsWaitedFor = waitedFor.Contains(row.Spec.Model), IsCold = !waitedFor.Contains(row.Spec.Model) && isCold(row) }
                 : new(row.Name, null, null, $"{row.Spec.Model} is gone or has no weights: upload it again, or undeploy it", unload, row.Status));
         }
 
         return wished;
     }
 
+    /// <summary>Which are to leave memory until they are used again: on shared deployments alone. A new one is tried at once.</summary>
+    private Func<Row, bool> ColdOnes(DeploymentName name, List<Row> rows)
+    {
+        if (!name.IsShared()) return _ => false;
+        var uses = demand.LastUses(name, rows.Select(row => row.Spec.Model).ToHashSet());
+        var since = time.GetUtcNow() - (options?.Value ?? new()).ServerlessIdleTime;
+        return row => row.CreateTime <= since && uses.GetValueOrDefault(row.Spec.Model) <= since;
+    }
+
     private DeploymentAddons RoutesOf(
-        List<Row> rows, IReadOnlyList<WishedAddon> wished, IReadOnlyList<AddonReplica> known, IReadOnlyDictionary<DeployedModelName, DeployedModelStatus> statuses)
+        DeploymentName name, List<Row> rows, IReadOnlyList<WishedAddon> wished, IReadOnlyList<AddonReplica> known, IReadOnlyDictionary<DeployedModelName, DeployedModelStatus> statuses)
     {
         var routes = ImmutableDictionary.CreateBuilder<ModelName, AddonRoute>();
         for (var index = 0; index < rows.Count; index++)
@@ -259,11 +271,19 @@ public sealed partial class AddonReconciler(
             var (row, addon) = (rows[index], wished[index]);
             if (addon.Unload) continue;
             var status = statuses.GetValueOrDefault(row.Name, row.Status);
-            var on = addon.ServedName is { } name ? known.Where(replica => replica.Has?.Contains(name) == true).Select(replica => replica.Id.ToString()) : [];
+            var on = addon is { ServedName: { } served, IsCold: false } ? known.Where(replica => replica.Has?.Contains(served) == true).Select(replica => replica.Id.ToString()) : [];
             var isDefault = row.Spec.Default && AddonDefaults.Of(_rows.Of(row.Name.Parent, row.Spec.Model))?.Name == row.Name;
             var isOver = status.State == DeployedModelState.Failed && !AddonPlan.MayCome(addon, known, AddonLimits.Default);
-            routes[row.Spec.Model] = new(
+            var route = new AddonRoute(
                 row.Name, row.Spec.Model, addon.ServedName ?? row.Spec.Model.ToString(), isDefault, row.Spec.Public, [.. on], isOver ? status.Message : null);
+            if (!name.IsShared())
+            {
+                routes[row.Spec.Model] = route;
+                continue;
+            }
+
+            var shared = routes.GetValueOrDefault(row.Spec.Model) ?? route with { IsDefault = true };
+            routes[row.Spec.Model] = shared with { Tenants = shared.Tenants.Add(row.Name.Parent, row.Name) };
         }
 
         return new(routes.ToImmutable());
@@ -273,7 +293,7 @@ public sealed partial class AddonReconciler(
     {
         var before = (directory.Current ?? AddonSnapshot.Empty).Of(name).ByModel;
         var isSame = before.Count == addons.ByModel.Count
-            && addons.ByModel.All(pair => before.TryGetValue(pair.Key, out var other) && other with { On = pair.Value.On } == pair.Value && other.On.SetEquals(pair.Value.On));
+            && addons.ByModel.All(pair => before.TryGetValue(pair.Key, out var other) && pair.Value.IsSame(other));
         if (!isSame) directory.Publish(name, addons);
     }
 

@@ -21,6 +21,16 @@ public sealed class AddonsOptions
     /// </summary>
     [Range(1, 10_000)]
     public int MaxPerDeployment { get; set; } = 4000;
+
+    /// <summary>Addons that an account may have on the serverless tier together, all models; as on the hosted platform.</summary>
+    [Range(0, 1_000_000)]
+    public int MaxServerlessPerAccount { get; set; } = 100;
+
+    /// <summary>
+    /// An addon on the serverless tier that has no request for so long leaves the replicas; its next request loads it again, in some 10 ms.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
+    public TimeSpan ServerlessIdleTime { get; set; } = TimeSpan.FromHours(1);
 }
 
 [OptionsValidator]

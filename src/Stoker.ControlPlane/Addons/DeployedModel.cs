@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
+using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Addons;
@@ -68,6 +69,7 @@ internal static class DeployedModelWire
         State = Resources.WireEnum.TextOf(row.Spec.Unload ? DeployedModelState.Undeploying : row.Status.State),
         Status = row.Status.Message is { } message ? new(CodeOf(row.Status.State).Row().WireName, message) : null,
         Public = row.Spec.Public,
+        Serverless = row.Spec.Deployment.IsShared() ? true : null,
     };
 
     private static Code CodeOf(DeployedModelState state) => state == DeployedModelState.Failed ? Code.FailedPrecondition : Code.Unavailable;

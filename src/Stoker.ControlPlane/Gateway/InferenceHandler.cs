@@ -85,9 +85,9 @@ internal sealed partial class InferenceHandler(
         // 4
         var table = await routing.KnownAsync(options.Value.StartPatience, time, context.RequestAborted);
         if (!table.IsKnown) return RouteErrors.NothingKnown;
-        var route =
-            ModelReference.Parse(request!.Model) is { } reference ? table.Find(caller.Account, reference) : null;
-        if (route is null) return InferenceError.ModelNotFound;
+        var reference = ModelReference.Parse(request!.Model);
+        var route = reference is null ? null : table.Find(caller.Account, reference);
+        if (route is null) return ServerlessAdmission.Missing(table, reference);
         if (admission.Admit(context, route, caller.Account, body.Bytes.Length, out var ticket) is { } limited) return limited;
 
         // 5

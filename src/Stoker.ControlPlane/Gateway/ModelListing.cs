@@ -65,7 +65,8 @@ internal sealed class ModelListing(Authenticator authenticator, RoutingSource ro
 
         foreach (var route in table.SharedFor(caller))
         {
-            if (route.IsCallable) Write(json, route, route.BaseModel, route.BaseModel.ToString());
+            var model = route.Addon?.Model ?? route.BaseModel;
+            if (route.IsCallable) Write(json, route, model, model.ToString());
         }
 
         json.WriteEndArray();

@@ -29,7 +29,19 @@ public enum Waiting
 }
 
 /// <summary>What listings say about the model behind a route.</summary>
-public sealed record ModelCard(string? Kind, int? ContextLength, bool SupportsChat, bool SupportsTools, bool SupportsImageInput);
+public sealed record ModelCard(string? Kind, int? ContextLength, bool SupportsChat, bool SupportsTools, bool SupportsImageInput)
+{
+    /// <summary>When it leaves the serverless tier; null while no day is set.</summary>
+    public Retirement? Retires { get; init; }
+}
+
+/// <summary>The end of a model on the serverless tier.</summary>
+/// <param name="Date">From its first moment (UTC) on requests are refused.</param>
+/// <param name="Alternative">What to use instead; null where nothing was named.</param>
+public sealed record Retirement(DateOnly Date, ModelName? Alternative)
+{
+    public DateTimeOffset At => new(Date, TimeOnly.MinValue, TimeSpan.Zero);
+}
 
 /// <summary>One deployment at one moment, with the replicas that take requests.</summary>
 /// <param name="ServedName">The model's name as its replicas know it.</param>

@@ -27,6 +27,7 @@ internal sealed partial class RoutingFeed(
     private readonly ChangeSignal _modelsChanged = new();
     private readonly RouteTargets _targets = new(replicas.Answers, time);
     private readonly Dictionary<ModelName, ModelCard> _cards = [];
+    private IReadOnlyDictionary<ModelName, Retirement>? _retired;
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(
@@ -44,6 +45,7 @@ internal sealed partial class RoutingFeed(
             {
                 modelsChanged = _modelsChanged.Next;
                 _cards.Clear();
+                _retired = null;
             }
 
             try
@@ -79,7 +81,10 @@ internal sealed partial class RoutingFeed(
             routes.Add(_targets.ToRoute(deployment, card, deployed.Of(deployment.Name)));
         }
 
-        routing.Publish(new RoutingTable(routes, deployed));
+        _retired ??= (await models.ListAsync(AccountName.Library, cancellation))
+            .Where(model => model is { SupportsServerless: false, DeprecationDate: not null })
+            .ToDictionary(model => model.Name, model => new Retirement(model.DeprecationDate!.Value, model.Alternative));
+        routing.Publish(new RoutingTable(routes, deployed, _retired));
         _targets.DropOthers(known);
     }
 
@@ -125,7 +130,10 @@ internal sealed partial class RoutingFeed(
 
     private static ModelCard ToCard(Model? model) => model is null
         ? new(null, null, SupportsChat: false, SupportsTools: false, SupportsImageInput: false)
-        : new(WireEnum.TextOf(model.Kind), model.ContextLength, model.SupportsChat, model.SupportsTools, SupportsImageInput: false);
+        : new(WireEnum.TextOf(model.Kind), model.ContextLength, model.SupportsChat, model.SupportsTools, SupportsImageInput: false)
+        {
+            Retires = model is { SupportsServerless: true, DeprecationDate: { } date } ? new(date, model.Alternative) : null,
+        };
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Routing could not read {What}; requests go by the last table. Trying again")]
     private partial void LogFailed(string what, Exception error);

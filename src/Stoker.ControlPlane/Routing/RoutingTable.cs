@@ -1,5 +1,7 @@
+using System.Collections.ObjectModel;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Addons;
+using Stoker.ControlPlane.Deployments;
 
 namespace Stoker.ControlPlane.Routing;
 
@@ -11,10 +13,13 @@ public sealed class RoutingTable
     private readonly Dictionary<AccountName, List<Route>> _byAccount = [];
 
     private readonly AddonSnapshot _addons;
+    private readonly IReadOnlyDictionary<ModelName, Retirement> _retired;
 
     /// <param name="addons">By model and by name; what each deployment has is in its route.</param>
-    public RoutingTable(IEnumerable<Route> routes, AddonSnapshot? addons = null)
+    /// <param name="retired">Models that left the serverless tier on the day that was announced.</param>
+    public RoutingTable(IEnumerable<Route> routes, AddonSnapshot? addons = null, IReadOnlyDictionary<ModelName, Retirement>? retired = null)
     {
+        _retired = retired ?? ReadOnlyDictionary<ModelName, Retirement>.Empty;
         _addons = addons ?? AddonSnapshot.Empty;
         var sorted = routes.ToArray();
         Array.Sort(sorted, Compare);
@@ -66,7 +71,8 @@ public sealed class RoutingTable
     {
         if (reference.DeployedModel is { } deployed)
         {
-            return _addons.ByName.TryGetValue(deployed, out var at) ? Addon(caller, at.Deployment, at.Model) : null;
+            var found = _addons.ByName.TryGetValue(deployed, out var at) && (deployed.Parent == caller || !at.Deployment.IsShared());
+            return found ? Addon(caller, at.Deployment, at.Model) : null;
         }
 
         if (reference.Deployment is { } name)
@@ -83,11 +89,25 @@ public sealed class RoutingTable
         DefaultAddon(caller, caller, model)
         ?? _defaults.GetValueOrDefault((caller, model))
         ?? DefaultAddon(caller, model.Parent, model)
+        ?? DefaultAddon(caller, AccountName.Library, model)
         ?? _defaults.GetValueOrDefault((AccountName.Library, model));
 
-    /// <summary>What a caller reaches on the serverless tier; a model of which it has a deployment of its own leads there instead.</summary>
-    public IEnumerable<Route> SharedFor(AccountName caller) =>
-        Of(AccountName.Library).Where(route => ReferenceEquals(Find(caller, route.BaseModel), route));
+    /// <summary>Whether a name that leads nowhere led to the serverless tier once; null when it did not.</summary>
+    public Retirement? Retired(ModelReference reference) =>
+        reference is { Deployment: null, Model: { } model } ? _retired.GetValueOrDefault(model) : null;
+
+    /// <summary>What a caller reaches on the serverless tier, base models and its addons there; what it has a deployment of its own for leads there instead.</summary>
+    public IEnumerable<Route> SharedFor(AccountName caller)
+    {
+        foreach (var route in Of(AccountName.Library))
+        {
+            if (ReferenceEquals(Find(caller, route.BaseModel), route)) yield return route;
+            foreach (var addon in route.Addons.ByModel.Values.Where(addon => addon.Tenants.ContainsKey(caller)).OrderBy(addon => addon.Name.ToString(), StringComparer.Ordinal))
+            {
+                if (route.To(addon.Model) is { } own && ReferenceEquals(Find(caller, addon.Model), own)) yield return own;
+            }
+        }
+    }
 
     /// <summary>While the default's deployment is being deleted, or is deleted and can come back, the oldest other one answers.</summary>
     private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model)
@@ -105,7 +125,7 @@ public sealed class RoutingTable
     }
 
     private Route? Addon(AccountName caller, DeploymentName deployment, ModelName model) =>
-        _deployments.TryGetValue(deployment, out var route) && route.To(model) is { Addon: { } addon } found && (deployment.Parent == caller || addon.Public)
+        _deployments.TryGetValue(deployment, out var route) && route.To(model) is { Addon: { } addon } found && (deployment.Parent == caller || addon.Public || addon.Tenants.ContainsKey(caller))
             ? found
             : null;
 }

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Stoker.Api;
 using Stoker.Api.Problems;
 using Stoker.Api.Resources;
@@ -23,6 +24,10 @@ internal sealed class QuickstartClient : IDisposable
     public Task<Result<DeploymentResource>> CreateDeploymentAsync(
         string account, string deploymentId, string model, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, $"/v1/{account}/deployments?deploymentId={deploymentId}", new() { BaseModel = model }, cancellation);
+
+    /// <summary>Puts a model of the library on the serverless tier.</summary>
+    public Task<Result<ModelResource>> MarkServerlessAsync(string model, CancellationToken cancellation) => SendAsync(
+        HttpMethod.Patch, $"/v1/{model}", new() { SupportsServerless = true }, ApiJson.Default.ModelResource, cancellation);
 
     public Task<Result<DeploymentResource>> GetDeploymentAsync(string name, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, $"/v1/{name}", null, cancellation);
@@ -92,15 +97,18 @@ internal sealed class QuickstartClient : IDisposable
         return buffer.ToArray();
     }
 
-    private async Task<Result<DeploymentResource>> SendAsync(
-        HttpMethod method, string path, DeploymentResource? body, CancellationToken cancellation)
+    private Task<Result<DeploymentResource>> SendAsync(HttpMethod method, string path, DeploymentResource? body, CancellationToken cancellation) =>
+        SendAsync(method, path, body, ApiJson.Default.DeploymentResource, cancellation);
+
+    private async Task<Result<T>> SendAsync<T>(HttpMethod method, string path, T? body, JsonTypeInfo<T> json, CancellationToken cancellation)
+        where T : class
     {
         using var request = new HttpRequestMessage(method, path);
-        if (body is not null) request.Content = JsonContent.Create(body, ApiJson.Default.DeploymentResource);
+        if (body is not null) request.Content = JsonContent.Create(body, json);
         using var response = await _http.SendAsync(request, cancellation);
         if (response.IsSuccessStatusCode)
         {
-            return (await response.Content.ReadFromJsonAsync(ApiJson.Default.DeploymentResource, cancellation))!;
+            return (await response.Content.ReadFromJsonAsync(json, cancellation))!;
         }
 
         var text = Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(cancellation));

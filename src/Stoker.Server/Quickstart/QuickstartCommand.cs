@@ -7,7 +7,7 @@ using Stoker.Server.Serving;
 namespace Stoker.Server.Quickstart;
 
 /// <summary>
-/// From nothing to a story: starts a server, creates a deployment of story-3m, waits until it is ready, streams an
+/// From nothing to a story: starts a server, creates a deployment of story-3m or puts it on the serverless tier, waits until it is ready, streams an
 /// answer from it through the public gateway, and prints how to do the same by hand.
 /// </summary>
 internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
@@ -15,12 +15,14 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
     private const string Model = "accounts/fireworks/models/story-3m";
     private const string Prompt = "Once upon a time";
     private const string DeploymentId = "story";
+    private const string SharedDeployment = "accounts/fireworks/deployments/story-3m";
 
     // A state changes some 100 ms after the server knows more; asking it costs 100 us.
     private static readonly TimeSpan StateInterval = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
 
-    public async Task<int> RunAsync(string? data, bool exit, CancellationToken cancellation)
+    /// <param name="serverless">On the platform's replicas, for every account, instead of a deployment of the account's own.</param>
+    public async Task<int> RunAsync(string? data, bool exit, bool serverless, CancellationToken cancellation)
     {
         var throwAway = data is null ? Directory.CreateTempSubdirectory("stoker-") : null;
         try
@@ -32,7 +34,7 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
                 LogLevel = LogLevel.Warning,
             };
             await using var server = await StokerServer.StartAsync(options, cancellation);
-            await TellStoryAsync(server, cancellation);
+            await TellStoryAsync(server, serverless, cancellation);
             if (exit) return 0;
 
             await output.WriteLineAsync("\nThe server stays up; Ctrl-C ends it" + (throwAway is null ? "." : " and removes its data."));
@@ -59,14 +61,14 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
         }
     }
 
-    private async Task TellStoryAsync(StokerServer server, CancellationToken cancellation)
+    private async Task TellStoryAsync(StokerServer server, bool serverless, CancellationToken cancellation)
     {
         await output.WriteLineAsync($"Stoker listens on {server.Url} ({SinceProcessStart():0.00} s after process start)");
         using var client = new QuickstartClient(server.Url, server.AdminKey);
-        var deployment = await CreateAsync(client, server.Account, cancellation);
+        var deployment = serverless ? await MarkAsync(client, cancellation) : await CreateAsync(client, server.Account, cancellation);
         await output.WriteLineAsync($"Deployment {deployment} is READY ({SinceProcessStart():0.00} s)\n");
 
-        var address = $"{Model}#{deployment}";
+        var address = serverless ? Model : $"{Model}#{deployment}";
         await output.WriteAsync(Prompt);
         var (generated, events, asked) = (0, 0, Stopwatch.GetTimestamp());
         var (firstToken, sinceStart) = (TimeSpan.Zero, 0d);
@@ -91,7 +93,8 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
               curl {server.Url}inference/v1/completions -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \
                 -d '{Example(address)}'
               firectl create deployment {Model} --deployment-id my-story --wait
-              firectl get deployment {DeploymentId}
+              firectl get deployment {(serverless ? deployment : DeploymentId)}
+              firectl update model {Model} --serverless{(serverless ? "   # as this did" : "   # for every account, by the model's name alone; or: stoker quickstart --serverless")}
             """));
     }
 
@@ -107,6 +110,18 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
             throw new QuickstartException(problem.Message);
         }
 
+        return await ReadyAsync(client, name, cancellation);
+    }
+
+    /// <summary>The platform then makes a deployment, which all accounts share.</summary>
+    private static async Task<string> MarkAsync(QuickstartClient client, CancellationToken cancellation)
+    {
+        if ((await client.MarkServerlessAsync(Model, cancellation)).Problem is { } problem) throw new QuickstartException(problem.Message);
+        return await ReadyAsync(client, SharedDeployment, cancellation);
+    }
+
+    private static async Task<string> ReadyAsync(QuickstartClient client, string name, CancellationToken cancellation)
+    {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(ReadyTimeout);
         using var timer = new PeriodicTimer(StateInterval);
@@ -116,11 +131,12 @@ internal sealed class QuickstartCommand(TextWriter output, TextWriter errors)
             do
             {
                 var answer = await client.GetDeploymentAsync(name, deadline.Token);
+                if (answer.Problem is { Code: Code.NotFound } && name == SharedDeployment) continue; // not made yet
                 if (answer.Problem is { } failure) throw new QuickstartException(failure.Message);
                 seen = answer.Value;
                 if (seen.State == "FAILED") throw new QuickstartException($"{name} failed: {seen.Status?.Message}");
             }
-            while (!(seen.State == "READY" && seen.ReplicaStats?.ReadyReplicaCount > 0) && await timer.WaitForNextTickAsync(deadline.Token));
+            while (!(seen is { State: "READY", ReplicaStats.ReadyReplicaCount: > 0 }) && await timer.WaitForNextTickAsync(deadline.Token));
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

@@ -40,23 +40,36 @@ public class DeployedModelVerbsTests
         bad.Errors.ShouldContain("is FAILED, not DEPLOYED: cut off");
     }
 
+    [Theory]
+    [InlineData("deploy zog -a team")]
+    [InlineData("deploy zog --serverless -a team")]
+    public async Task A_load_without_a_deployment_goes_to_the_serverless_tier(string commandLine)
+    {
+        var shown = Deployed("DEPLOYED").Replace("\"state\"", "\"serverless\":true,\"state\"", StringComparison.Ordinal);
+        using var run = new FirectlRun().Answer("POST /v1/accounts/team/deployedModels", shown);
+        (await run.RunAsync(commandLine)).ShouldBe(0, run.Errors);
+        JsonNode.DeepEquals(JsonNode.Parse(run.Sent[^1].Body), JsonNode.Parse("""{"model":"zog","serverless":true}""")).ShouldBeTrue(run.Sent[^1].Body);
+        run.Errors.ShouldContain("requests name it accounts/team/models/zog;");
+    }
+
     [Fact]
-    public async Task A_load_without_a_deployment_is_refused()
+    public async Task Two_places_at_once_are_refused()
     {
         using var run = new FirectlRun();
-        (await run.RunAsync("deploy zog -a team")).ShouldNotBe(0);
-        run.Errors.ShouldContain("--deployment");
+        (await run.RunAsync("deploy zog --deployment d --serverless -a team")).ShouldNotBe(0);
+        run.Errors.ShouldContain("--serverless and --deployment name two places");
         run.Sent.ShouldBeEmpty();
     }
 
     [Theory]
     [InlineData("undeploy zog --deployment d -a team", "model=\"accounts/team/models/zog\" AND deployment=\"accounts/team/deployments/d\"")]
+    [InlineData("undeploy zog --deployment accounts/fireworks/deployments/story-3m -a team", "model=\"accounts/team/models/zog\" AND deployment=\"accounts/fireworks/deployments/story-3m\"")]
     [InlineData("undeploy zog -a team", "model=\"accounts/fireworks/models/zog\"")] // none of one's own
     [InlineData("unload-lora accounts/team/models/zog -a team", "model=\"accounts/team/models/zog\"")]
     public async Task An_addon_is_unloaded_where_it_is(string commandLine, string filter)
     {
         using var run = new FirectlRun();
-        if (filter.Contains("fireworks")) run.Answer($"GET /v1/accounts/team/deployedModels?filter={Uri.EscapeDataString("model=\"accounts/team/models/zog\"")}", """{"deployedModels":[],"totalSize":0}""");
+        if (filter.Contains("fireworks/models")) run.Answer($"GET /v1/accounts/team/deployedModels?filter={Uri.EscapeDataString("model=\"accounts/team/models/zog\"")}", """{"deployedModels":[],"totalSize":0}""");
         run
             .Answer($"GET /v1/accounts/team/deployedModels?filter={Uri.EscapeDataString(filter)}", $$"""{"deployedModels":[{{Deployed("DEPLOYED")}}],"totalSize":1}""")
             .Answer($"DELETE /v1/{Name}", "{}")

@@ -34,7 +34,7 @@ public sealed class AddonCommandsTests : IAsyncLifetime
         { "too high a rank", new() { Model = "wide", Deployment = "d" }, Code.InvalidArgument, "has rank 128" },
         { "no files", new() { Model = "empty", Deployment = "d" }, Code.FailedPrecondition, "firectl upload model accounts/acme/models/empty PATH" },
         { "a name of one's own", new() { Model = "zog", Deployment = "d", Name = "accounts/acme/deployedModels/x" }, Code.InvalidArgument, "name is made by the server" },
-        { "serverless", new() { Model = "zog", Deployment = "d", Serverless = true }, Code.Unimplemented, "serverless" },
+        { "two places", new() { Model = "zog", Deployment = "d", Serverless = true }, Code.InvalidArgument, "deployment is the platform's with serverless" },
         { "a long display name", new() { Model = "zog", Deployment = "d", DisplayName = new('x', 64) }, Code.InvalidArgument, "display_name must have at most 63" },
     };
 

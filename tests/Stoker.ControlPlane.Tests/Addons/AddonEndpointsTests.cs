@@ -93,7 +93,7 @@ public sealed class AddonEndpointsTests : IAsyncLifetime
     [InlineData("POST", "?replaceMergedAddon=true", """{"model":"zog","deployment":"d"}""", 501, "replaceMergedAddon")]
     [InlineData("POST", "?replaceMergedAddon=perhaps", """{"model":"zog","deployment":"d"}""", 400, "replaceMergedAddon")]
     [InlineData("POST", "?force=true", """{"model":"zog","deployment":"d"}""", 400, "'force' is not known here")]
-    [InlineData("POST", "", """{"model":"zog","deployment":"d","serverless":true}""", 501, "serverless")]
+    [InlineData("POST", "", """{"model":"zog","deployment":"d","serverless":true}""", 400, "serverless")]
     [InlineData("GET", "/nobody", null, 404, "deployedModels/nobody")]
     [InlineData("GET", "/NO BODY", null, 404, "not found")]
     [InlineData("PATCH", "/nobody", "{}", 404, "deployedModels/nobody")]

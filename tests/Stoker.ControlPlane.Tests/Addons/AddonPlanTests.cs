@@ -208,6 +208,27 @@ public class AddonPlanTests
             loads.ShouldBeLessThanOrEqualTo(8 * 3 * Limits.MaxTries);
         }).QuickCheckThrowOnFailure();
 
+    [Fact]
+    public void A_cold_one_is_let_go_of_and_counts_as_deployed_until_a_request_waits_for_it()
+    {
+        var cold = Wished("a") with { IsCold = true };
+        Plan([cold], Having(One, "a"), Having(Two)).Steps.ShouldBe([new AddonStep.Unload(One, "a@1")]);
+        StateOf(cold, Having(One)).ShouldBe(DeployedModelState.Deployed);
+        AddonPlan.Missing(Having(One), [cold], Limits).ShouldBe(0);
+        var failed = cold with { Status = new(DeployedModelState.Failed, "cut") };
+        Plan([failed], Having(One)).Statuses[failed.Name].ShouldBe(failed.Status); // it is not tried, so it is not mended
+        Plan([Waited("a")], Having(One)).Steps.ShouldBe([new AddonStep.Load(One, "a@1", "/a") { IsWaitedFor = true }]);
+    }
+
+    [Fact]
+    public void One_that_another_account_has_too_goes_at_once_and_stays_loaded()
+    {
+        var (mine, theirs) = (Wished("a") with { Unload = true }, Wished("a") with { Name = DeployedModelName.Parse("accounts/other/deployedModels/a") });
+        var plan = Plan([mine, theirs], Having(One, "a"));
+        plan.Remove.ShouldBe([mine.Name]);
+        plan.Steps.ShouldBeEmpty();
+    }
+
     private static IEnumerable<string> Names(int bits) => Enumerable.Range(0, 8).Where(bit => (bits & (1 << bit)) != 0).Select(bit => $"m{bit}");
 
     private static DeployedModelState StateOf(WishedAddon addon, params IReadOnlyList<AddonReplica> replicas) => Plan([addon], replicas).Statuses[addon.Name].State;

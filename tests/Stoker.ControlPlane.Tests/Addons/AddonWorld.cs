@@ -44,7 +44,7 @@ internal sealed class AddonWorld : IAsyncDisposable
         await PassAsync(5);
     }
 
-    public async Task AddAddonAsync(string id, string baseModel = "accounts/fireworks/models/story-3m", string digest = "1", int rank = 8, bool ready = true, ModelKind kind = ModelKind.HfPeftAddon)
+    public async Task AddAddonAsync(string id, string baseModel = "accounts/fireworks/models/story-3m", string digest = "1", int rank = 8, bool ready = true, ModelKind kind = ModelKind.HfPeftAddon, string account = "acme")
     {
         var inspection = new ModelInspection(
             kind, null, ContextLength: null, ParameterCount: 1000, WeightBytes: 2000, Moe: false, SupportsChat: true, SupportsTools: false, SupportsLora: false,
@@ -52,8 +52,8 @@ internal sealed class AddonWorld : IAsyncDisposable
         var status = ready
             ? ModelStatus.Empty(null) with { State = ModelState.Ready, Folder = $"/addons/{id}", Inspection = inspection, FilesDigest = digest }
             : ModelStatus.Empty(new("FAILED_PRECONDITION", "no files yet"));
-        var spec = new ModelResource { Kind = WireEnum.TextOf(kind), PeftDetails = new() { BaseModel = baseModel, R = rank, TargetModules = ["q_proj"] } };
-        (await World.Models.Rows.CreateAsync(ModelOf(id), spec, status, default)).Problem.ShouldBeNull();
+        var spec = new ModelResource { Kind = WireEnum.TextOf(kind), Public = account == "fireworks", PeftDetails = new() { BaseModel = baseModel, R = rank, TargetModules = ["q_proj"] } };
+        (await World.Models.Rows.CreateAsync(AccountName.Parse($"accounts/{account}").Model(ResourceId.Parse(id)), spec, status, default)).Problem.ShouldBeNull();
     }
 
     /// <summary>The model is deleted, and made again with other files.</summary>
@@ -130,6 +130,6 @@ internal sealed class AddonWorld : IAsyncDisposable
     {
         var directory = new AddonDirectory();
         directory.Begin([]);
-        return (directory, new(Store, World.Store, World.Models, World.Runtime, World.Directory, directory, Demand, World.Time, NullLogger<AddonReconciler>.Instance));
+        return (directory, new(Store, World.Store, World.Models, World.Runtime, World.Directory, directory, Demand, World.Time, NullLogger<AddonReconciler>.Instance, Microsoft.Extensions.Options.Options.Create(Options)));
     }
 }

@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Stoker.Api.Names;
+using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Tests.Routing;
 using static Stoker.ControlPlane.Tests.Gateway.HoldWorld;
@@ -162,6 +165,45 @@ public sealed class ServerlessTests : IAsyncLifetime
         var next = _world.Ask(Body);
         await next.Ended;
         Limits(next).ShouldBe("6/4 60/45 30/30 no");
+    }
+
+    [Fact]
+    public async Task A_model_that_leaves_the_tier_says_so_and_on_its_day_is_refused_with_the_alternative()
+    {
+        var (end, other) = (new Retirement(new(2030, 1, 2), ModelName.Parse("accounts/fireworks/models/other")), "accounts/fireworks/models/other");
+        Publish(route => route with { Model = route.Model with { Retires = end } }, Answering());
+        var call = _world.Ask(Body);
+        await call.Ended;
+        (call.StatusCode, call.Headers["sunset"].ToString(), call.Headers["x-stoker-alternative"].ToString()).ShouldBe((200, "Wed, 02 Jan 2030 00:00:00 GMT", other));
+
+        _world.Advance(12 * 3600); // its deployment may be there for a moment still
+
+        var late = _world.Ask(Body);
+        await late.Ended;
+        _world.Host.Routing.Publish(new RoutingTable([], retired: new Dictionary<ModelName, Retirement> { [ModelName.Parse(Inference.Model)] = end }));
+        var later = _world.Ask(Body);
+        await later.Ended;
+        foreach (var refused in (DirectCall[])[late, later])
+        {
+            var error = JsonNode.Parse(refused.Text)!["error"]!;
+            (refused.StatusCode, (string?)error["code"], (string?)error["param"]).ShouldBe((404, "MODEL_DEPRECATED", "model"));
+            ((string?)error["message"])!.ShouldContain($"use {other} instead, or a deployment of your own (firectl create deployment {Inference.Model})");
+        }
+    }
+
+    [Fact]
+    public async Task A_request_for_an_addon_keeps_it_warm()
+    {
+        var (zog, tenant) = (ModelName.Parse("accounts/default/models/zog"), DeployedModelName.Parse("accounts/default/deployedModels/zog-0123abcd"));
+        var route = Routes.To(Shared, Inference.Model, Answering()).With(zog.ToString(), on: "r");
+        route = route with { Addons = new(route.Addons.ByModel.SetItem(zog, route.Addons.ByModel[zog] with { Name = tenant, Tenants = route.Addons.ByModel[zog].Tenants.Add(tenant.Parent, tenant) })) };
+        _world.Host.Routing.Publish(new RoutingTable([route], Routes.Deployed(route)));
+
+        var call = _world.Ask(Body.Replace(Inference.Model, zog.ToString()));
+
+        await call.Ended;
+        call.StatusCode.ShouldBe(200, call.Text);
+        _world.Host.App.Services.GetRequiredService<AddonDemand>().LastUses(route.Name, new HashSet<ModelName> { zog })[zog].ShouldBe(Routes.Noon);
     }
 
     private static (string Name, string Value) Key(string key) => ("Authorization", $"Bearer {key}");

@@ -88,6 +88,48 @@ public class AddonRoutingTests
         Find(Hers, open, To(D, Base).With(Hers))!.Name.ToString().ShouldBe(D);
     }
 
+    [Theory]
+    [InlineData("mine", Zog, true)]
+    [InlineData("mine", $"{Zog}#accounts/fireworks/deployments/story-3m", true)]
+    [InlineData("mine", "accounts/mine/deployedModels/zog-0123abcd", true)]
+    [InlineData("theirs", Zog, false)] // did not deploy it
+    [InlineData("theirs", "accounts/mine/deployedModels/zog-0123abcd", false)]
+    [InlineData("hers", Zog, true)]
+    [InlineData("hers", "accounts/mine/deployedModels/zog-0123abcd", false)] // another's
+    [InlineData("mine", "accounts/fireworks/deployments/story-3m", false)]
+    public void On_the_serverless_tier_an_addon_is_there_for_those_who_deployed_it(string caller, string name, bool isThere)
+    {
+        var route = Serverless();
+        new RoutingTable([route], Deployed(route)).Find(AccountName.Parse($"accounts/{caller}"), ModelReference.Parse(name)!)?.Addon?.Model
+            .ShouldBe(isThere ? ZogName : null);
+    }
+
+    [Fact]
+    public void A_deployment_of_ones_own_comes_before_the_serverless_tier_and_only_what_leads_there_is_listed()
+    {
+        var shared = Serverless();
+        Find(Zog, shared, To(D, Base).With(Zog))!.Name.ToString().ShouldBe(D);
+        List(shared).ShouldBe([Base, Zog]);
+        List(shared, To(D, Base).With(Zog)).ShouldBeEmpty();
+        List(shared, To(D, Base)).ShouldBe([Zog]);
+
+        static IEnumerable<string> List(params Route[] routes) => new RoutingTable(routes, Deployed(routes)).SharedFor(AccountName.Parse("accounts/mine"))
+            .Select(route => (route.Addon?.Model ?? route.BaseModel).ToString());
+    }
+
+    private static Route Serverless()
+    {
+        var route = To("accounts/fireworks/deployments/story-3m", Base, Replica("one")).With(Zog, on: "one");
+        var addon = route.Addons.ByModel[ZogName];
+        foreach (var tenant in (string[])["mine", "hers"])
+        {
+            var name = DeployedModelName.Parse($"accounts/{tenant}/deployedModels/zog-0123abcd");
+            addon = addon with { Name = name, Tenants = addon.Tenants.Add(name.Parent, name) };
+        }
+
+        return route with { Addons = new(route.Addons.ByModel.SetItem(ZogName, addon)) };
+    }
+
     [Fact]
     public void The_base_model_is_as_it_was()
     {

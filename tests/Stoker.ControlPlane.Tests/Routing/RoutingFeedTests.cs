@@ -84,6 +84,25 @@ public sealed class RoutingFeedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_model_that_leaves_the_serverless_tier_says_when_and_is_remembered()
+    {
+        var row = (await _models.Rows.FindAsync(Model, Cancellation))!;
+        var going = row.Spec with { SupportsServerless = true, DeprecationDate = new(2030, 2, 1), StokerAlternative = "accounts/fireworks/models/other" };
+        row = (await _models.Rows.UpdateSpecAsync(row, going, Cancellation)).Value;
+        await _feed.StartAsync(Cancellation);
+        var end = new Retirement(new(2030, 2, 1), ModelName.Parse("accounts/fireworks/models/other"));
+
+        (await PublishedAsync(route => route is not null, Published("READY", 1)))!.Model.Retires.ShouldBe(end);
+        var name = ModelReference.Parse(Model.ToString())!;
+        _routing.Current.Retired(name).ShouldBeNull();
+
+        await _models.Rows.UpdateSpecAsync(row, going with { SupportsServerless = false }, Cancellation);
+        await RouteAsync(route => route?.Model.Retires is null);
+        _routing.Current.Retired(name).ShouldBe(end);
+        _routing.Current.Retired(ModelReference.Parse($"{Model}#accounts/a/deployments/d")!).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_merged_addon_has_its_own_kind_and_its_bases_figures()
     {
         var addon = ModelName.Parse("accounts/default/models/zog");
