@@ -30,9 +30,9 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
         if (!(await models.ResolveAsync(account, asked.Model!, cancellation)).TryGet(out var model, out var problem)) return problem;
         if (asked.Serverless == true)
         {
-            var own = model is { IsAddon: true, BaseModel: { Account: var library } } && library == AccountName.Library.Account
-                ? (await models.ResolveAsync(account, model.BaseModel.ToString(), cancellation)).Value
-                : null;
+            Model? own = null;
+            var isLibrarys = model is { IsAddon: true, BaseModel: { } name } && name.Parent == AccountName.Library;
+            if (isLibrarys) (await models.ResolveAsync(account, model.BaseModel!.ToString(), cancellation)).TryGet(out own, out _); // a private one is not on the tier
             if (model.IsAddon && !AddonRules.SharedPlace(model, own).TryGet(out place, out problem)) return problem;
             place ??= SharedDeployment.Of(model.Name); // of no addon: refused below, or missing
         }

@@ -49,6 +49,11 @@ internal static class RouteErrors
         var detail = Detail(route, caller);
         return route.Waiting switch
         {
+            // Neither its status nor its scale is the caller's: what is wrong there is for the operator.
+            not Waiting.AddonFailed when route.IsShared => Unavailable(
+                "SERVERLESS_UNAVAILABLE",
+                $"{route.BaseModel} has no replica on the serverless tier at the moment: retry later, or use a deployment of your own (firectl create deployment {route.BaseModel})",
+                TimeSpan.FromSeconds(30)),
             Waiting.Capacity => Unavailable(
                 "DEPLOYMENT_WAITS_FOR_CAPACITY",
                 $"Deployment {route.Name} waits for free accelerators{detail}: retry later, or free some by scaling another deployment down",

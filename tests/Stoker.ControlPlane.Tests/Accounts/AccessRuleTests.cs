@@ -18,6 +18,11 @@ public class AccessRuleTests
     [InlineData("admin", "POST", "/v1/accounts/fireworks/models/m:validateUpload", Code.PermissionDenied)]
     [InlineData("operator", "POST", "/v1/accounts/fireworks/models", null)]
     [InlineData("admin", "GET", "/v1/accounts/fireworks/deployments", Code.NotFound)]
+    [InlineData("operator", "GET", "/v1/accounts/fireworks/deployments", null)] // the serverless tier's, which the platform keeps
+    [InlineData("operator", "GET", "/v1/accounts/fireworks/deployments/d", null)]
+    [InlineData("operator", "POST", "/v1/accounts/fireworks/deployments", Code.NotFound)]
+    [InlineData("operator", "DELETE", "/v1/accounts/fireworks/deployments/d", Code.NotFound)]
+    [InlineData("operator", "PATCH", "/v1/accounts/fireworks/deployments/d:scale", Code.NotFound)]
     [InlineData("admin", "GET", "/v1/accounts/fireworks", Code.NotFound)]
     [InlineData("admin", "GET", "/v1/accounts/theirs", Code.NotFound)]
     [InlineData("admin", "GET", "/v1/accounts/theirs/models", Code.NotFound)]

@@ -145,6 +145,15 @@ public sealed class SharedAddonTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task A_base_that_nobody_may_see_any_more_is_not_on_the_tier_either()
+    {
+        var row = (await _world.World.Models.Rows.FindAsync(Story, Cancellation)).ShouldNotBeNull();
+        await _world.World.Models.Rows.UpdateSpecAsync(row, row.Spec with { SupportsServerless = false, Public = false }, Cancellation);
+
+        (await TryLoadAsync(Acme, new() { Model = "zog", Serverless = true })).Problem.ShouldNotBeNull().Message.ShouldContain("is not on the serverless tier");
+    }
+
     public static TheoryData<string, DeployedModelResource, string> Wrong => new()
     {
         { "two places", new() { Model = "zog", Serverless = true, Deployment = "d" }, "deployment is the platform's with serverless" },

@@ -192,6 +192,20 @@ public sealed class ServerlessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task When_it_cannot_be_served_the_caller_learns_what_is_in_its_own_power()
+    {
+        Publish(route => route with { Waiting = Waiting.Failed, Detail = "no memory on node 7" });
+
+        var call = _world.Ask(Body);
+
+        await call.Ended;
+        call.StatusCode.ShouldBe(503);
+        call.Text.ShouldContain("SERVERLESS_UNAVAILABLE");
+        call.Text.ShouldContain("use a deployment of your own");
+        call.Text.ShouldNotContain("node 7");
+    }
+
+    [Fact]
     public async Task A_request_for_an_addon_keeps_it_warm()
     {
         var (zog, tenant) = (ModelName.Parse("accounts/default/models/zog"), DeployedModelName.Parse("accounts/default/deployedModels/zog-0123abcd"));

@@ -50,7 +50,9 @@ public class SharedQueueTests
         }
 
         var (greedy, modest) = (run.Served(A), run.Served(B));
-        (Math.Max(greedy, modest) / (double)Math.Min(greedy, modest)).ShouldBeLessThan(1.1, $"{greedy} and {modest} tokens");
+        var ratio = Math.Max(greedy, modest) / (double)Math.Min(greedy, modest);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{greedy} and {modest} tokens: {ratio:0.0000}");
+        ratio.ShouldBeLessThan(1.1);
     }
 
     [Fact]
