@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -23,8 +24,9 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
     /// reads.</param>
     /// <returns>The error to answer with instead, or null when the client has the answer.</returns>
     public async Task<InferenceError?> PassAnswerAsync(
-        HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase, byte[] asked, SeenUsage usage, Func<TimeSpan> elapsed, Action replicaIsDone)
+        Exchange exchange, HttpResponseMessage upstream, PhaseTimeout phase, byte[] asked, Func<TimeSpan> elapsed, Action replicaIsDone)
     {
+        var context = exchange.Context;
         using var body = new AnswerBuffer(budget);
         if (await body.ReadAsync(upstream, phase, options.Value.GapTimeout, options.Value.MaxAnswerBytes) is { } error)
         {
@@ -33,7 +35,8 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
 
         replicaIsDone();
         if (AnswerScan.Run(body.Bytes.Span) is not { } answer) return RouteErrors.BrokeOff;
-        usage.Note(answer);
+        exchange.Usage.Note(answer);
+        await exchange.Meter.FinishedAsync();
         var (before, name, after) = answer.ModelStart < 0
             ? (body.Bytes, ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty)
             : (body.Bytes[..answer.ModelStart], asked.AsMemory(), body.Bytes[answer.ModelEnd..]);
@@ -59,9 +62,9 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
     /// A replica's refusal. Status and body are the client's when they are an error of this surface, about the request;
     /// a stream that was held, whose head is out, gets the body as its last event.
     /// </summary>
-    public async Task<InferenceError?> PassErrorAsync(HttpContext context, HttpResponseMessage upstream, PhaseTimeout phase)
+    public async Task<InferenceError?> PassErrorAsync(Exchange exchange, HttpResponseMessage upstream, PhaseTimeout phase)
     {
-        var status = (int)upstream.StatusCode;
+        var (context, status) = (exchange.Context, (int)upstream.StatusCode);
         // 401 and the like would be about the gateway's standing with the replica, which is none of the client's
         // business.
         if (status is < 400 or 401 or 403 or 407) return RouteErrors.BrokeOff;
@@ -72,6 +75,7 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
         }
 
         if (!AnswerScan.IsError(body.Bytes.Span)) return RouteErrors.BrokeOff;
+        await exchange.Meter.EndAsync(status < 500 ? RequestStatus.Refused : RequestStatus.Failed, string.Create(CultureInfo.InvariantCulture, $"REPLICA_{status}"));
 
         var response = context.Response;
         if (response.HasStarted)

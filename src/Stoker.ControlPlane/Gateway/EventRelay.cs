@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -32,11 +33,11 @@ internal enum StreamEnd
 /// writing, until its time is up.
 /// </remarks>
 internal sealed class EventRelay(
-    HttpContext context, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked, SeenUsage usage,
-    StreamProgress progress)
+    Exchange exchange, Stream upstream, ClientWriter client, PhaseTimeout phase, GatewayOptions options, byte[] served, byte[] asked)
 {
     private const int FirstBytes = 16 << 10;
 
+    private readonly HttpContext _context = exchange.Context;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBytes);
     private int _start; // of the first event not passed on
     private int _end; // of what has been read
@@ -70,19 +71,21 @@ internal sealed class EventRelay(
             (_start, _searched) = (_start + length, 0);
             var mark = SseFrames.Mark(whole.Span).Length;
             var frame = whole[mark..];
-            var isError = SseFrames.IsError(frame.Span);
-            if (isError && progress is { HasBegun: true, CanGoOn: true } && SseFrames.IsEngineFailure(frame.Span)) return StreamEnd.EngineFailed;
-            if (!context.Response.HasStarted) StreamHead.Set(context); // a held one has sent it
-            usage.Note(frame.Span);
+            var (isError, isDone) = (SseFrames.IsError(frame.Span), SseFrames.IsDone(frame.Span));
+            if (isError && exchange.Progress is { HasBegun: true, CanGoOn: true } && SseFrames.IsEngineFailure(frame.Span)) return StreamEnd.EngineFailed;
+            if (!_context.Response.HasStarted) StreamHead.Set(_context); // a held one has sent it
+            exchange.Usage.Note(frame.Span);
+            if (isDone) await exchange.Meter.FinishedAsync();
+            else if (isError) await exchange.Meter.EndAsync(RequestStatus.Failed, "REPLICA_ERROR");
             Write(frame.Span);
-            if (!await client.FlushAsync(context))
+            if (!await client.FlushAsync(_context))
             {
                 return phase.ClientGone ? StreamEnd.ClientGone : StreamEnd.SlowReader;
             }
 
-            if (SseFrames.IsDone(frame.Span)) return StreamEnd.Complete;
+            if (isDone) return StreamEnd.Complete;
             if (isError) return StreamEnd.ReplicaError;
-            progress.Passed(whole.Span[..mark]);
+            exchange.Progress.Passed(whole.Span[..mark]);
         }
 
         _searched = _end - _start;
@@ -91,7 +94,7 @@ internal sealed class EventRelay(
 
     private void Write(ReadOnlySpan<byte> frame)
     {
-        var writer = context.Response.BodyWriter;
+        var writer = _context.Response.BodyWriter;
         var (nameStart, nameEnd) = ModelNames.Find(frame, served);
         if (nameStart < 0)
         {

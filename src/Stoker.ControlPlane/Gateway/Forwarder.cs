@@ -6,6 +6,7 @@ using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Routing;
 using Stoker.ControlPlane.Serverless;
+using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -28,6 +29,9 @@ internal sealed record Exchange(
     public TimeSpan Held { get; set; }
 
     public SeenUsage Usage { get; } = new();
+
+    /// <summary>Its row in the ledger, one for all tries; there before a place is looked for.</summary>
+    public RequestMeter Meter { get; set; } = null!;
 
     /// <summary>What it counts as on the serverless tier; null on a deployment of its account's own.</summary>
     public ServerlessTicket? Ticket { get; init; }
@@ -137,6 +141,7 @@ internal sealed partial class Forwarder(
         using var content = new SplicedContent(exchange.Body.Bytes, exchange.Request, served, time, progress.Field());
         var headers = exchange.Headers with { Resume = progress.Ask(exchange.Route, replica, exchange.Request) };
         phase.Begin(options.Value.FirstByteTimeout);
+        exchange.Meter.Replica = replica;
         var sent = time.GetTimestamp();
         try
         {
@@ -145,6 +150,7 @@ internal sealed partial class Forwarder(
             exchange.ReplicaTook = content.WrittenAt is { } written ? time.GetElapsedTime(written) : null; // it may answer before it has all
             if (progress.HasBegun || Lacks(exchange, answer)) return (answer, null); // what it waited for was no first token
             progress.Follow(replica, answer.Headers);
+            exchange.Meter.Answered();
             metrics.FirstByte(time.GetElapsedTime(exchange.Arrived), exchange.ReplicaTook);
             if (exchange.Request.Stream && answer.StatusCode == HttpStatusCode.OK) replica.Answers.FirstToken(time.GetElapsedTime(sent));
             return (answer, null);
@@ -187,6 +193,7 @@ internal sealed partial class Forwarder(
 
         // The head is out: the error is the stream's last event, and no [DONE] follows.
         metrics.Broke(error.Code);
+        await exchange.Meter.EndAsync(RequestStatus.Failed, error.Code);
         await client.EndStreamAsync(context, error);
         return new(null);
     }
@@ -198,7 +205,7 @@ internal sealed partial class Forwarder(
         if (answer.StatusCode != HttpStatusCode.OK)
         {
             var isEvent = exchange.Context.Response.HasStarted; // it was held
-            var failed = await answers.PassErrorAsync(exchange.Context, answer, phase);
+            var failed = await answers.PassErrorAsync(exchange, answer, phase);
             if (isEvent && failed is null) metrics.Broke("REPLICA_ERROR");
             return failed;
         }
@@ -207,7 +214,7 @@ internal sealed partial class Forwarder(
         if (isStream != exchange.Request.Stream) return RouteErrors.BrokeOff;
         if (isStream) return await PassStreamAsync(exchange, answer, phase, served, asked);
         return await answers.PassAnswerAsync(
-            exchange.Context, answer, phase, asked, exchange.Usage, () => time.GetElapsedTime(exchange.Arrived), replicaIsDone: lease.Dispose);
+            exchange, answer, phase, asked, () => time.GetElapsedTime(exchange.Arrived), replicaIsDone: lease.Dispose);
     }
 
     private async Task<InferenceError?> PassStreamAsync(
@@ -215,7 +222,7 @@ internal sealed partial class Forwarder(
     {
         var context = exchange.Context;
         await using var stream = await answer.Content.ReadAsStreamAsync(phase.Token);
-        switch (await new EventRelay(context, stream, client, phase, options.Value, served, asked, exchange.Usage, exchange.Progress).RunAsync())
+        switch (await new EventRelay(exchange, stream, client, phase, options.Value, served, asked).RunAsync())
         {
             case StreamEnd.Complete:
                 await context.Response.CompleteAsync();
@@ -224,6 +231,7 @@ internal sealed partial class Forwarder(
             // what the client has is whole, but for the mark of its end
             case StreamEnd.BrokeOff or StreamEnd.EngineFailed or StreamEnd.TooSlow when exchange is { Usage.IsTold: true, Progress.CanGoOn: true }:
                 metrics.FailedOver("whole");
+                await exchange.Meter.FinishedAsync();
                 await client.EndWholeAsync(context);
                 return null;
             case StreamEnd.TooSlow: return RouteErrors.TooSlow;

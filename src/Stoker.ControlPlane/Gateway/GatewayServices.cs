@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Addons;
 using Stoker.ControlPlane.Autoscaling;
+using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Replicas;
 using Stoker.ControlPlane.Serverless;
 
@@ -21,6 +22,7 @@ public static class GatewayServices
         services.TryAddSingleton<AddonDemand>();
         services.AddRateLimits();
         services.AddMetrics();
+        services.AddRequestLedger();
         services.AddSingleton(provider => new BodyBudget(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.MaxHeldBodyBytes));
         services.AddSingleton<GatewayMetrics>();
         services.AddSingleton<ReplicaClient>();

@@ -6,14 +6,16 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Autoscaling;
+using Stoker.ControlPlane.Metering;
 using Stoker.ControlPlane.Routing;
+using Stoker.ControlPlane.Storage;
 using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>One inference request from its first byte to its last.</summary>
 /// <remarks>
-/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, and whether its tier lets the request in, 5 wait for a replica and forward (<see
+/// Steps: 1 authenticate, 2 read the body, 3 look it over, 4 find the deployment, and whether its tier lets the request in, 5 begin it in the ledger, wait for a replica and forward (<see
 /// cref="Holding"/>, <see cref="Forwarder"/>, and <see cref="Failover"/> where that failed). An error before the head of the answer is returned and written here, in one place; a stream that was held gets it as an event. Nothing of a
 /// body is logged: of an unforeseen exception only its type and stack are, because a message may quote what it choked
 /// on.
@@ -26,6 +28,7 @@ internal sealed partial class InferenceHandler(
     Forwarder forwarder,
     Failover failover,
     ServerlessAdmission admission,
+    RequestLedger requests,
     ClientWriter client,
     BodyBudget budget,
     GatewayMetrics metrics,
@@ -98,13 +101,53 @@ internal sealed partial class InferenceHandler(
         var exchange = new Exchange(context, surface, body, request, route, headers, progress, arrived) { Rejects = rejects, Ticket = ticket, Prompt = prompt };
         try
         {
-            return await ServeAsync(exchange);
+            return Begin(exchange, caller) ?? await MeterAsync(exchange);
         }
         finally
         {
             if (ticket is not null) admission.End(ticket, exchange);
         }
     }
+
+    /// <summary>What cannot be written down is not run: it could not be paid for.</summary>
+    private InferenceError? Begin(Exchange exchange, Principal caller)
+    {
+        var route = exchange.Route;
+        try
+        {
+            var open = requests.Begin(exchange.RequestId, RequestIds.Sent(exchange.Context), caller, route.Name, route.BaseModel, route.Addon?.Model);
+            exchange.Meter = new(open, exchange.Usage);
+            return null;
+        }
+        catch (StorageException error)
+        {
+            LogUnwritten(exchange.RequestId, error);
+            return RouteErrors.NotWritten;
+        }
+    }
+
+    /// <summary>Serves a request and sees to its row, however it ends; who lets the client see an end has written it before.</summary>
+    private async Task<InferenceError?> MeterAsync(Exchange exchange)
+    {
+        var meter = exchange.Meter;
+        try
+        {
+            var error = await ServeAsync(exchange);
+            if (error is not null) await meter.EndAsync(StatusOf(error), error.Code);
+            else if (!meter.HasEnded) await meter.EndAsync(RequestStatus.Cancelled, RequestMeter.SlowReader);
+            return error;
+        }
+        catch (Exception error)
+        {
+            var isHangUp = IsHangUp(error, exchange.Context.RequestAborted);
+            await meter.EndAsync(isHangUp ? RequestStatus.Cancelled : RequestStatus.Failed, isHangUp ? RequestMeter.ClientGone : "INTERNAL");
+            throw;
+        }
+    }
+
+    /// <summary>An answer that a replica owes failed; all else was none.</summary>
+    private static RequestStatus StatusOf(InferenceError error) =>
+        error.Status is StatusCodes.Status502BadGateway or StatusCodes.Status504GatewayTimeout ? RequestStatus.Failed : RequestStatus.Refused;
 
     /// <summary>
     /// Waits for a place and has the request answered; again when a replica ends just then and turns it away, or fails.
@@ -241,6 +284,9 @@ internal sealed partial class InferenceHandler(
         Level = LogLevel.Debug,
         Message = "Request {RequestId}: to replica {ReplicaId} of {Ready}; first token estimated in {Estimate:F1} ms: {Wait:F1} ms wait, {Cached} of {Bytes} bytes cached, {Running} requests there; its session's: {IsSession}")]
     private partial void LogRouted(string requestId, string replicaId, int ready, double estimate, double wait, long cached, long bytes, int running, bool isSession);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} is refused: it cannot be written down")]
+    private partial void LogUnwritten(string requestId, Exception error);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} met an unforeseen {Error}\n{Stack}")]
     private partial void LogUnforeseen(string requestId, string error, string? stack);

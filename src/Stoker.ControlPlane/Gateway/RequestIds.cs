@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -17,10 +16,9 @@ internal static class RequestIds
     /// </summary>
     public static string Assign(HttpContext context)
     {
-        var own = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        var sent = context.Request.Headers[ClientHeader];
-        var client =
-            sent.Count == 1 && sent[0] is { Length: > 0 and <= MaxClientLength } text && IsPlain(text) ? text : own;
+        // In the order of time, so that the ledger's newest ids lie together in its index.
+        var own = Guid.CreateVersion7().ToString("N");
+        var client = Sent(context) ?? own;
         context.Response.OnStarting(() =>
         {
             context.Response.Headers[ClientHeader] = client;
@@ -28,6 +26,13 @@ internal static class RequestIds
             return Task.CompletedTask;
         });
         return own;
+    }
+
+    /// <summary>The client's own; null when it sent none, or none that is echoed.</summary>
+    public static string? Sent(HttpContext context)
+    {
+        var sent = context.Request.Headers[ClientHeader];
+        return sent.Count == 1 && sent[0] is { Length: > 0 and <= MaxClientLength } text && IsPlain(text) ? text : null;
     }
 
     private static bool IsPlain(string text) => text.AsSpan().IndexOfAnyExceptInRange('!', '~') < 0;

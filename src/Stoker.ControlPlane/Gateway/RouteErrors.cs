@@ -30,6 +30,10 @@ internal static class RouteErrors
         "ADDON_LOST", "The replicas lose this addon again and again: send the request again, and undeploy and deploy the addon if that does not help",
         TimeSpan.FromSeconds(5));
 
+    /// <summary>The token ledger takes nothing.</summary>
+    public static InferenceError NotWritten { get; } = Unavailable(
+        "LEDGER_UNAVAILABLE", "The server cannot write requests down now, and runs none that it cannot: retry shortly, and tell its operator", TimeSpan.FromSeconds(5));
+
     public static InferenceError TooSlow { get; } = new(
         StatusCodes.Status504GatewayTimeout,
         "UPSTREAM_TIMEOUT",

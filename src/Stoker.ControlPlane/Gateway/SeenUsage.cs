@@ -1,11 +1,15 @@
+using Stoker.ControlPlane.Storage;
+
 namespace Stoker.ControlPlane.Gateway;
 
 /// <summary>The tokens of one request, as its answer tells them; 0 until it does.</summary>
 internal sealed class SeenUsage
 {
-    public int PromptTokens { get; private set; }
+    public RequestTokens Tokens { get; private set; }
 
-    public int GeneratedTokens { get; private set; }
+    public int PromptTokens => Tokens.Prompt;
+
+    public int GeneratedTokens => Tokens.Generated;
 
     /// <summary>A stream tells it once, with its last event or right after that.</summary>
     public bool IsTold { get; private set; }
@@ -13,8 +17,12 @@ internal sealed class SeenUsage
     public void Note(ScannedAnswer answer)
     {
         IsTold |= answer.GeneratedTokens is not null;
-        PromptTokens = answer.PromptTokens ?? PromptTokens;
-        GeneratedTokens = answer.GeneratedTokens ?? GeneratedTokens;
+        Tokens = Tokens with
+        {
+            Prompt = answer.PromptTokens ?? Tokens.Prompt,
+            Cached = answer.CachedTokens ?? Tokens.Cached,
+            Generated = answer.GeneratedTokens ?? Tokens.Generated,
+        };
     }
 
     /// <summary>

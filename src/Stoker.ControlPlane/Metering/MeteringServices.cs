@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Stoker.ControlPlane.Metering;
 
@@ -9,6 +10,15 @@ public static class MeteringServices
     {
         services.AddSingleton<ReplicaLedger>();
         services.AddSingleton<UsageTotals>();
+        return services;
+    }
+
+    /// <summary>The token ledger, for whoever takes requests. Needs the storage.</summary>
+    public static IServiceCollection AddRequestLedger(this IServiceCollection services)
+    {
+        services.TryAddSingleton<RequestFaults>();
+        services.AddSingleton<RequestLedger>();
+        services.AddHostedService<RequestSettlement>();
         return services;
     }
 }

@@ -75,7 +75,11 @@ public sealed class GatewayHost : IAsyncDisposable
         StartAsync(time, replicas: null, settings);
 
     /// <param name="replicas">Reaches replicas of this process, by the host's name; null reaches real ones.</param>
-    public static async Task<GatewayHost> StartAsync(TimeProvider? time, HttpMessageHandler? replicas, params IReadOnlyList<string> settings)
+    public static Task<GatewayHost> StartAsync(TimeProvider? time, HttpMessageHandler? replicas, params IReadOnlyList<string> settings) =>
+        StartAsync(time, replicas, requests: null, settings);
+
+    /// <param name="requests">The token ledger; null for the one of the data directory.</param>
+    public static async Task<GatewayHost> StartAsync(TimeProvider? time, HttpMessageHandler? replicas, IRequestStore? requests, params IReadOnlyList<string> settings)
     {
         var (store, log) = (new StoreFile(), new LogSink());
         var builder = WebApplication.CreateSlimBuilder();
@@ -89,6 +93,7 @@ public sealed class GatewayHost : IAsyncDisposable
         });
         if (time is not null) builder.Services.AddSingleton(time);
         builder.Services.AddStorage().AddAccounts().AddAudit().AddGateway();
+        if (requests is not null) builder.Services.AddSingleton(requests);
         if (replicas is not null) builder.Services.AddSingleton(provider => new ReplicaClient(provider.GetRequiredService<IOptions<GatewayOptions>>(), replicas));
         builder.Services.TryAddSingleton<RoutingSource>(); // without its feed: tests publish tables
         var app = builder.Build();
@@ -124,8 +129,12 @@ public sealed class GatewayHost : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ApiKeyResource))!;
     }
 
-    /// <summary>Every file of the data directory.</summary>
-    public IReadOnlyList<string> Files() => Directory.GetFiles(_store.Data.Root, "*", SearchOption.AllDirectories);
+    /// <summary>The token ledger, as it is now.</summary>
+    public async Task<IReadOnlyList<RequestRow>> RequestRowsAsync() =>
+        await App.Services.GetRequiredService<IRequestStore>().ReadAsync(0, 1_000, TestContext.Current.CancellationToken);
+
+    /// <summary>Every file of the data directory that holds anything; an empty one may be somebody's lock.</summary>
+    public IReadOnlyList<string> Files() => [.. Directory.GetFiles(_store.Data.Root, "*", SearchOption.AllDirectories).Where(file => new FileInfo(file).Length > 0)];
 
     public static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 
