@@ -132,6 +132,9 @@ public sealed record ReplicaHealth(
 
     /// <summary>Which build of the engine it is: two builds need not give the same bits. Null of an older program.</summary>
     public string? EngineBuild { get; init; }
+
+    /// <summary>Tokens of prompts that its prefix cache holds, known when READY; 0: it has none. Null of an older program.</summary>
+    public long? CacheTokens { get; init; }
 }
 
 /// <summary>Extends the lease to <paramref name="Seconds"/> from now.</summary>

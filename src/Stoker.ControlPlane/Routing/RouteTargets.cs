@@ -95,6 +95,7 @@ internal sealed class RouteTargets(AnswerBoard answers, TimeProvider? time = nul
             {
                 Answers = answers.Of(endpoint.Id),
                 Kind = endpoint.Kind,
+                CacheTokens = endpoint.CacheTokens ?? PrefixIndex.UsualTokens,
             };
             _replicas.Add(endpoint.Id, target);
         }

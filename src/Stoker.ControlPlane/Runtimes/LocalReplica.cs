@@ -220,6 +220,7 @@ internal sealed class LocalReplica : IDisposable
         new(_observed.Id, new("http://replica/"), _socketPath, Math.Max(1, health.MaxSequences ?? 1))
         {
             Kind = health is { KernelSet: { } kernels, EngineBuild: { } build } ? string.Create(CultureInfo.InvariantCulture, $"{_observed.Spec.Revision} {kernels} {build}") : null,
+            CacheTokens = health.CacheTokens,
         };
 
     /// <summary>

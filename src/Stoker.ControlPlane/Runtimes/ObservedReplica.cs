@@ -26,6 +26,9 @@ public sealed record ReplicaEndpoint(ReplicaId Id, Uri Address, string? SocketPa
     /// where that is not known.
     /// </summary>
     public string? Kind { get; init; }
+
+    /// <summary>Tokens of prompts that its prefix cache holds; 0: it has none. Null where it does not tell.</summary>
+    public long? CacheTokens { get; init; }
 }
 
 /// <summary>How a replica ended.</summary>

@@ -32,6 +32,7 @@ internal sealed class OwnerEndpoints(ReplicaContext context)
         {
             ReadyMs = context.Slot.ReadyFor?.TotalMilliseconds,
             EngineBuild = EngineBuild,
+            CacheTokens = engine?.CacheTokens,
         };
         var status = state == "READY" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         await ReplicaApp.WriteJsonAsync(http.Response, status, health, ApiJson.Default.ReplicaHealth, http.RequestAborted);

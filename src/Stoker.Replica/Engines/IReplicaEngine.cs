@@ -14,6 +14,9 @@ internal interface IReplicaEngine : IAsyncDisposable
     /// <summary>Sequences that run at once: what load is a fraction of.</summary>
     int MaxSequences { get; }
 
+    /// <summary>Tokens of prompts that its prefix cache holds; 0: it has none. Null where nothing is known.</summary>
+    long? CacheTokens => null;
+
     int VocabularySize { get; }
 
     /// <summary>False where the model has no chat template: only raw completions then.</summary>

@@ -18,6 +18,8 @@ internal sealed class StokerEngine(InferenceEngine engine, int maxSequences, Tim
 
     public int MaxSequences => maxSequences;
 
+    public long? CacheTokens { get; init; }
+
     public int VocabularySize => _tokenizer.VocabularySize;
 
     public bool SupportsChat => engine.ChatTemplate is not null;

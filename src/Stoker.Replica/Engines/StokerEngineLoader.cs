@@ -12,7 +12,11 @@ internal sealed class StokerEngineLoader(
     {
         var engine = InferenceEngine.Open(modelFolder, options);
         var names = options.Addons is null ? null : new AddonNames(new EngineAddons(engine), servedName, options.Time);
-        var loaded = new StokerEngine(engine, options.MaxSequences, options.Time, names);
+        var memory = engine.Statistics;
+        var loaded = new StokerEngine(engine, options.MaxSequences, options.Time, names)
+        {
+            CacheTokens = options.PrefixCache ? (long)memory.KvBlocksTotal * memory.KvBlockSize : 0,
+        };
         try
         {
             if (names is not null) await names.LoadAllAsync(addons ?? [], cancellation);

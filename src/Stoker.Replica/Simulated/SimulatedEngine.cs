@@ -34,6 +34,8 @@ internal sealed class SimulatedEngine : IReplicaEngine
 
     public int MaxSequences => _options.Slots;
 
+    public long? CacheTokens => _options.PrefixCacheTokens;
+
     public int VocabularySize => SimulatedText.VocabularySize;
 
     public bool SupportsChat => true;

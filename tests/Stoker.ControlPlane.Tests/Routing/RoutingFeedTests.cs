@@ -165,6 +165,13 @@ public sealed class RoutingFeedTests : IAsyncLifetime
         (route.Hold, route.Ready.Single().MaxSequences).ShouldBe((hold, 8));
     }
 
+    [Theory]
+    [InlineData(4_096L, 4_096L)]
+    [InlineData(0L, 0L)]
+    [InlineData(null, 1L << 20)] // an older program
+    public void A_replica_has_the_cache_that_it_tells(long? told, long expected) =>
+        new RouteTargets(new()).ToRoute(Published("READY", 1, Endpoint() with { CacheTokens = told }), NoCard).Ready.Single().CacheTokens.ShouldBe(expected);
+
     [Fact]
     public void All_tables_of_a_deployment_share_its_queue()
     {

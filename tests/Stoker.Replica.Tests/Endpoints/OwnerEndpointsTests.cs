@@ -26,6 +26,7 @@ public sealed class OwnerEndpointsTests
         health["replicaId"]!.GetValue<string>().ShouldBe("r-7");
         health["protocol"]!.GetValue<int>().ShouldBe(1);
         health["maxSequences"]!.GetValue<int>().ShouldBe(5);
+        health["cacheTokens"]!.GetValue<long>().ShouldBe(65_536);
         health["heartbeatAgeMs"]!.GetValue<long>().ShouldBe(0);
         health["requests"]!.GetValue<int>().ShouldBe(0);
         health["readyMs"]!.GetValue<double>().ShouldBe(0);
