@@ -49,7 +49,7 @@ using Stoker.Engine;
     ("longprompt", "[--parts steps,shares] [--models DIR | --model DIR] [--rounds N] [--prompt N] [--decodes N] [--shares 25,50,..] [--chunk N]: a long prompt beside answers, by the share that those keep", LongPromptBench.RunAsync),
     ("soak", "[--minutes N]: random traffic against a tiny KV cache; memory by the minute", SoakBench.RunAsync),
     ("speculation", "[--parts equality,real,target,adaptive] [--models DIR | --model DIR --draft DIR] [--rounds N] [--tokens N] [--batches 1,4,..] [--prompts N] [--seed N]: with drafts and without, in turns; no answer may differ", SpeculationBench.RunAsync),
-    ("routing", "[--parts quality,loads,decision] [--decisions N]: the router against others in the simulator, and the time that one decision takes", args => Done(() => RoutingBench.Run(args))),
+    ("routing", "[--parts quality,loads,places,decision] [--decisions N]: the router against others in the simulator, and the time that one decision takes", args => Done(() => RoutingBench.Run(args))),
     ("simulate", "[--parts reference,zero,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
     ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
     ("waking", "deployments at zero that requests wake, behind a real server [--parts real,crowd] [--crowds 1,5,25]", WakingBench.RunAsync),

@@ -59,6 +59,33 @@ internal static class RouterQuality
         }
     }
 
+    /// <summary>Replicas that run few at once: who finds no place is held, and refused where a hundred are.</summary>
+    public static void Places()
+    {
+        const int Most = 100, Seeds = 10; // under full load one request more or less changes all that follow
+        Console.WriteLine($"\nso many requests a replica at once, {Most} held, in less time, each request up to 1 s later, means of {Seeds} seeds; news of the load are 1 s old");
+        var table = new Table(("trace, load, at once, policy", 52), ("refused", 8), ("of 10 seeds", 12), ("longest wait", 12), ("hit rate", 8), ("first token mean", 16));
+        foreach (var (name, factor, slots) in new[] { ("mooncake-conversation", 2.0, 8), ("mooncake-conversation", 3, 8), ("mooncake-conversation", 4, 16), ("mooncake-conversation", 5, 16), ("mooncake-synthetic", 1.5, 4), ("mooncake-synthetic", 2, 4), ("mooncake-synthetic", 3, 8) })
+        {
+            foreach (var (policy, kind) in new[] { ("fewest requests", RouterKind.FewestRequests), ("least load", RouterKind.LeastLoad), ("ours", RouterKind.Gateway) })
+            {
+                var setup = SimulateBench.CachedSetup(6000);
+                var results = new SimulationResult[Seeds];
+                Parallel.For(0, Seeds, seed => results[seed] = FleetSimulation.Run(
+                    Open(name).Faster(factor).Copied(1, Second, (ulong)seed),
+                    setup with { Replica = setup.Replica with { Slots = slots }, HoldMost = Most, Router = new() { Kind = kind, NewsAge = Second } },
+                    new ConstantFleet(8)));
+                table.Row(
+                    $"{name}, x {Text(factor, "0.0")}, {slots}, {policy}",
+                    Text(results.Average(result => result.Refused), "0"),
+                    $"{results.Min(result => result.Refused)}..{results.Max(result => result.Refused)}",
+                    Text(results.Average(result => result.Wait.Longest.TotalSeconds), "0.0") + " s",
+                    Text(results.Average(result => result.CachedShare), "0.000"),
+                    Text(results.Average(result => result.FirstToken.Mean.TotalSeconds), "0.000") + " s");
+            }
+        }
+    }
+
     private static Table Heading(string first) => new((first, 34), ("hit rate", 8), ("of the bound", 12), ("first token mean", 16), ("p99", 9), ("longest", 9));
 
     private static void Row(Table table, string name, SimulationResult result, double bound) => table.Row(

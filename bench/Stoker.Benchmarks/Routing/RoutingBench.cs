@@ -7,7 +7,7 @@ internal static class RoutingBench
     {
         var arguments = new Arguments(args, [], "--parts", "--decisions");
         var decisions = arguments.Integer("--decisions", 200_000, 1_000, 100_000_000);
-        foreach (var part in arguments.Words("--parts", ["quality", "loads", "decision"]))
+        foreach (var part in arguments.Words("--parts", ["quality", "loads", "places", "decision"]))
         {
             switch (part)
             {
@@ -16,6 +16,9 @@ internal static class RoutingBench
                     break;
                 case "loads":
                     RouterQuality.Loads();
+                    break;
+                case "places":
+                    RouterQuality.Places();
                     break;
                 case "decision":
                     DecisionTimes.Run(decisions);

@@ -98,6 +98,11 @@ public sealed partial class FleetSimulation
             Begin(request, place);
             _load.Began();
         }
+        else if (_held.Count >= _setup.HoldMost)
+        {
+            _tally.Refused();
+            _answered++;
+        }
         else
         {
             _held.Enqueue(request);

@@ -19,6 +19,7 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
     private int _turns;
     private int _peak;
     private int _mostHeld;
+    private int _refused;
     private int _lastSign;
     private TimeSpan _lastChange;
 
@@ -35,6 +36,8 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
 
     /// <param name="count">With this one.</param>
     public void Held(int count) => _mostHeld = Math.Max(_mostHeld, count);
+
+    public void Refused() => _refused++;
 
     public void Answered(int request) => _answers[request]++;
 
@@ -63,7 +66,7 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
 
     public SimulationResult ToResult()
     {
-        var counted = Enumerable.Range(0, trace.Arrivals.Count).Where(request => trace.Arrivals[request].At >= setup.WarmUp).ToArray();
+        var counted = Enumerable.Range(0, trace.Arrivals.Count).Where(request => trace.Arrivals[request].At >= setup.WarmUp && _waits[request] != NotYet).ToArray();
         var waits = Sorted(_waits, counted);
         var firstTokens = Sorted(_firstTokens, counted);
         var prompt = 0L;
@@ -86,6 +89,7 @@ internal sealed class RunTally(Trace trace, SimulationSetup setup)
             Turns = _turns,
             PeakReplicas = _peak,
             MostHeld = _mostHeld,
+            Refused = _refused,
             CachedShare = prompt > 0 ? (double)_cachedTokens / prompt : 0,
         };
     }

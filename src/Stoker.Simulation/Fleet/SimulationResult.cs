@@ -68,8 +68,11 @@ public sealed record SimulationResult
 
     public required int PeakReplicas { get; init; }
 
-    /// <summary>Requests held at once, at the most: a gateway refuses those above its bound.</summary>
+    /// <summary>Requests held at once, at the most.</summary>
     public int MostHeld { get; init; }
+
+    /// <summary>Requests that came when as many were held as may be; their times are none.</summary>
+    public int Refused { get; init; }
 
     /// <summary>Prompt tokens that prefix caches saved.</summary>
     public required double CachedShare { get; init; }

@@ -32,6 +32,9 @@ public sealed record SimulationSetup
 
     public RouterSetup Router { get; init; } = new();
 
+    /// <summary>Requests held at once; more are refused, as by a gateway. Null: none is.</summary>
+    public int? HoldMost { get; init; }
+
     /// <summary>Replicas that are ready when the trace begins; null: what its mean load needs.</summary>
     public int? StartReplicas { get; init; }
 

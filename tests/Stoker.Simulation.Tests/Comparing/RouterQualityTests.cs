@@ -58,17 +58,28 @@ public class RouterQualityTests
         }
     }
 
-    /// <summary>What a gateway holds it refuses above a bound, or after a time: neither comes sooner for a prefix.</summary>
+    /// <summary>
+    /// A prefix never costs a place. Where replicas are full each place that becomes free is taken at once, whoever chooses, and one request more or less
+    /// changes all that follow: hence the sum of ten runs, in which each request comes up to a second later.
+    /// </summary>
     [Theory]
-    [InlineData("mooncake-conversation", 4, 16)]
-    public void Where_replicas_run_few_at_once_no_more_is_held_than_under_the_least_load(string name, double factor, int slots)
+    [InlineData("mooncake-conversation", 2, 8, false)]
+    [InlineData("mooncake-conversation", 4, 16, true)]
+    [InlineData("mooncake-synthetic", 2, 4, true)]
+    public void Where_replicas_run_few_at_once_no_more_are_refused_than_under_the_least_load(string name, double factor, int slots, bool isTooMuch)
     {
-        var trace = Open(name).Faster(factor);
-        var (ours, least) = (Run(trace, new(), slots), Run(trace, new() { Kind = RouterKind.LeastLoad }, slots));
+        const int Seeds = 10, MostHeld = 100;
+        var (trace, old) = (Open(name).Faster(factor), TimeSpan.FromSeconds(1));
+        var (ours, least) = (new int[Seeds], new int[Seeds]);
+        Parallel.For(0, Seeds, seed =>
+        {
+            var shifted = trace.Copied(1, TimeSpan.FromSeconds(1), (ulong)seed);
+            ours[seed] = Run(shifted, new() { NewsAge = old }, slots, MostHeld).Refused;
+            least[seed] = Run(shifted, new() { Kind = RouterKind.LeastLoad, NewsAge = old }, slots, MostHeld).Refused;
+        });
 
-        least.MostHeld.ShouldBeGreaterThan(0); // else it says nothing
-        ours.MostHeld.ShouldBeLessThanOrEqualTo(least.MostHeld);
-        ours.Wait.Longest.ShouldBeLessThanOrEqualTo(least.Wait.Longest);
+        (least.Sum() > 0).ShouldBe(isTooMuch);
+        ours.Sum().ShouldBeLessThanOrEqualTo(least.Sum());
     }
 
     [Fact]
@@ -95,7 +106,7 @@ public class RouterQualityTests
         EndlessCache.ShareOf(trace).ShouldBe(1023 / 3148.0); // of the second all but the last token; of the third nothing
     }
 
-    private static SimulationResult Run(Trace trace, RouterSetup router, int slots = 65_536) => FleetSimulation.Run(
+    private static SimulationResult Run(Trace trace, RouterSetup router, int slots = 65_536, int? holdMost = null) => FleetSimulation.Run(
         trace,
         new()
         {
@@ -110,6 +121,7 @@ public class RouterQualityTests
             },
             WarmUp = TimeSpan.Zero,
             Router = router,
+            HoldMost = holdMost,
         },
         new ConstantFleet(8));
 

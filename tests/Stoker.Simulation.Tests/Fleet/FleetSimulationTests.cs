@@ -152,6 +152,33 @@ public class FleetSimulationTests
     }
 
     [Fact]
+    public void Who_comes_when_as_many_are_held_as_may_be_is_refused_and_has_no_time()
+    {
+        var result = FleetSimulation.Run(Trace(10, (0, 10, 3), (1, 10, 3), (1.5, 10, 1)), Setup with { HoldMost = 1 }, new ConstantFleet(1));
+
+        (result.Refused, result.AnsweredOnce, result.MostHeld, result.Counted).ShouldBe((1, 2, 1, 2));
+        result.Wait.Longest.ShouldBe(TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public void What_the_router_hears_late_it_acts_on_late()
+    {
+        // The first ends at 3 and is heard of at 5: until then its place counts as taken.
+        var setup = Setup with { Router = new() { NewsAge = TimeSpan.FromSeconds(2) } };
+        var result = FleetSimulation.Run(Trace(10, (0, 10, 3), (1, 10, 3)), setup, new ConstantFleet(1));
+
+        result.Wait.Longest.ShouldBe(TimeSpan.FromSeconds(4));
+    }
+
+    [Fact]
+    public void Twice_as_fast_is_half_the_time()
+    {
+        var trace = Trace(10, (0, 10, 3), (4, 10, 3)).Faster(2);
+
+        (trace.Arrivals[1].At, trace.Span).ShouldBe((TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(5)));
+    }
+
+    [Fact]
     public void A_tick_of_part_of_a_second_is_refused() => Should.Throw<ArgumentException>(() =>
         FleetSimulation.Run(Trace(1, (0, 1, 1)), Setup with { Tick = TimeSpan.FromSeconds(1.5) }, new ConstantFleet(1)));
 
