@@ -117,10 +117,12 @@ internal static class StokerCommands
             Description = $"A new folder for a variant that other engines read too (compressed-tensors; {string.Join(" or ", PreparedModel.Precisions.Select(PrecisionNames.NameOf))})",
         };
         var threads = ThreadsOption();
+        var replace = new Option<bool>("--replace") { Description = "A variant of other files in the --safetensors folder gives way" };
         var json = new Option<bool>("--json") { Description = "Print progress and result as lines of JSON" };
-        var command = new Command("prepare", "Make what a model needs to run in another precision than its own") { model, precision, safetensors, threads, json };
+        var command = new Command("prepare", "Make what a model needs to run in another precision than its own") { model, precision, safetensors, replace, threads, json };
         command.Validators.Add(result =>
         {
+            if (result.GetValue(replace) && result.GetResult(safetensors) is null) result.AddError("--replace: has no meaning without --safetensors: leave it out");
             // An option that is missing or wrong has its own error already.
             if (result.GetResult(precision) is not { Tokens: [{ Value: var name }] } || !PrecisionNames.TryParse(name, out var asked)) return;
             if (ModelPreparation.Fault(asked, result.GetResult(safetensors) is not null) is { } fault) result.AddError($"--precision: {fault}");
@@ -132,6 +134,7 @@ internal static class StokerCommands
                     ModelFolder = parsed.GetValue(model)!,
                     Precision = parsed.GetValue(precision),
                     SafetensorsFolder = parsed.GetValue(safetensors),
+                    Replace = parsed.GetValue(replace),
                     Threads = parsed.GetValue(threads),
                 },
                 parsed.GetValue(json), cancellation),

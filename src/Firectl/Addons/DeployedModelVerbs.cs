@@ -42,7 +42,7 @@ internal static class DeployedModelVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
             await WriteAsync(invocation, await invocation.Server.GetAsync(path, Type, cancellation));
             return 0;
         };
@@ -65,7 +65,7 @@ internal static class DeployedModelVerbs
         {
             var mask = flags.Mask(invocation);
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update deployed-model --help"));
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var body = flags.Body(invocation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, Type);
             await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, Type, Type, cancellation));
@@ -73,15 +73,7 @@ internal static class DeployedModelVerbs
         };
     }
 
-    private static Task<DeployedModelName> NameAsync(Invocation invocation, Argument<string> argument, CancellationToken cancellation) =>
-        invocation.NameAsync<DeployedModelName>(invocation.Value(argument)!, DeployedModelName.Collection, cancellation);
-
-    private static Argument<string> NameArgument(Command command)
-    {
-        var argument = new Argument<string>("DEPLOYED_MODEL") { Description = "Its ID, such as my-addon-0123abcd, or full name" };
-        command.Arguments.Add(argument);
-        return argument;
-    }
+    private static NameArgument<DeployedModelName> NameArgument(Command command) => new(command, "DEPLOYED_MODEL", DeployedModelName.Collection, "my-addon-0123abcd");
 }
 
 /// <summary>The flags of a deployed model's own fields.</summary>

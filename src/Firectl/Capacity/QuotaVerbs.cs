@@ -29,7 +29,7 @@ internal static class QuotaVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
             await WriteAsync(invocation, await invocation.Server.GetAsync(path, ServerConnection.Type<QuotaResource>(), cancellation));
             return 0;
         };
@@ -56,7 +56,7 @@ internal static class QuotaVerbs
             if (body.Value is not null) mask.Add("value");
             if (body.MaxValue is not null) mask.Add("max_value");
             if (mask.Count == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given: --value or --max-value"));
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(string.Join(',', mask))}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(string.Join(',', mask))}";
             var json = ServerConnection.Type<QuotaResource>();
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, json);
             await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, json, json, cancellation));
@@ -67,13 +67,5 @@ internal static class QuotaVerbs
     private static Task WriteAsync(Invocation invocation, QuotaResource quota) =>
         invocation.WriteAsync(JsonSerializer.SerializeToNode(quota, ServerConnection.Type<QuotaResource>())!.AsObject());
 
-    private static Task<QuotaName> NameAsync(Invocation invocation, Argument<string> argument, CancellationToken cancellation) =>
-        invocation.NameAsync<QuotaName>(invocation.Value(argument)!, QuotaName.Collection, cancellation);
-
-    private static Argument<string> NameArgument(Command command)
-    {
-        var argument = new Argument<string>("QUOTA") { Description = "Its ID, such as global--h100-count, or full name" };
-        command.Arguments.Add(argument);
-        return argument;
-    }
+    private static NameArgument<QuotaName> NameArgument(Command command) => new(command, "QUOTA", QuotaName.Collection, "global--h100-count");
 }

@@ -40,7 +40,7 @@ internal static class ReservationVerbs
         flags.AddTo(command);
         return async (invocation, cancellation) =>
         {
-            var full = await NameAsync(invocation, name, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             var body = flags.Over(invocation) with
             {
                 AcceleratorType = DeploymentFlags.WireAccelerator(invocation.Value(type)),
@@ -59,7 +59,7 @@ internal static class ReservationVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
             await WriteAsync(invocation, await invocation.Server.GetAsync(path, ServerConnection.Type<ReservationResource>(), cancellation));
             return 0;
         };
@@ -85,7 +85,7 @@ internal static class ReservationVerbs
         {
             var mask = flags.Mask(invocation);
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update reservation --help"));
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var (body, json) = (flags.Over(invocation), ServerConnection.Type<ReservationResource>());
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, json);
             await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, json, json, cancellation));
@@ -98,7 +98,7 @@ internal static class ReservationVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var full = await NameAsync(invocation, name, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, $"v1/{full}");
             await invocation.Server.DeleteAsync($"v1/{full}", ServerConnection.Type<EmptyResponse>(), cancellation);
             await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");
@@ -109,15 +109,7 @@ internal static class ReservationVerbs
     private static Task WriteAsync(Invocation invocation, ReservationResource reservation) =>
         invocation.WriteAsync(JsonSerializer.SerializeToNode(reservation, ServerConnection.Type<ReservationResource>())!.AsObject());
 
-    private static Task<ReservationName> NameAsync(Invocation invocation, Argument<string> argument, CancellationToken cancellation) =>
-        invocation.NameAsync<ReservationName>(invocation.Value(argument)!, ReservationName.Collection, cancellation);
-
-    private static Argument<string> NameArgument(Command command)
-    {
-        var argument = new Argument<string>("RESERVATION") { Description = "Its ID or full name" };
-        command.Arguments.Add(argument);
-        return argument;
-    }
+    private static NameArgument<ReservationName> NameArgument(Command command) => new(command, "RESERVATION", ReservationName.Collection);
 }
 
 /// <summary>What of a reservation may change.</summary>

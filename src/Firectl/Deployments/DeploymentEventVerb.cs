@@ -16,7 +16,7 @@ internal static class DeploymentEventVerb
         return async (invocation, cancellation) =>
         {
             var type = ServerConnection.Type<ListDeploymentEventsResponse>();
-            var path = $"v1/{await DeploymentVerbs.NameAsync(invocation, name, cancellation)}:events";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}:events";
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Get, path);
             var answer = JsonSerializer.SerializeToNode(await invocation.Server.GetAsync(path, type, cancellation), type)!.AsObject();
             var rows = answer["events"]!.AsArray().Select(item => item!.AsObject()).ToList();

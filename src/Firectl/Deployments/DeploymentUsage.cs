@@ -46,7 +46,7 @@ internal static class DeploymentUsage
         command.Options.Add(intervals);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await DeploymentVerbs.NameAsync(invocation, name, cancellation)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
             return invocation.Value(intervals)
                 ? await listing.WriteAsync(
                     invocation, $"{path}:intervals", "intervals", ServerConnection.Type<ListReplicaIntervalsResponse>(), IntervalColumns, cancellation)
@@ -59,7 +59,7 @@ internal static class DeploymentUsage
         var name = DeploymentVerbs.NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var (path, type) = ($"v1/{await DeploymentVerbs.NameAsync(invocation, name, cancellation)}:verifyUsage", ServerConnection.Type<VerifyUsageResponse>());
+            var (path, type) = ($"v1/{await name.OfAsync(invocation, cancellation)}:verifyUsage", ServerConnection.Type<VerifyUsageResponse>());
             var answer = await invocation.Server.GetAsync(path, type, cancellation);
             await invocation.WriteAsync(JsonSerializer.SerializeToNode(answer, type)!.AsObject());
             return answer.Consistent ? 0 : Inconsistent;

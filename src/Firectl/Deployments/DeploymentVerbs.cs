@@ -36,10 +36,6 @@ internal static class DeploymentVerbs
         verbs.Add("events", Nouns, "Show what happened to a deployment", DeploymentEventVerb.Build);
     }
 
-    /// <summary>Where one deployment is on the wire, from what the user typed.</summary>
-    public static async Task<DeploymentName> NameAsync(Invocation invocation, Argument<string> argument, CancellationToken cancellation) =>
-        await invocation.NameAsync<DeploymentName>(invocation.Value(argument)!, DeploymentName.Collection, cancellation);
-
     public static Task<DeploymentResource> GetAsync(Invocation invocation, DeploymentName name, CancellationToken cancellation) =>
         invocation.Server.GetAsync($"v1/{name}", ServerConnection.Type<DeploymentResource>(), cancellation);
 
@@ -59,7 +55,7 @@ internal static class DeploymentVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            await WriteAsync(invocation, await GetAsync(invocation, await NameAsync(invocation, name, cancellation), cancellation));
+            await WriteAsync(invocation, await GetAsync(invocation, await name.OfAsync(invocation, cancellation), cancellation));
             return 0;
         };
     }
@@ -86,7 +82,7 @@ internal static class DeploymentVerbs
         {
             var mask = string.Join(',', new[] { flags.Mask(invocation), invocation.IsGiven(region) ? "placement" : "" }.Where(path => path.Length > 0));
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update deployment --help"));
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var body = flags.Over(new DeploymentResource(), invocation);
             if (invocation.Value(region) is { } elsewhere) body = body with { Placement = new() { Region = CreateDeployment.WireRegion(elsewhere) } };
             var type = ServerConnection.Type<DeploymentResource>();
@@ -106,7 +102,7 @@ internal static class DeploymentVerbs
         waiting.AddTo(command);
         return async (invocation, cancellation) =>
         {
-            var full = await NameAsync(invocation, name, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             var query = new[] { invocation.Value(hard) ? "hard=true" : null, invocation.Value(ignore) ? "ignoreChecks=true" : null }.OfType<string>().ToList();
             var path = $"v1/{full}" + (query.Count > 0 ? "?" + string.Join('&', query) : "");
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, path);
@@ -128,7 +124,7 @@ internal static class DeploymentVerbs
         waiting.AddTo(command);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}:undelete";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}:undelete";
             var body = new EmptyResponse();
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, ServerConnection.Type<EmptyResponse>());
             var back = await invocation.Server.SendAsync(
@@ -145,7 +141,7 @@ internal static class DeploymentVerbs
         command.Options.Add(count);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}:scale";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}:scale";
             var body = new ScaleDeploymentRequest(invocation.Value(count));
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, ServerConnection.Type<ScaleDeploymentRequest>());
             await invocation.Server.SendAsync(
@@ -154,10 +150,5 @@ internal static class DeploymentVerbs
         };
     }
 
-    public static Argument<string> NameArgument(Command command)
-    {
-        var argument = new Argument<string>("DEPLOYMENT") { Description = "Its ID or full name" };
-        command.Arguments.Add(argument);
-        return argument;
-    }
+    public static NameArgument<DeploymentName> NameArgument(Command command) => new(command, "DEPLOYMENT", DeploymentName.Collection);
 }

@@ -27,7 +27,7 @@ internal static class ExplainDeployment
         {
             var most = invocation.Value(size);
             if (most is < 1 or > 200) throw new ProblemException(Problem.InvalidArgument($"--page-size must be from 1 to 200, was {most}"));
-            var full = await DeploymentVerbs.NameAsync(invocation, name, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             var path = string.Create(CultureInfo.InvariantCulture, $"v1/{full}:explain?pageSize={most}");
             var type = ServerConnection.Type<ExplainDeploymentResponse>();
             var answer = await invocation.Server.GetAsync(path, type, cancellation);

@@ -77,8 +77,7 @@ internal static class ModelVerbs
         command.Options.Add(quiet);
         return async (invocation, cancellation) =>
         {
-            var full =
-                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             var folder = ModelFolder.Open(invocation.Value(path)!);
             await new ModelUpload(invocation, full, invocation.Value(quiet)).RunAsync(folder, cancellation);
             await ShowAsync(invocation, full, cancellation);
@@ -89,14 +88,16 @@ internal static class ModelVerbs
     private static Verb Download(Command command)
     {
         var (name, path, quiet) = (NameArgument(command), new Argument<DirectoryInfo>("PATH") { Description = "The folder to write to" }, Quiet());
+        var safetensors = new Option<string?>("--safetensors") { HelpName = "PRECISION", Description = "The variant for other engines instead: FP8 or INT8, see prepare-model" };
         command.Arguments.Add(path);
+        command.Options.Add(safetensors);
         command.Options.Add(quiet);
         return async (invocation, cancellation) =>
         {
-            var full =
-                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
+            var query = invocation.Value(safetensors) is { } precision ? $"?stokerSafetensors={Uri.EscapeDataString(precision.ToUpperInvariant())}" : "";
             var endpoint = await invocation.Server.GetAsync(
-                $"v1/{full}:getDownloadEndpoint", ServerConnection.Type<GetUploadEndpointResponse>(), cancellation);
+                $"v1/{full}:getDownloadEndpoint{query}", ServerConnection.Type<GetUploadEndpointResponse>(), cancellation);
             var folder = Directory.CreateDirectory(invocation.Value(path)!.FullName);
             foreach (var (file, address) in endpoint.FilenameToSignedUrls)
             {
@@ -119,7 +120,7 @@ internal static class ModelVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            await ShowAsync(invocation, await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation), cancellation);
+            await ShowAsync(invocation, await name.OfAsync(invocation, cancellation), cancellation);
             return 0;
         };
     }
@@ -142,8 +143,7 @@ internal static class ModelVerbs
         {
             var mask = flags.Mask(invocation);
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update model --help"));
-            var full =
-                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             var path = $"v1/{full}?updateMask={Uri.EscapeDataString(mask)}{(invocation.Value(ignoreChecks) ? "&ignoreChecks=true" : "")}";
             var body = flags.Over(new ModelResource(), invocation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, ModelType);
@@ -157,8 +157,7 @@ internal static class ModelVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var full =
-                await invocation.NameAsync<ModelName>(invocation.Value(name)!, ModelName.Collection, cancellation);
+            var full = await name.OfAsync(invocation, cancellation);
             if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, $"v1/{full}");
             await invocation.Server.DeleteAsync($"v1/{full}", ServerConnection.Type<EmptyResponse>(), cancellation);
             await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");
@@ -192,12 +191,7 @@ internal static class ModelVerbs
     private static Task WriteAsync(Invocation invocation, ModelResource model) =>
         invocation.WriteAsync(JsonSerializer.SerializeToNode(model, ModelType)!.AsObject());
 
-    private static Argument<string> NameArgument(Command command)
-    {
-        var argument = new Argument<string>("MODEL") { Description = "Its ID or full name" };
-        command.Arguments.Add(argument);
-        return argument;
-    }
+    internal static NameArgument<ModelName> NameArgument(Command command) => new(command, "MODEL", ModelName.Collection);
 
     private static Option<bool> Quiet() => new("--quiet") { Description = "No progress" };
 }

@@ -86,13 +86,34 @@ public sealed record ModelPreparationResource
 
     /// <summary>Why it failed, and what to do.</summary>
     public string? Message { get; init; }
+
+    /// <summary>Of the packed file, as int64 text; absent until it is there.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)]
+    public long? SizeBytes { get; init; }
+
+    /// <summary>The variant for other engines; absent where none was asked for.</summary>
+    public ModelVariantResource? Safetensors { get; init; }
     public DateTimeOffset UpdateTime { get; init; }
+}
+
+/// <summary>A safetensors variant of a model; empty until it is there.</summary>
+public sealed record ModelVariantResource
+{
+    /// <summary>In the model's folder on the server; <c>:getDownloadEndpoint</c> gives addresses for its files.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>Of all its files, as int64 text.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)]
+    public long? SizeBytes { get; init; }
 }
 
 /// <summary>The body of <c>POST .../models/{m}:prepare</c>.</summary>
 public sealed record PrepareModelRequest
 {
     public string? Precision { get; init; }
+
+    /// <summary>Write a safetensors variant for other engines too; ours.</summary>
+    public bool? StokerSafetensors { get; init; }
     public string? ReadMask { get; init; }
 }
 

@@ -14,9 +14,6 @@ namespace Stoker.ControlPlane.Addons;
 /// <summary>Records what is asked of deployed models; <see cref="AddonReconciler"/> carries it out.</summary>
 internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore deployments, ModelNames models, IOptions<AddonsOptions> options)
 {
-    /// <summary>Tries of one read, change and conditional write before the caller is told that others are faster.</summary>
-    private const int WriteTries = 5;
-
     // Of an account's commands one at a time looks and writes: a quota and a default are of all its rows together. Accounts share a fixed
     // number of gates; two that share one wait for each other, no more.
     private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1))];
@@ -93,34 +90,28 @@ internal sealed class AddonCommands(DeployedModelStore store, DeploymentStore de
     private Task<Result<DeployedModelResource>> ChangeAsync(DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation) =>
         AloneAsync(name.Parent, () => ChangeAloneAsync(name, change, cancellation), cancellation);
 
-    private async Task<Result<DeployedModelResource>> ChangeAloneAsync(
-        DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation)
-    {
-        for (var tries = 0; ; tries++)
+    private Task<Result<DeployedModelResource>> ChangeAloneAsync(
+        DeployedModelName name, Func<Row, Task<Result<DeployedModelSpec>>> change, CancellationToken cancellation) =>
+        ConditionalWrite.AgainAsync<DeployedModelResource>(async () =>
         {
             if (await store.Rows.FindAsync(name, cancellation) is not { } row) return MissingResource.Problem(name.ToString());
             if (!(await change(row)).TryGet(out var spec, out var problem)) return problem;
-            var written = row;
-            if (spec == row.Spec || (await store.Rows.UpdateSpecAsync(row, spec, CancellationToken.None)).TryGet(out written, out problem)) // to the end, as a load
-            {
-                if (spec is { Default: true, Unload: false }) await ResignAsync(await OthersAsync(written, CancellationToken.None));
-                return written.ToResource();
-            }
-
-            if (problem!.Code != Code.Aborted || tries + 1 == WriteTries) return problem;
-        }
-    }
+            // From here to the end, as a load.
+            if (spec != row.Spec && !(await store.Rows.UpdateSpecAsync(row, spec, CancellationToken.None)).TryGet(out row, out problem)) return problem;
+            if (spec is { Default: true, Unload: false }) await ResignAsync(await OthersAsync(row, CancellationToken.None));
+            return row.ToResource();
+        });
 
     /// <summary>There is a new default: those of before are none any more. One that changes meanwhile is read again.</summary>
     private async Task ResignAsync(IEnumerable<Row> others)
     {
         foreach (var other in others.Where(other => other.Spec.Default))
         {
-            for (var (row, tries) = (other, 0); row is { Spec.Default: true } && tries < WriteTries; tries++)
-            {
-                if ((await store.Rows.UpdateSpecAsync(row, row.Spec with { Default = false }, CancellationToken.None)).Problem is null) break;
-                row = await store.Rows.FindAsync(row.Name, CancellationToken.None);
-            }
+            await ConditionalWrite.AgainAsync<DeployedModelName>(async () =>
+                await store.Rows.FindAsync(other.Name, CancellationToken.None) is { Spec.Default: true } row
+                && (await store.Rows.UpdateSpecAsync(row, row.Spec with { Default = false }, CancellationToken.None)).Problem is { } problem
+                    ? problem
+                    : other.Name);
         }
     }
 

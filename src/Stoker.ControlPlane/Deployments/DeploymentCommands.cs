@@ -24,11 +24,6 @@ public sealed class DeploymentCommands(
     private const string IdAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
     private const int GeneratedIdLength = 8;
 
-    /// <summary>
-    /// Tries of one read, change and conditional write before the caller is told that others are faster.
-    /// </summary>
-    private const int WriteTries = 5;
-
     /// <param name="id">The chosen identifier, null for a random one.</param>
     /// <param name="validateOnly">Check everything, answer what would be, create nothing.</param>
     /// <param name="user">Who asks.</param>
@@ -215,25 +210,15 @@ public sealed class DeploymentCommands(
             deployment, wanted, inventory, [.. all.Select(stored => stored.Deployment)], await terms.ReadAsync(cancellation), time.GetUtcNow());
     }
 
-    private async Task<Result<Deployment>> ChangeAsync(
-        DeploymentName name, Func<StoredDeployment, Task<Result<DeploymentDocument>>> change, CancellationToken cancellation)
-    {
-        for (var tries = 0; ; tries++)
+    private Task<Result<Deployment>> ChangeAsync(
+        DeploymentName name, Func<StoredDeployment, Task<Result<DeploymentDocument>>> change, CancellationToken cancellation) =>
+        ConditionalWrite.AgainAsync<Deployment>(async () =>
         {
-            if (await store.FindAsync(name, cancellation) is not { } stored)
-            {
-                return MissingResource.Problem(name.ToString());
-            }
-
+            if (await store.FindAsync(name, cancellation) is not { } stored) return MissingResource.Problem(name.ToString());
             if (!(await change(stored)).TryGet(out var document, out var problem)) return problem;
             if (document == stored.Row.Spec) return stored.Deployment;
-            var written = await store.UpdateAsync(stored, document, cancellation);
-            if (written.Problem is not { Code: Code.Aborted } || tries + 1 == WriteTries)
-            {
-                return written.Then<Deployment>(result => result.Deployment);
-            }
-        }
-    }
+            return (await store.UpdateAsync(stored, document, cancellation)).Then<Deployment>(result => result.Deployment);
+        });
 
     private static ResourceId? ParseId(string? text, Violations violations)
     {

@@ -21,4 +21,13 @@ public interface IModelPacker
     /// <param name="told">The share done, in percent and rising; waited for.</param>
     /// <returns>The bytes of that packed model, or why there is none and what to do.</returns>
     Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation);
+
+    /// <summary>
+    /// Writes a variant in safetensors for other engines, in one of <see cref="Precisions.WithVariant"/>, of a model that is packed in that precision. What
+    /// is there and good stays; one of other files gives way.
+    /// </summary>
+    /// <param name="target">A folder beside the model's files; it appears when all of it is there.</param>
+    /// <param name="told">As of packing.</param>
+    /// <returns>The bytes of its files, or why there is none and what to do.</returns>
+    Task<Result<long>> WriteVariantAsync(string folder, Precision precision, string target, Func<int, Task> told, CancellationToken cancellation);
 }

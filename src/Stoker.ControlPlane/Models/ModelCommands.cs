@@ -12,9 +12,7 @@ internal sealed partial class ModelCommands(
     ModelStore store, ModelNames names, ModelFiles files, ModelGates gates, ModelCatalogue catalogue, ModelPacking packing, IEnumerable<IModelUse> uses,
     TimeProvider time, ILogger<ModelCommands> logger)
 {
-    /// <summary>Of one read, change and conditional write: a preparation writes its progress into the same row.</summary>
-    private const int WriteTries = 5;
-
+    // A preparation writes its progress into the same row: changes are conditional writes, tried again.
     private readonly TypedStore<ModelName, ModelResource, ModelStatus> _rows = store.Rows;
 
     public async Task<Result<ModelResource>> CreateAsync(
@@ -59,7 +57,7 @@ internal sealed partial class ModelCommands(
 
     /// <param name="ignoreChecks">A model leaves the serverless tier at once, although its users were told of no day.</param>
     public Task<Result<ModelResource>> UpdateAsync(ModelName name, ModelResource patch, string? mask, bool ignoreChecks, CancellationToken cancellation) =>
-        AgainAsync(() => TryUpdateAsync(name, patch, mask, ignoreChecks, cancellation));
+        ConditionalWrite.AgainAsync(() => TryUpdateAsync(name, patch, mask, ignoreChecks, cancellation));
 
     private async Task<Result<ModelResource>> TryUpdateAsync(
         ModelName name, ModelResource patch, string? mask, bool ignoreChecks, CancellationToken cancellation)
@@ -80,24 +78,23 @@ internal sealed partial class ModelCommands(
 
     /// <summary>Begins to prepare a model for a precision. Asking again while it is at work, or after, changes nothing; after a failure it tries again, and so it does where nobody is at work any more.</summary>
     public Task<Result<EmptyResponse>> PrepareAsync(ModelName name, PrepareModelRequest request, CancellationToken cancellation) =>
-        AgainAsync(() => TryPrepareAsync(name, request, cancellation));
+        ConditionalWrite.AgainAsync(() => TryPrepareAsync(name, request, cancellation));
 
     private async Task<Result<EmptyResponse>> TryPrepareAsync(ModelName name, PrepareModelRequest request, CancellationToken cancellation)
     {
         using var passage = await gates.EnterAsync(name, cancellation);
         if (await _rows.FindAsync(name, cancellation) is not { } row) return ModelNames.NotFound(name.ToString());
-        if (!PreparationRules.Check(name, row.Status, request.Precision).TryGet(out var precision, out var problem)) return problem;
-        var earlier = row.Status.Preparations.FirstOrDefault(preparation => preparation.Precision == precision);
-        if (row.Status.Precisions().Contains(precision)) return new EmptyResponse();
-        if (earlier is { State: not PreparationState.Failed })
+        var safetensors = request.StokerSafetensors ?? false;
+        if (!PreparationRules.Check(name, row.Status, request.Precision, safetensors).TryGet(out var precision, out var problem)) return problem;
+        var isVariantThere = Directory.Exists(Path.Combine(store.Read(row).Folder!, precision.VariantFolder()));
+        if (PreparationRules.IsThere(row.Status, precision, safetensors, isVariantThere)) return new EmptyResponse();
+        if (PreparationRules.Asked(row.Status.Preparation(precision), precision, safetensors, time.GetUtcNow()) is { } asked
+            && (await _rows.UpdateStatusAsync(row, row.Status.With(asked), cancellation)).Problem is { } refused)
         {
-            packing.Add(name, precision); // whose end could not be written down is open and nobody's; of one that is at work nothing is left to do then
-            return new EmptyResponse();
+            return refused;
         }
 
-        var asked = new ModelPreparation(precision, PreparationState.Pending, 0, null, time.GetUtcNow());
-        if ((await _rows.UpdateStatusAsync(row, row.Status.With(asked), cancellation)).Problem is { } refused) return refused;
-        packing.Add(name, precision);
+        packing.Add(name, precision); // also one that is open: whose end could not be written down is nobody's; of one that is at work nothing is left to do then
         return new EmptyResponse();
     }
 
@@ -105,7 +102,7 @@ internal sealed partial class ModelCommands(
     /// Refused while anything uses the model. The row goes first: from then on nobody finds the files.
     /// </summary>
     public Task<Result<EmptyResponse>> DeleteAsync(ModelName name, CancellationToken cancellation) =>
-        AgainAsync(() => TryDeleteAsync(name, cancellation));
+        ConditionalWrite.AgainAsync(() => TryDeleteAsync(name, cancellation));
 
     private async Task<Result<EmptyResponse>> TryDeleteAsync(ModelName name, CancellationToken cancellation)
     {
@@ -130,16 +127,6 @@ internal sealed partial class ModelCommands(
         if (catalogue.Find(name) is { } entry) await CreateEntryAsync(name, entry);
         LogDeleted(name);
         return new EmptyResponse();
-    }
-
-    private static async Task<Result<T>> AgainAsync<T>(Func<Task<Result<T>>> change)
-        where T : notnull
-    {
-        for (var tries = 1; ; tries++)
-        {
-            var result = await change();
-            if (result.Problem is not { Code: Code.Aborted } || tries == WriteTries) return result;
-        }
     }
 
     /// <summary>

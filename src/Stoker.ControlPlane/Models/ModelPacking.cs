@@ -3,8 +3,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
-using Stoker.Api.Problems;
-using Stoker.ControlPlane.Reconciling;
 
 namespace Stoker.ControlPlane.Models;
 
@@ -20,16 +18,6 @@ namespace Stoker.ControlPlane.Models;
 internal sealed partial class ModelPacking(
     ModelStore store, IModelPacker packer, IOptions<ModelOptions> options, TimeProvider time, ILogger<ModelPacking> logger) : BackgroundService
 {
-    /// <summary>Steps in which progress is written down.</summary>
-    private const int PercentStep = 5;
-
-    private const int WriteTries = 5;
-
-    /// <summary>Of a note that must be written: some three minutes of a store that fails. Whoever asks again later begins the work again.</summary>
-    private const int NoteTries = 10;
-
-    private static readonly Backoff BetweenNotes = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
-
     // Bounded by the models times the precisions: a job that waits already is not added again.
     private readonly Channel<Job> _waiting = Channel.CreateUnbounded<Job>();
     private readonly Lock _lock = new();
@@ -73,7 +61,7 @@ internal sealed partial class ModelPacking(
     {
         foreach (var row in (await store.Rows.ListAsync(null, stoppingToken)).Items)
         {
-            foreach (var asked in row.Status.Preparations.Where(IsOpen)) Add(row.Name, asked.Precision);
+            foreach (var asked in row.Status.Preparations.Where(preparation => preparation.IsOpen)) Add(row.Name, asked.Precision);
             Add(row.Name);
         }
 
@@ -104,8 +92,6 @@ internal sealed partial class ModelPacking(
         && model is { IsReady: true, Kind: ModelKind.HfBaseModel, Folder: { } folder }
         && model.WeightBytes >= options.Value.PackFromBytes
         && !packer.IsPacked(folder);
-
-    private static bool IsOpen(ModelPreparation preparation) => preparation.State is PreparationState.Pending or PreparationState.Running;
 
     /// <summary>Work in a model's folder, which ends before the folder goes.</summary>
     private async Task AloneAsync(Model model, Func<CancellationToken, Task> work, CancellationToken stopping)
@@ -138,104 +124,7 @@ internal sealed partial class ModelPacking(
         else LogNotPacked(model.Name, problem.Message);
     }
 
-    private async Task PrepareAsync(Model model, Precision precision, CancellationToken cancellation)
-    {
-        if (!await NoteSurelyAsync(model.Name, new(precision, PreparationState.Running, 0, null, time.GetUtcNow()), cancellation)) return;
-        LogPreparing(model.Name, precision);
-        var written = 0;
-        Result<long> prepared;
-        try
-        {
-            prepared = await packer.PrepareAsync(model.Folder!, precision, ToldAsync, cancellation);
-        }
-        catch (Exception error) when (!cancellation.IsCancellationRequested)
-        {
-            LogPreparationFailed(error, model.Name, precision);
-            await NoteSurelyAsync(model.Name, new(precision, PreparationState.Failed, written, "An error of the server; its log says more", time.GetUtcNow()), cancellation);
-            return;
-        }
-
-        var done = prepared.TryGet(out var sizeBytes, out var problem);
-        var end = new ModelPreparation(precision, done ? PreparationState.Ready : PreparationState.Failed, done ? 100 : written, problem?.Message, time.GetUtcNow());
-        if (done) LogPrepared(model.Name, precision, sizeBytes);
-        else LogNotPrepared(model.Name, precision, problem!.Message);
-        await NoteSurelyAsync(model.Name, end, cancellation);
-
-        async Task ToldAsync(int percent)
-        {
-            if (percent < written + PercentStep || percent >= 100) return;
-            written = percent;
-            try
-            {
-                await NoteAsync(model.Name, new(precision, PreparationState.Running, percent, null, time.GetUtcNow()), cancellation);
-            }
-            catch (Exception error) when (!cancellation.IsCancellationRequested)
-            {
-                // The work goes on, and the next note says more.
-                LogNotNoted(error, model.Name, precision, PreparationState.Running);
-            }
-        }
-    }
-
-    /// <summary>Tries again while the store fails.</summary>
-    /// <returns>False when nobody waits for it any more, or it could not be written: the row says what it said before.</returns>
-    private async Task<bool> NoteSurelyAsync(ModelName name, ModelPreparation news, CancellationToken cancellation)
-    {
-        for (var failures = 1; ; failures++)
-        {
-            try
-            {
-                return await NoteAsync(name, news, cancellation);
-            }
-            catch (Exception error) when (!cancellation.IsCancellationRequested)
-            {
-                if (failures == NoteTries)
-                {
-                    LogNeverNoted(error, name, news.Precision, news.State);
-                    return false;
-                }
-
-                LogNotNoted(error, name, news.Precision, news.State);
-            }
-
-            await Task.Delay(BetweenNotes.After(failures, name.ToString()), time, cancellation);
-        }
-    }
-
-    /// <returns>False when nobody waits for it any more: the model is gone, or its files are others.</returns>
-    private async Task<bool> NoteAsync(ModelName name, ModelPreparation news, CancellationToken cancellation)
-    {
-        for (var tries = 0; ; tries++)
-        {
-            if (await store.Rows.FindAsync(name, cancellation) is not { } row) return false;
-            if (!row.Status.Preparations.Any(preparation => preparation.Precision == news.Precision && IsOpen(preparation))) return false;
-            var written = await store.Rows.UpdateStatusAsync(row, row.Status.With(news), cancellation);
-            if (written.Problem is null) return true;
-            if (tries + 1 == WriteTries) throw new InvalidOperationException(written.Problem.Message);
-        }
-    }
-
     private readonly record struct Job(ModelName Name, Precision? Precision);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Preparing {Model} for {Precision}; it can be used meanwhile")]
-    private partial void LogPreparing(ModelName model, Precision precision);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Prepared {Model} for {Precision}: {SizeBytes} bytes beside its files")]
-    private partial void LogPrepared(ModelName model, Precision precision, long sizeBytes);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Model} is not prepared for {Precision}: {Reason}")]
-    private partial void LogNotPrepared(ModelName model, Precision precision, string reason);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Model} is not prepared for {Precision}: an error of the server")]
-    private partial void LogPreparationFailed(Exception error, ModelName model, Precision precision);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "That the preparation of {Model} for {Precision} is {State} could not be written down, it goes on")]
-    private partial void LogNotNoted(Exception error, ModelName model, Precision precision, PreparationState state);
-
-    [LoggerMessage(
-        Level = LogLevel.Error,
-        Message = "That the preparation of {Model} for {Precision} is {State} could not be written down, and it is not tried again: ask for the preparation once more, or restart the server")]
-    private partial void LogNeverNoted(Exception error, ModelName model, Precision precision, PreparationState state);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Packing {Model} ({WeightBytes} bytes) for faster cold starts; it can be used meanwhile")]
     private partial void LogPacking(ModelName model, long weightBytes);

@@ -25,8 +25,11 @@ public sealed record ModelStatus(
     public IReadOnlyList<Precision> Precisions() =>
     [
         .. Inspection?.Precisions ?? [],
-        .. Preparations.Where(preparation => preparation.State == PreparationState.Ready).Select(preparation => preparation.Precision),
+        .. Preparations.Where(preparation => preparation.IsPacked).Select(preparation => preparation.Precision),
     ];
+
+    /// <summary>What was asked of one precision; null: nothing.</summary>
+    public ModelPreparation? Preparation(Precision precision) => Preparations.FirstOrDefault(preparation => preparation.Precision == precision);
 
     public ModelStatus With(ModelPreparation preparation) =>
         this with { Preparations = [.. Preparations.Where(other => other.Precision != preparation.Precision), preparation] };
@@ -46,7 +49,24 @@ public enum PreparationState
 /// <param name="Percent">0 to 100.</param>
 /// <param name="Message">Why it failed.</param>
 /// <param name="Time">When this was written.</param>
-public sealed record ModelPreparation(Precision Precision, PreparationState State, int Percent, string? Message, DateTimeOffset Time);
+public sealed record ModelPreparation(Precision Precision, PreparationState State, int Percent, string? Message, DateTimeOffset Time)
+{
+    /// <summary>Whether the packed file is there: replicas can run in the precision, whatever becomes of the variant.</summary>
+    /// <remarks>Rows of older programs say it by their state alone.</remarks>
+    public bool IsPacked { get => field || State == PreparationState.Ready; init; }
+
+    /// <summary>Of the packed file; null until it is there, and in rows of older programs.</summary>
+    public long? PackedBytes { get; init; }
+
+    /// <summary>Whether a safetensors variant was asked for.</summary>
+    public bool Safetensors { get; init; }
+
+    /// <summary>Of all files of the variant; null until it is there.</summary>
+    public long? SafetensorsBytes { get; init; }
+
+    /// <summary>Somebody is at work on it, or is to be.</summary>
+    public bool IsOpen => State is PreparationState.Pending or PreparationState.Running;
+}
 
 /// <summary>JSON of what is stored. A spec is the wire record with the fields that its owner may set.</summary>
 [JsonSourceGenerationOptions(

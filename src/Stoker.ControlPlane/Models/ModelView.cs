@@ -46,6 +46,9 @@ internal static class ModelView
         State = WireEnum.TextOf(preparation.State),
         Percent = preparation.Percent,
         Message = preparation.Message,
+        SizeBytes = preparation.PackedBytes,
+        Safetensors = !preparation.Safetensors ? null
+            : preparation.SafetensorsBytes is { } bytes ? new() { Folder = preparation.Precision.VariantFolder(), SizeBytes = bytes } : new(),
         UpdateTime = preparation.Time,
     };
 

@@ -7,6 +7,8 @@ namespace Stoker.ControlPlane.Models;
 /// <summary>What can be prepared, and whether it has to be. Pure.</summary>
 internal static class PreparationRules
 {
+    private const string Safetensors = "stoker_safetensors";
+
     /// <summary>Why these files cannot be prepared for any precision; null when they can.</summary>
     public static string? WhyNever(ModelInspection seen) =>
         seen.Kind != ModelKind.HfBaseModel
@@ -16,7 +18,8 @@ internal static class PreparationRules
                 : null;
 
     /// <param name="asked">As on the wire.</param>
-    public static Result<Precision> Check(ModelName name, ModelStatus status, string? asked)
+    /// <param name="safetensors">A variant for other engines too.</param>
+    public static Result<Precision> Check(ModelName name, ModelStatus status, string? asked, bool safetensors = false)
     {
         var violations = new Violations();
         if (!WireEnum.TryParse<Precision>(asked, out var precision) || !Precisions.Preparable.Contains(precision))
@@ -31,14 +34,39 @@ internal static class PreparationRules
             return violations.ToProblem();
         }
 
-        if (status.Inspection is { } seen && WhyNever(seen) is { } why && !status.Precisions().Contains(precision))
+        if (status.Inspection is { } seen && WhyNever(seen) is { } why && (safetensors || !status.Precisions().Contains(precision)))
         {
-            violations.Add("precision", $"cannot be prepared: {name} {why}");
+            var own = seen.Precisions.Contains(precision) ? $"{name} is stored in {WireEnum.TextOf(precision)}: give other engines its own files" : $"cannot be prepared: {name} {why}";
+            violations.Add(safetensors && seen.Precisions.Contains(precision) ? Safetensors : "precision", own);
+            return violations.ToProblem();
+        }
+
+        if (safetensors && !Precisions.WithVariant.Contains(precision))
+        {
+            violations.Add(
+                Safetensors, $"is for {string.Join(" and ", Precisions.WithVariant.Select(WireEnum.TextOf))} alone: there is no form of {WireEnum.TextOf(precision)} that other engines read with our scales");
             return violations.ToProblem();
         }
 
         return status.State == ModelState.Ready && status.Inspection is not null
             ? precision
             : Problem.FailedPrecondition($"{name} has no weights here yet: upload its files with `firectl upload model {name} PATH`, then prepare it");
+    }
+    /// <summary>Whether all that is asked for is there.</summary>
+    /// <param name="variantIsThere">Its folder is; somebody may have removed it.</param>
+    public static bool IsThere(ModelStatus status, Precision precision, bool safetensors, bool variantIsThere) => safetensors
+        ? variantIsThere && status.Preparation(precision) is { State: PreparationState.Ready, SafetensorsBytes: not null }
+        : status.Precisions().Contains(precision);
+
+    /// <summary>What the row is to say of a wish for what is not there; null: it says so already.</summary>
+    public static ModelPreparation? Asked(ModelPreparation? earlier, Precision precision, bool safetensors, DateTimeOffset now)
+    {
+        if (earlier is { IsOpen: true }) return safetensors && !earlier.Safetensors ? earlier with { Safetensors = true } : null;
+        return new(precision, PreparationState.Pending, 0, null, now)
+        {
+            IsPacked = earlier?.IsPacked ?? false,
+            PackedBytes = earlier?.PackedBytes,
+            Safetensors = safetensors || earlier?.Safetensors == true,
+        };
     }
 }

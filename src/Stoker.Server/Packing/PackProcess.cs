@@ -30,15 +30,16 @@ internal sealed class PackProcess : IModelPacker
     public Task<Result<long>> PackAsync(string folder, CancellationToken cancellation) =>
         RunAsync(["pack", "--model", folder], _ => Task.CompletedTask, () => SizeOf(folder, "stoker-*.packed"), cancellation);
 
-    public Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation)
-    {
-        var name = precision.EngineName();
-        return RunAsync(
-            ["prepare", "--model", folder, "--precision", name, "--json"],
-            line => PercentOf(line) is { } percent ? told(percent) : Task.CompletedTask,
-            () => SizeOf(folder, $"stoker-{name}.packed"),
-            cancellation);
-    }
+    public Task<Result<long>> PrepareAsync(string folder, Precision precision, Func<int, Task> told, CancellationToken cancellation) =>
+        PrepareAsync(folder, precision, [], told, () => SizeOf(folder, $"stoker-{precision.EngineName()}.packed"), cancellation);
+
+    public Task<Result<long>> WriteVariantAsync(string folder, Precision precision, string target, Func<int, Task> told, CancellationToken cancellation) =>
+        PrepareAsync(folder, precision, ["--safetensors", target, "--replace"], told, () => SizeOf(target, "*"), cancellation);
+
+    private Task<Result<long>> PrepareAsync(
+        string folder, Precision precision, string[] more, Func<int, Task> told, Func<long> size, CancellationToken cancellation) => RunAsync(
+        ["prepare", "--model", folder, "--precision", precision.EngineName(), "--json", .. more],
+        line => PercentOf(line) is { } percent ? told(percent) : Task.CompletedTask, size, cancellation);
 
     /// <param name="heard">Each line that it says, waited for.</param>
     private async Task<Result<long>> RunAsync(string[] arguments, Func<string, Task> heard, Func<long> size, CancellationToken cancellation)

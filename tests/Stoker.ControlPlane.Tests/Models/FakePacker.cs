@@ -73,6 +73,24 @@ internal sealed class FakePacker : IModelPacker
         }
     }
 
+    public ConcurrentQueue<(string Target, Precision Precision)> Variants { get; } = new();
+
+    /// <summary>What writing a variant ends with; null: it works.</summary>
+    public string? VariantFailure { get; set; }
+
+    /// <summary>Says what a real one says, whose packed half was there.</summary>
+    public async Task<Result<long>> WriteVariantAsync(string folder, Precision precision, string target, Func<int, Task> told, CancellationToken cancellation)
+    {
+        foreach (var percent in (int[])[60, 100]) await told(percent);
+        await _gate.Task.WaitAsync(cancellation);
+        if (VariantFailure is { } failure) return Problem.FailedPrecondition(failure);
+        Directory.CreateDirectory(target);
+        await File.WriteAllTextAsync(Path.Combine(target, "config.json"), precision.ToString(), cancellation);
+        await File.WriteAllTextAsync(Path.Combine(target, "model.safetensors"), "weights", cancellation);
+        Variants.Enqueue((target, precision));
+        return 10;
+    }
+
     private static TaskCompletionSource Of(ConcurrentDictionary<string, TaskCompletionSource> all, string folder) =>
         all.GetOrAdd(folder, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
 }

@@ -11,6 +11,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
     private const string Models = "/v1/accounts/acme/models";
     private const int LargeBytes = 5000; // the host packs from 4000 bytes on
     private const int SmallBytes = 3000;
+    private const string WithVariant = """{"precision": "FP8", "stokerSafetensors": true}""";
     // No library: the tests' models are shared, and nothing may be written beside them.
     private readonly ModelsHost _host = new() { PackFromBytes = 4000, Library = Path.Combine(AppContext.BaseDirectory, "no-library") };
 
@@ -228,6 +229,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
     [InlineData("""{"precision": "BF16"}""", 400, "BF16 is how a model is stored and needs no preparing")]
     [InlineData("""{"precision": "FP8", "speed": 1}""", 400, "speed")]
     [InlineData("""{"precision": "FP8", "readMask": "nosuch"}""", 400, "nosuch")]
+    [InlineData("""{"precision": "FP4", "stokerSafetensors": true}""", 400, "stoker_safetensors is for FP8 and INT8 alone: there is no form of FP4 that other engines read")]
     public async Task What_cannot_be_prepared_is_refused(string body, int status, string reason)
     {
         await UploadAsync("m", SmallBytes);
@@ -249,6 +251,88 @@ public sealed class ModelPackingTests : IAsyncLifetime
         var stored = status with { Inspection = addon with { Kind = ModelKind.HfBaseModel, Precisions = [Precision.Fp8] } };
         PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP4").Problem.ShouldNotBeNull().Message.ShouldContain("upload its 16-bit checkpoint");
         PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP8").Problem.ShouldBeNull(); // it has it
+        PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP8", safetensors: true).Problem.ShouldNotBeNull().Message
+            .ShouldBe("stoker_safetensors accounts/a/models/q is stored in FP8: give other engines its own files");
+    }
+
+    [Fact]
+    public async Task A_variant_is_written_by_the_same_job_and_can_be_fetched_until_the_model_goes()
+    {
+        var folder = await UploadAsync("m", SmallBytes);
+        (await _host.Tenant.Get($"{Models}/m:getDownloadEndpoint?stokerSafetensors=FP8")).ShouldBe(400)
+            .Message.ShouldContain("firectl prepare-model accounts/acme/models/m --precision FP8 --safetensors --wait");
+        (await _host.Tenant.Post($"{Models}/m:prepare", WithVariant)).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+        var preparation = (await PreparationAsync("m"))!;
+        ((string?)preparation["sizeBytes"]).ShouldBe("10");
+        preparation["safetensors"]!.ToJsonString().ShouldBe("""{"folder":"stoker-fp8-safetensors","sizeBytes":"10"}""");
+        Packer.Variants.ShouldBe([(Path.Combine(folder, "stoker-fp8-safetensors"), Precision.Fp8)]);
+
+        var own = (await _host.Tenant.Get($"{Models}/m:getDownloadEndpoint")).ShouldBe(200).Json["filenameToSignedUrls"]!.AsObject();
+        var files = (await _host.Tenant.Get($"{Models}/m:getDownloadEndpoint?stokerSafetensors=FP8")).ShouldBe(200).Json["filenameToSignedUrls"]!.AsObject();
+        files.Select(file => file.Key).Order().ShouldBe(["config.json", "model.safetensors"]);
+        (await _host.Nobody.Get((string)files["config.json"]!)).ShouldBe(200).Text.ShouldBe("Fp8");
+        (await _host.Nobody.Get((string)own["config.json"]!)).ShouldBe(200).Text.ShouldContain("LlamaForCausalLM");
+        // An address is for one file: not for the one of that name beside it.
+        (await _host.Nobody.Get(((string)own["config.json"]!).Replace("/files/", "/files/stoker-fp8-safetensors/", StringComparison.Ordinal))).ShouldBe(401);
+        (await _host.Nobody.Get(((string)files["config.json"]!).Replace("stoker-fp8-safetensors/", "", StringComparison.Ordinal))).ShouldBe(401);
+        (await _host.Tenant.Get($"{Models}/m:getDownloadEndpoint?stokerSafetensors=FP4")).ShouldBe(400).Message.ShouldContain("must be one of FP8, INT8, was 'FP4'");
+
+        (await _host.Tenant.Delete($"{Models}/m")).ShouldBe(200);
+        Directory.Exists(folder).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_variant_that_is_asked_for_while_the_file_is_packed_comes_too()
+    {
+        await UploadAsync("m", SmallBytes);
+        Packer.Hold();
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "FP8"}""")).ShouldBe(200);
+        await Patient(async () => (int?)(await PreparationAsync("m"))?["percent"] == 50);
+        (await PreparationAsync("m"))!["safetensors"].ShouldBeNull();
+        (await _host.Tenant.Post($"{Models}/m:prepare", WithVariant)).ShouldBe(200);
+        (await PreparationAsync("m"))!["safetensors"]!.ToJsonString().ShouldBe("{}");
+        Packer.LetGo();
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+        (await PreparationAsync("m"))!["safetensors"]!["sizeBytes"].ShouldNotBeNull();
+        Packer.Prepared.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_precision_that_is_there_stays_while_a_variant_is_written_and_when_that_fails()
+    {
+        var folder = await UploadAsync("m", SmallBytes);
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8"}""")).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+
+        Packer.Hold();
+        Packer.VariantFailure = "the disk is full: make room";
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8", "stokerSafetensors": true}""")).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "RUNNING");
+        Texts((await _host.Tenant.Get($"{Models}/m")).Json["supportedPrecisions"]).ShouldContain("INT8");
+        Packer.LetGo();
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "FAILED");
+        ((string?)(await PreparationAsync("m"))!["message"]).ShouldBe("the disk is full: make room");
+        Texts((await _host.Tenant.Get($"{Models}/m")).Json["supportedPrecisions"]).ShouldContain("INT8");
+
+        Packer.VariantFailure = null;
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8", "stokerSafetensors": true}""")).ShouldBe(200);
+        await Patient(async () => (string?)(await PreparationAsync("m"))?["state"] == "READY");
+
+        // Somebody removed it by hand: asked for again, it is made again.
+        Directory.Delete(Path.Combine(folder, "stoker-int8-safetensors"), recursive: true);
+        (await _host.Tenant.Get($"{Models}/m:getDownloadEndpoint?stokerSafetensors=INT8")).ShouldBe(400);
+        (await _host.Tenant.Post($"{Models}/m:prepare", """{"precision": "INT8", "stokerSafetensors": true}""")).ShouldBe(200);
+        await Patient(async () => (await _host.Tenant.Get($"{Models}/m:getDownloadEndpoint?stokerSafetensors=INT8")).Status == 200);
+    }
+
+    [Fact]
+    public void A_row_of_an_older_program_says_by_its_state_that_the_packed_file_is_there()
+    {
+        var old = new ModelPreparation(Precision.Fp8, PreparationState.Ready, 100, null, DateTimeOffset.UnixEpoch);
+        old.IsPacked.ShouldBeTrue();
+        PreparationRules.Asked(old, Precision.Fp8, safetensors: true, DateTimeOffset.UnixEpoch).ShouldNotBeNull().IsPacked.ShouldBeTrue();
+        PreparationRules.Asked(old with { State = PreparationState.Failed }, Precision.Fp8, safetensors: true, DateTimeOffset.UnixEpoch)!.IsPacked.ShouldBeFalse();
     }
 
     private async Task<System.Text.Json.Nodes.JsonNode?> PreparationAsync(string model) =>

@@ -14,6 +14,9 @@ public sealed record PreparationRequest
     /// </summary>
     public string? SafetensorsFolder { get; init; }
 
+    /// <summary>A variant of other files in that folder gives way.</summary>
+    public bool Replace { get; init; }
+
     /// <summary>0: one for each processor of this process.</summary>
     public int Threads { get; init; }
 
@@ -66,7 +69,7 @@ public static class ModelPreparation
         var variant = request.SafetensorsFolder is { } folder
             ? PreparedModel.Write(
                 request.ModelFolder, folder, request.Precision,
-                new() { Threads = request.Threads, Waiting = request.Waiting },
+                new() { Threads = request.Threads, Waiting = request.Waiting, Replace = request.Replace },
                 new StageProgress(PreparationStage.Safetensors, 1, stages, progress).Report, cancellation)
             : null;
         return new(packed, variant);

@@ -13,6 +13,9 @@ public sealed record PreparedModelOptions
     /// <summary>Told once when another process prepares in the same place.</summary>
     public Action? Waiting { get; init; }
 
+    /// <summary>A variant of other files gives way; anything else that has the name stays, and is an error.</summary>
+    public bool Replace { get; init; }
+
     /// <summary>Bytes left where a folder is; tests bring their own full disk.</summary>
     internal Func<string, long> FreeBytes { get; init; } = folder => new DriveInfo(folder).AvailableFreeSpace;
 }
@@ -69,7 +72,13 @@ public static class PreparedModel
 
         // 2. The fingerprint is taken before the files are read: a change in between is seen in step 5.
         var sources = SourceFiles.Of(sourceFolder);
-        if (Path.Exists(target)) return FindWhole(target, precision, PreparedConfig.Sources(sources));
+        if (Path.Exists(target))
+        {
+            var made = PreparedConfig.Sources(sources);
+            if (!options.Replace || !IsOld(target, made)) return FindWhole(target, precision, made);
+            Directory.Move(target, HalfOf(parent, target)); // so that a kill leaves nothing half removed under the name
+            RemoveHalves(parent, target);
+        }
 
         // 3.
         using var checkpoint = Checkpoint.Open(sourceFolder, WeightPlacement.Mapped);
@@ -77,7 +86,7 @@ public static class PreparedModel
         var plan = PreparedPlan.Create(spec, checkpoint, precision);
 
         // 4.
-        var half = Path.Combine(parent, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}{PackedFolder.TemporarySuffix}");
+        var half = HalfOf(parent, target);
         try
         {
             Directory.CreateDirectory(half);
@@ -152,6 +161,16 @@ public static class PreparedModel
         using var file = File.Create(Path.Combine(folder, name));
         file.Write(bytes);
         file.Flush(flushToDisk: true);
+    }
+
+    private static string HalfOf(string parent, string target) =>
+        Path.Combine(parent, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}{PackedFolder.TemporarySuffix}");
+
+    /// <summary>One that we wrote, of other files than there are now.</summary>
+    private static bool IsOld(string target, byte[] sources)
+    {
+        var made = Path.Combine(target, SourcesFile);
+        return File.Exists(made) && !File.ReadAllBytes(made).AsSpan().SequenceEqual(sources);
     }
 
     private static PreparedModelReport FindWhole(string target, Precision precision, byte[] sources)

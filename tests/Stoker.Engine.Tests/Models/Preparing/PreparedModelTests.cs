@@ -214,6 +214,29 @@ public class PreparedModelTests
         Should.Throw<IOException>(() => Write(Source("mistral"), place, Precision.Fp8)).Message.ShouldContain("is of other files");
     }
 
+    [Fact]
+    public void A_variant_of_other_files_gives_way_where_that_is_asked_for_and_nothing_else_does()
+    {
+        using var place = new TemporaryFolder();
+        using var source = TemporaryFolder.CopyOf(Source("llama31"));
+        var options = new PreparedModelOptions { Threads = 1, Replace = true };
+        var target = place.File("fp8");
+        Write().WasThere.ShouldBeFalse();
+        Write().WasThere.ShouldBeTrue();
+        File.SetLastWriteTimeUtc(source.File("model.safetensors"), new DateTime(2031, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Write().WasThere.ShouldBeFalse();
+        Write().WasThere.ShouldBeTrue();
+        Directory.GetDirectories(place.Path, "*", new EnumerationOptions { AttributesToSkip = 0 }).ShouldBe([target]);
+
+        Directory.Delete(target, recursive: true);
+        Directory.CreateDirectory(target);
+        File.WriteAllText(Path.Combine(target, "mine.txt"), "not a variant");
+        Should.Throw<IOException>(Write).Message.ShouldContain("remove it, or choose another place");
+        File.Exists(Path.Combine(target, "mine.txt")).ShouldBeTrue();
+
+        PreparedModelReport Write() => PreparedModel.Write(source.Path, target, Precision.Fp8, options, cancellation: TestContext.Current.CancellationToken);
+    }
+
     [Theory]
     [InlineData(Precision.Auto, "there is no safetensors variant in auto; one is written in fp8 or int8")]
     [InlineData(Precision.Bf16, "there is no safetensors variant in bf16; one is written in fp8 or int8")]
