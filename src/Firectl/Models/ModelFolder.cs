@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Stoker.Api.Problems;
 
 namespace Firectl.Models;
@@ -9,7 +8,7 @@ namespace Firectl.Models;
 /// </summary>
 internal sealed class ModelFolder
 {
-    private static readonly string[] Needed = ["config.json", "adapter_config.json"];
+    private static readonly string[] Needed = ["config.json", Models.AdapterFacts.ConfigFile];
 
     private ModelFolder(IReadOnlyList<ModelFile> files, IReadOnlyList<string> leftOut, bool isAddon) =>
         (Files, LeftOut, IsAddon) = (files, leftOut, isAddon);
@@ -49,43 +48,13 @@ internal sealed class ModelFolder
                 $"'{path}' has no .safetensors file" + (pickled ? "; pickled weights (.bin) can run code when they are read and are refused: convert them to safetensors" : "")));
         }
 
-        return new ModelFolder([.. read.Select(ModelFile.Of)], [.. all.Except(read).Select(file => file.Name)], all.Exists(file => file.Name == "adapter_config.json"));
+        return new ModelFolder([.. read.Select(ModelFile.Of)], [.. all.Except(read).Select(file => file.Name)], all.Exists(file => file.Name == Models.AdapterFacts.ConfigFile));
     }
 
-    /// <summary>Rank and target modules from <c>adapter_config.json</c>.</summary>
-    public (int? Rank, IReadOnlyList<string>? TargetModules) AdapterFacts()
-    {
-        try
-        {
-            using var config = JsonDocument.Parse(File.ReadAllBytes(Files.First(file => file.Name == "adapter_config.json").Content.FullName));
-            return config.RootElement.ValueKind == JsonValueKind.Object
-                ? (RankIn(config.RootElement), ModulesIn(config.RootElement))
-                : throw Wrong("must be a JSON object");
-        }
-        // The second: text that is no UTF-8, which is found only when it is read.
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
-        {
-            throw Wrong(error.Message);
-        }
-    }
+    /// <summary>What the model of an addon has to name.</summary>
+    public AdapterFacts AdapterFacts() => Models.AdapterFacts.Read(Find(Models.AdapterFacts.ConfigFile)!, Find(Models.AdapterFacts.WeightsFile));
 
-    /// <summary>Null is as good as absent: then the server says what is missing.</summary>
-    private static int? RankIn(JsonElement config)
-    {
-        if (!config.TryGetProperty("r", out var rank) || rank.ValueKind == JsonValueKind.Null) return null;
-        return rank.ValueKind == JsonValueKind.Number && rank.TryGetInt32(out var value) ? value : throw Wrong("r must be a whole number");
-    }
-
-    /// <summary>An expression names no modules: the files tell which ones it means.</summary>
-    private static List<string>? ModulesIn(JsonElement config)
-    {
-        if (!config.TryGetProperty("target_modules", out var targets) || targets.ValueKind is JsonValueKind.Null or JsonValueKind.String) return null;
-        return targets.ValueKind == JsonValueKind.Array && targets.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
-            ? [.. targets.EnumerateArray().Select(item => item.GetString()!)]
-            : throw Wrong("target_modules must be a list of names, or an expression");
-    }
-
-    private static ProblemException Wrong(string what) => new(Problem.InvalidArgument($"adapter_config.json: {what}"));
+    private FileInfo? Find(string name) => Files.FirstOrDefault(file => file.Name == name)?.Content;
 
     private static bool IsRead(string name) =>
         name.EndsWith(".safetensors", StringComparison.Ordinal)

@@ -24,14 +24,13 @@ internal sealed class AddonFile : IDisposable
     /// <summary>The highest rank of a module.</summary>
     public int Rank => Modules.Max(module => module.Rank);
 
-    /// <param name="placement">Copied: modules have their numbers at once.</param>
     /// <exception cref="ModelLoadException">Missing, cut, or made for another model.</exception>
-    public static AddonFile Open(string folder, DecoderSpec spec, int maxRank, WeightPlacement placement = WeightPlacement.Streamed)
+    public static AddonFile Open(string folder, DecoderSpec spec, int maxRank)
     {
         if (!Directory.Exists(folder)) throw new ModelLoadException(folder, null, "there is no such folder");
         var config = PeftConfig.Read(folder);
         PeftAddon.RefusePickle(folder);
-        var checkpoint = Checkpoint.OpenFile(folder, PeftAddon.WeightsFile, placement);
+        var checkpoint = Checkpoint.OpenFile(folder, PeftAddon.WeightsFile, WeightPlacement.Streamed);
         try
         {
             var places = new AddonPlaces(spec);
@@ -50,7 +49,7 @@ internal sealed class AddonFile : IDisposable
     public bool IsUntouched => _checkpoint.IsUntouched;
 
     /// <summary>SHA-256 of everything that decides the addon's numbers: an addon is its contents, whatever it is called.</summary>
-    /// <param name="use">See <see cref="Read"/>; null: nothing but the digest is wanted.</param>
+    /// <param name="use">See <see cref="Read(Action{AddonModule})"/>; null: nothing but the digest is wanted.</param>
     /// <exception cref="ModelLoadException">As when it is read.</exception>
     public string Digest(Action<AddonModule>? use = null)
     {
@@ -71,19 +70,32 @@ internal sealed class AddonFile : IDisposable
     /// <exception cref="ModelLoadException">They cannot be read, or one is none.</exception>
     public void Read(Action<AddonModule> use)
     {
-        using var buffer = NewBuffer(Modules.Max(module => module.A.SizeBytes + module.B.SizeBytes));
-        foreach (var module in Modules)
-        {
-            var name = LoraModules.Prefix + module.Path;
-            _checkpoint.Read(name + LoraModules.SuffixA, buffer, 0);
-            _checkpoint.Read(name + LoraModules.SuffixB, buffer, module.A.SizeBytes);
-            var read = WithNumbers(module, buffer);
-            AddonNumbers.Check(read);
-            use(read);
-        }
+        using var buffer = NewBuffer(Modules.Max(SizeOf));
+        foreach (var module in Modules) use(Read(module, buffer));
+    }
+
+    /// <summary>One module alone with its numbers; from any thread.</summary>
+    /// <param name="use">Has them until it returns.</param>
+    /// <exception cref="ModelLoadException">They cannot be read, or one is none.</exception>
+    public void Read(AddonModule module, Action<AddonModule> use)
+    {
+        using var buffer = NewBuffer(SizeOf(module));
+        use(Read(module, buffer));
     }
 
     public void Dispose() => _checkpoint.Dispose();
+
+    private AddonModule Read(AddonModule module, AlignedMemory buffer)
+    {
+        var name = LoraModules.Prefix + module.Path;
+        _checkpoint.Read(name + LoraModules.SuffixA, buffer, 0);
+        _checkpoint.Read(name + LoraModules.SuffixB, buffer, module.A.SizeBytes);
+        var read = WithNumbers(module, buffer);
+        AddonNumbers.Check(read);
+        return read;
+    }
+
+    private static long SizeOf(AddonModule module) => module.A.SizeBytes + module.B.SizeBytes;
 
     private static AlignedMemory NewBuffer(long sizeBytes)
     {

@@ -8,14 +8,13 @@ internal static class AddonMerge
 {
     private const string Suffix = ".weight";
 
-    /// <summary>The plan with the addon's modules changed.</summary>
-    /// <param name="addon">With its numbers.</param>
+    /// <summary>The plan with the addon's modules changed, each read when it is packed.</summary>
+    /// <param name="addon">Stays open until the plan is packed.</param>
     /// <exception cref="ModelLoadException">A module's weight is not in the plan, or one of its numbers is none.</exception>
     public static PackPlan Into(PackPlan plan, AddonFile addon)
     {
-        foreach (var module in addon.Modules) AddonNumbers.Check(module);
-        var changes = addon.Modules.ToDictionary(
-            module => module.Path + Suffix, module => new WeightChange(module.A, module.B, module.Scale), StringComparer.Ordinal);
+        addon.Read(_ => { }); // every number looked at: found in the middle, it would cost the packing of a whole model
+        var changes = addon.Modules.ToDictionary(module => module.Path + Suffix, module => ChangeOf(addon, module), StringComparer.Ordinal);
         var merged = new HashSet<string>(StringComparer.Ordinal);
         var items = plan.Items.Select(item => item with { Sources = [.. item.Sources.Select(Merge)] }).ToList();
         return changes.Keys.FirstOrDefault(tensor => !merged.Contains(tensor)) is { } missing
@@ -29,4 +28,7 @@ internal static class AddonMerge
             return source with { Matrix = source.Matrix.With(change) };
         }
     }
+
+    private static WeightChange ChangeOf(AddonFile addon, AddonModule module) =>
+        new(module.Rank, module.A.Columns, module.Scale, use => addon.Read(module, read => use(read.A, read.B)));
 }

@@ -31,7 +31,7 @@ internal static unsafe class AddonNumbers
         if (bad >= 0)
         {
             throw new ModelLoadException(
-                PeftAddon.WeightsFile, tensor, $"row {bad / matrix.Columns} holds NaN, an infinity or a number that bf16 cannot hold; an answer with it would be none");
+                PeftAddon.WeightsFile, tensor, $"row {bad / matrix.Columns} holds NaN, an infinity or a number that bf16 cannot hold; an answer with it would be none: save the adapter from a state of its training before that");
         }
     }
 

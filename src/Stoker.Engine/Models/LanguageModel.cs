@@ -71,15 +71,21 @@ internal static class LanguageModel
     private static PackedWeights LoadWeights(string folder, DecoderSpec spec, ThreadTeam team, LoadOptions options)
     {
         using var checkpoint = Checkpoint.Open(folder, options.Placement);
-        using var addon = options.MergeAddon is { } merged ? AddonFile.Open(merged, spec, int.MaxValue, WeightPlacement.Copied) : null;
+        using var addon = options.MergeAddon is { } merged ? AddonFile.Open(merged, spec, int.MaxValue) : null;
         var plan = PackPlan.Create(spec, checkpoint, options.Precision);
         if (addon is not null) plan = AddonMerge.Into(plan, addon);
         // Pages are granted when they are written: asked for more than there is, the system ends the process half-way.
-        return plan.SizeBytes <= (options.MemoryBytes ?? long.MaxValue)
-            ? WeightPacker.Pack(plan.Precision, plan.Items, team)
-            : throw new ArgumentException(
+        if (plan.SizeBytes > (options.MemoryBytes ?? long.MaxValue))
+        {
+            throw new ArgumentException(
                 $"{folder}: the weights take {plan.SizeBytes} bytes as {plan.Precision}, and there are {options.MemoryBytes} by "
                 + $"{nameof(EngineOptions.MemoryBudgetBytes)} and the machine or cgroup. Allow more, choose a smaller {nameof(EngineOptions.Precision)}, or open a smaller model.",
                 nameof(options));
+        }
+
+        var weights = WeightPacker.Pack(plan.Precision, plan.Items, team);
+        if (addon?.IsUntouched != false) return weights;
+        weights.Dispose();
+        throw new ModelLoadException(PeftAddon.WeightsFile, null, "was written to while it was merged; start again when it is complete");
     }
 }

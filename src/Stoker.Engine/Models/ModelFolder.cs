@@ -8,7 +8,7 @@ using Stoker.Engine.Weights.Packed;
 namespace Stoker.Engine.Models;
 
 /// <summary>
-/// Checks a folder of Hugging Face files without reading weights: what an upload must pass before it is ready.
+/// Checks a folder of Hugging Face files without reading weights, but for an addon's: what an upload must pass before it is ready.
 /// </summary>
 public static class ModelFolder
 {
@@ -53,13 +53,16 @@ public static class ModelFolder
     }
 
     /// <summary>
-    /// Holds an addon against the base it is meant for: every module it changes must be there, with its shape.
+    /// Holds an addon against the base it is meant for: every module it changes must be there, with its shape. Its numbers are read
+    /// too, one module after the other: one NaN would make every answer one, and a replica would refuse it.
     /// </summary>
     /// <exception cref="ModelLoadException">One of the folders is broken, or the two do not fit.</exception>
     public static ModelDescription InspectAddon(string addonFolder, string baseFolder)
     {
         var addon = PeftAddon.Open(addonFolder);
         addon.CheckAgainst(baseFolder);
+        using var file = AddonFile.Open(addonFolder, Architectures.Read(ConfigObject.Read(baseFolder, LanguageModel.ConfigFile)), PeftAddon.MaxRank);
+        file.Read(_ => { });
         return addon.Describe();
     }
 

@@ -68,7 +68,7 @@ internal sealed class ModulePatterns<T>(ConfigObject config, string key)
         }
         catch (Exception error) when (error is ArgumentException or NotSupportedException)
         {
-            throw new ModelLoadException(config.File, key, "is not an expression that can be checked", error);
+            throw new ModelLoadException(config.File, key, "is not an expression that can be checked in bounded time (look-around and back-references cannot): name modules in plain letters", error);
         }
     }
 }

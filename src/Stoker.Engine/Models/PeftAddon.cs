@@ -13,7 +13,7 @@ internal sealed class PeftAddon
     public const string WeightsFile = "adapter_model.safetensors";
 
     private const int MinRank = 4; // the platform's documented range
-    private const int MaxRank = 64;
+    internal const int MaxRank = 64;
 
     private readonly PeftConfig _config;
     private readonly ModelDescription _description;

@@ -1,28 +1,55 @@
 using System.Numerics;
+using Stoker.Engine.Native;
 
 namespace Stoker.Engine.Weights;
 
 /// <summary>What an addon adds to a weight for good, row by row: scale · B A, in float32.</summary>
-internal sealed unsafe class WeightChange
+/// <remarks>
+/// Its numbers are in memory from the first run of panels that needs them to the last: runs are dealt out in the order of the
+/// weights, so that of a whole addon there are never more than a few changes at once, one or two for each thread.
+/// </remarks>
+/// <param name="read">Hands over A [rank, columns] and B [rows, rank], which are there until it returns.</param>
+internal sealed unsafe class WeightChange(int rank, int columns, float scale, Action<Action<WeightMatrix, WeightMatrix>> read)
 {
-    private readonly float[] _a; // [rank][columns], pinned
-    private readonly float[] _b; // [rows][rank], times the scale, pinned
+    private readonly Lock _gate = new();
+    private AlignedMemory? _a; // [rank][columns]
+    private AlignedMemory? _b; // [rows][rank], times the scale
+    private int _left; // runs that need it and are not over
 
-    public WeightChange(WeightMatrix a, WeightMatrix b, float scale)
+    public int Rank => rank;
+
+    public int Columns => columns;
+
+    /// <summary>Whether its numbers are in memory.</summary>
+    public bool IsLoaded => _a is not null;
+
+    public float* A => (float*)_a!.Start;
+
+    public float* B(int row) => (float*)_b!.Start + ((long)row * rank);
+
+    /// <summary>One run more will need it; before the first one begins.</summary>
+    public void Expect() => _left++;
+
+    /// <summary>A run begins: the numbers are there until it has left.</summary>
+    /// <exception cref="ModelLoadException">They cannot be read, or one is none.</exception>
+    public void Enter()
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(b.Columns, a.Rows, nameof(b));
-        (Rank, Columns) = (a.Rows, a.Columns);
-        (_a, _b) = (Widened(a), Widened(b));
-        foreach (ref var value in _b.AsSpan()) value *= scale;
+        lock (_gate)
+        {
+            if (_a is null) read((a, b) => (_b, _a) = (Widened(b, scale), Widened(a, 1)));
+        }
     }
 
-    public int Rank { get; }
-
-    public int Columns { get; }
-
-    public float* A => Start(_a);
-
-    public float* B(int row) => Start(_b) + ((long)row * Rank);
+    public void Leave()
+    {
+        lock (_gate)
+        {
+            if (--_left > 0) return;
+            _a?.Dispose();
+            _b?.Dispose();
+            (_a, _b) = (null, null);
+        }
+    }
 
     /// <summary>target[i] += sum over r of b[r] · a[r, first + i]; one order of the sum, whatever the vectors.</summary>
     public static void AddTo(float* target, int count, float* a, float* b, int rank, int columns, int first)
@@ -43,13 +70,16 @@ internal sealed unsafe class WeightChange
         }
     }
 
-    private static float[] Widened(WeightMatrix matrix)
+    private static AlignedMemory Widened(WeightMatrix matrix, float factor)
     {
-        var values = GC.AllocateUninitializedArray<float>(checked(matrix.Rows * matrix.Columns), pinned: true);
-        for (var row = 0; row < matrix.Rows; row++) matrix.WidenRow(row, values.AsSpan(row * matrix.Columns, matrix.Columns));
+        var values = new AlignedMemory((long)matrix.Rows * matrix.Columns * sizeof(float));
+        for (var row = 0; row < matrix.Rows; row++)
+        {
+            var target = values.Slice<float>((long)row * matrix.Columns, matrix.Columns);
+            matrix.WidenRow(row, target);
+            foreach (ref var value in target) value *= factor;
+        }
+
         return values;
     }
-
-    private static float* Start(float[] pinned) =>
-        (float*)System.Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
 }

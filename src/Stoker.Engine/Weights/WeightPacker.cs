@@ -71,6 +71,7 @@ internal sealed unsafe class WeightPacker
                 for (var panel = 0; panel < target.PanelCount; panel += PanelsPerRun)
                 {
                     _runs.Add((item, target, panel));
+                    foreach (var source in item.Sources) source.Matrix.Change?.Expect();
                 }
             }
         }
@@ -103,11 +104,16 @@ internal sealed unsafe class WeightPacker
         WeightMatrix[] sources = [.. item.Sources.Select(source => source.Matrix)];
         try
         {
+            foreach (var source in sources) source.Change?.Enter();
             PanelPacker.Pack(sources, item.Format, target.Panel(0), firstPanel, endPanel);
         }
         catch (WeightRangeException error)
         {
             throw PackFault.Of(item, error);
+        }
+        finally
+        {
+            foreach (var source in sources) source.Change?.Leave();
         }
     }
 

@@ -25,7 +25,16 @@ public class AddonFilesTests
         await RefusedAsync("cut", folder => Cut(folder), Weights, mend);
         await RefusedAsync("stray", folder => Rename(folder, "layers.6.", "layers.9."), "is not a module of the base model", mend);
         await RefusedAsync("expert", folder => Rename(folder, "self_attn", "self_xttn"), "and no experts of a mixture", mend);
+        await RefusedAsync("nan", Spoil, "lora_A.weight row 0 holds NaN", mend);
+        await RefusedAsync("look-around", folder => Change(folder, config => config["target_modules"] = "(?!x).*[qv]_proj"), "name modules in plain letters", mend);
+        await RefusedAsync("all-linear", folder => Change(folder, config => config["target_modules"] = "all-linear"), "is a target of adapter_config.json, but its tensors are missing", mend);
         await RefusedAsync("scaled", folder => Change(folder, config => config["use_dora"] = true), "use_dora", mend);
+
+        // An expression that fits, as a replica would take it.
+        var fitting = Copy(sandbox, "expression");
+        Change(fitting, config => config["target_modules"] = @".*\.self_attn\.[qv]_proj");
+        (await FirectlRun.OfAsync(sandbox, "create", "model", "expression", fitting, "--base-model", "story-3m")).ShouldEndWith(0, "READY");
+        (await FirectlRun.OfAsync(sandbox, "deploy", "expression", "--deployment", "d", "--wait")).ShouldEndWith(0);
 
         async Task RefusedAsync(string id, Action<string> spoil, string cause, string? next = null, string baseModel = "story-3m")
         {
@@ -59,6 +68,15 @@ public class AddonFilesTests
     {
         using var file = new FileStream(Path.Combine(folder, Weights), FileMode.Open);
         file.SetLength(file.Length / 2);
+    }
+
+    /// <summary>The first numbers behind the header, which are of a lora_A.</summary>
+    private static void Spoil(string folder)
+    {
+        using var file = File.OpenHandle(Path.Combine(folder, Weights), FileMode.Open, FileAccess.ReadWrite);
+        var length = new byte[sizeof(long)];
+        RandomAccess.Read(file, length, 0);
+        RandomAccess.Write(file, (byte[])[0xFF, 0xFF, 0xFF, 0xFF], sizeof(long) + BitConverter.ToInt64(length));
     }
 
     /// <summary>Of equal length: the header's offsets stay true.</summary>

@@ -28,7 +28,9 @@ public sealed class AddonNumbersTests
         for (var index = 0; index < Rank * Site.Inputs; index += 37)
         {
             var error = Should.Throw<ModelLoadException>(() => Read(type, index, bits));
-            (error.Item, error.Reason).ShouldBe((Path + ".lora_A.weight", $"row {index / Site.Inputs} holds NaN, an infinity or a number that bf16 cannot hold; an answer with it would be none"));
+            error.Item.ShouldBe(Path + ".lora_A.weight");
+            error.Reason.ShouldBe(
+                $"row {index / Site.Inputs} holds NaN, an infinity or a number that bf16 cannot hold; an answer with it would be none: save the adapter from a state of its training before that");
         }
     }
 

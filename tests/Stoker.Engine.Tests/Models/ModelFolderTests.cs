@@ -141,6 +141,17 @@ public class ModelFolderTests
     }
 
     [Fact]
+    public void Addon_with_a_number_that_is_none_is_refused_with_its_tensor()
+    {
+        using var folder = TemporaryFolder.CopyOf(TestData.Model("story-3m-lora-bolt"));
+        var weights = folder.File(PeftAddon.WeightsFile);
+        File.WriteAllBytes(weights, [.. File.ReadAllBytes(weights)[..^2], 0xC0, 0x7F]);
+        var error = Should.Throw<ModelLoadException>(() => ModelFolder.InspectAddon(folder.Path, TestData.Model("story-3m")));
+        (error.File, error.Item).ShouldBe((PeftAddon.WeightsFile, "model.layers.6.self_attn.v_proj.lora_B.weight"));
+        error.Reason.ShouldStartWith("row 63 holds NaN");
+    }
+
+    [Fact]
     public void Pickled_addon_is_refused()
     {
         using var folder = TemporaryFolder.CopyOf(TestData.Model("story-3m-lora-bolt"));
