@@ -11,6 +11,9 @@ namespace Stoker.ControlPlane.Addons;
 public sealed record AddonRoute(
     DeployedModelName Name, ModelName Model, string ServedName, bool IsDefault, bool Public, ImmutableHashSet<string> On, string? Failure)
 {
+    /// <summary>When it was deployed: the oldest takes the place of a default that is gone.</summary>
+    public DateTimeOffset CreateTime { get; init; }
+
     /// <summary>On the serverless tier those who deployed it, and under which name: nobody else may call it. Empty elsewhere.</summary>
     public ImmutableDictionary<AccountName, DeployedModelName> Tenants { get; init; } = ImmutableDictionary<AccountName, DeployedModelName>.Empty;
 
@@ -52,34 +55,59 @@ public sealed class AddonDirectory
     public Task Changed => _changed.Next;
 
     /// <summary>All that there is, at once: an addon that waits for its first look must not be called missing.</summary>
-    public void Begin(IEnumerable<(DeploymentName Name, DeploymentAddons Addons)> all)
+    /// <param name="answering">See <see cref="Publish"/>.</param>
+    public void Begin(IEnumerable<(DeploymentName Name, DeploymentAddons Addons)> all, Func<AccountName, ModelName, DeploymentName?> answering)
     {
-        _current = all.Aggregate(AddonSnapshot.Empty, (before, item) => With(before, item.Name, item.Addons));
+        _current = all.Aggregate(AddonSnapshot.Empty, (before, item) => With(before, item.Name, item.Addons, answering));
         _changed.Raise();
     }
 
-    /// <summary>What one deployment has now; those of all others are left alone, so that thousands cost little.</summary>
-    public void Publish(DeploymentName name, DeploymentAddons addons)
+    /// <summary>What one deployment has now, if that is something new; those of all others are left alone, so that thousands cost little.</summary>
+    /// <param name="answering">
+    /// Which deployment of an account answers for an addon's name: where it is no more this one, the next one is there in the same step.
+    /// </param>
+    public void Publish(DeploymentName name, DeploymentAddons addons, Func<AccountName, ModelName, DeploymentName?> answering)
     {
-        _current = With(_current ?? AddonSnapshot.Empty, name, addons);
+        var before = _current ?? AddonSnapshot.Empty;
+        if (IsSame(before, name, addons, answering)) return;
+        _current = With(before, name, addons, answering);
         _changed.Raise();
     }
 
-    private static AddonSnapshot With(AddonSnapshot before, DeploymentName name, DeploymentAddons addons)
+    private static bool IsSame(AddonSnapshot before, DeploymentName name, DeploymentAddons addons, Func<AccountName, ModelName, DeploymentName?> answering)
+    {
+        var known = before.Of(name).ByModel;
+        return known.Count == addons.ByModel.Count
+            && addons.ByModel.All(pair =>
+                known.TryGetValue(pair.Key, out var other) && pair.Value.IsSame(other)
+                && before.Defaults.GetValueOrDefault((name.Parent, pair.Key)) == Answering(name, addons, pair.Key, answering));
+    }
+
+    /// <summary>What a deployment has as the default it answers for; of what it has not or not so, another one may.</summary>
+    private static DeploymentName? Answering(
+        DeploymentName name, DeploymentAddons addons, ModelName model, Func<AccountName, ModelName, DeploymentName?> answering) =>
+        addons.ByModel.TryGetValue(model, out var own) && own.IsDefault ? name : answering(name.Parent, model);
+
+    private static AddonSnapshot With(
+        AddonSnapshot before, DeploymentName name, DeploymentAddons addons, Func<AccountName, ModelName, DeploymentName?> answering)
     {
         var (defaults, names) = (before.Defaults.ToBuilder(), before.ByName.ToBuilder());
         foreach (var gone in before.Of(name).ByModel.Values)
         {
             names.Remove(gone.Name);
             names.RemoveRange(gone.Tenants.Values);
-            if (defaults.GetValueOrDefault((name.Parent, gone.Model)) == name) defaults.Remove((name.Parent, gone.Model));
         }
 
         foreach (var addon in addons.ByModel.Values)
         {
             names[addon.Name] = (name, addon.Model);
             foreach (var tenant in addon.Tenants.Values) names[tenant] = (name, addon.Model);
-            if (addon.IsDefault) defaults[(name.Parent, addon.Model)] = name;
+        }
+
+        foreach (var model in before.Of(name).ByModel.Keys.Union(addons.ByModel.Keys))
+        {
+            if (Answering(name, addons, model, answering) is { } deployment) defaults[(name.Parent, model)] = deployment;
+            else defaults.Remove((name.Parent, model));
         }
 
         var all = addons.ByModel.IsEmpty ? before.Deployments.Remove(name) : before.Deployments.SetItem(name, addons);

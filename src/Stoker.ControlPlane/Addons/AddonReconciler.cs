@@ -94,7 +94,7 @@ public sealed partial class AddonReconciler(
             queue.Add(name);
         }
 
-        directory.Begin(all);
+        directory.Begin(all, (account, model) => Answering(account, model, []));
         return _rows.Revision;
     }
 
@@ -126,7 +126,7 @@ public sealed partial class AddonReconciler(
         var plan = AddonPlan.For(wished, known, AddonLimits.Default, time.GetUtcNow());
 
         // What is to go takes no requests before its replicas are told, and what is there does before its state says so.
-        Publish(name, RoutesOf(name, rows, wished, known, plan.Statuses));
+        directory.Publish(name, RoutesOf(name, rows, wished, known, plan.Statuses), (account, model) => Answering(account, model, gone));
         replicas.Addons.Note(name, ProgressOf(wished, known));
         foreach (var replica in plan.Hurry) own[replica].Hurry();
         foreach (var steps in plan.Steps.GroupBy(step => step.Replica)) Start(name, own[steps.Key], [.. steps], queue, cancellation);
@@ -275,7 +275,10 @@ public sealed partial class AddonReconciler(
             var isDefault = row.Spec.Default && AddonDefaults.Of(_rows.Of(row.Name.Parent, row.Spec.Model))?.Name == row.Name;
             var isOver = status.State == DeployedModelState.Failed && !AddonPlan.MayCome(addon, known, AddonLimits.Default);
             var route = new AddonRoute(
-                row.Name, row.Spec.Model, addon.ServedName ?? row.Spec.Model.ToString(), isDefault, row.Spec.Public, [.. on], isOver ? status.Message : null);
+                row.Name, row.Spec.Model, addon.ServedName ?? row.Spec.Model.ToString(), isDefault, row.Spec.Public, [.. on], isOver ? status.Message : null)
+            {
+                CreateTime = row.CreateTime,
+            };
             if (!name.IsShared())
             {
                 routes[row.Spec.Model] = route;
@@ -289,12 +292,13 @@ public sealed partial class AddonReconciler(
         return new(routes.ToImmutable());
     }
 
-    private void Publish(DeploymentName name, DeploymentAddons addons)
+    /// <summary>Which deployment answers for an addon's name, as it will stand in the rows: one that goes with its deployment has passed it on.</summary>
+    private DeploymentName? Answering(AccountName account, ModelName model, HashSet<DeployedModelName> gone)
     {
-        var before = (directory.Current ?? AddonSnapshot.Empty).Of(name).ByModel;
-        var isSame = before.Count == addons.ByModel.Count
-            && addons.ByModel.All(pair => before.TryGetValue(pair.Key, out var other) && pair.Value.IsSame(other));
-        if (!isSame) directory.Publish(name, addons);
+        var rows = _rows.Of(account, model);
+        var one = AddonDefaults.Of(rows);
+        if (one is not null && gone.Contains(one.Name)) one = AddonDefaults.HeirOf(one, rows, other => !gone.Contains(other.Name));
+        return one?.Spec.Deployment is { } deployment && deployment.Parent == account ? deployment : null; // what is shared answers for nobody's own
     }
 
     /// <summary>Whatever happens, it is looked at again: a new look starts where this one ended.</summary>

@@ -56,7 +56,7 @@ public sealed class RoutingTable
     /// <summary>Whether the model's name alone leads there, for callers of its account.</summary>
     public bool IsDefault(Route route) => route.Addon is { } addon
         ? ReferenceEquals(DefaultAddon(route.Name.Parent, route.Name.Parent, addon.Model), route)
-        : ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route) && !_addons.Defaults.ContainsKey((route.Name.Parent, route.BaseModel));
+        : ReferenceEquals(_defaults.GetValueOrDefault((route.Name.Parent, route.BaseModel)), route) && DefaultAddon(route.Name.Parent, route.Name.Parent, route.BaseModel) is null;
 
     /// <summary>
     /// Where a name leads for a caller: null when it names nothing that the caller may use, whatever the cause.
@@ -109,23 +109,34 @@ public sealed class RoutingTable
         }
     }
 
-    /// <summary>While the default's deployment is being deleted, or is deleted and can come back, the oldest other one answers.</summary>
+    /// <summary>
+    /// While the default's deployment is being deleted, or is deleted and can come back, and where it is gone already and its successor
+    /// is still to be written down, that one answers: the oldest other one.
+    /// </summary>
     private Route? DefaultAddon(AccountName caller, AccountName owner, ModelName model)
     {
         if (!_addons.Defaults.TryGetValue((owner, model), out var deployment)) return null;
-        var own = Addon(caller, deployment, model);
-        if (own is not { Waiting: Waiting.Deleting }) return own;
+        var own = _deployments.GetValueOrDefault(deployment)?.To(model);
+        return own is null or { Waiting: Waiting.Deleting } && OldestAddon(caller, owner, model) is { } heir ? heir
+            : own is not null && MayUse(caller, own) ? own
+            : null;
+    }
+
+    private Route? OldestAddon(AccountName caller, AccountName owner, ModelName model)
+    {
+        Route? oldest = null;
         var routes = Of(owner);
         for (var index = 0; index < routes.Count; index++)
         {
-            if (routes[index].Waiting != Waiting.Deleting && Addon(caller, routes[index].Name, model) is { } other) return other;
+            if (routes[index].Waiting == Waiting.Deleting || routes[index].To(model) is not { } other || !MayUse(caller, other)) continue;
+            if (oldest is null || other.Addon!.CreateTime < oldest.Addon!.CreateTime) oldest = other;
         }
 
-        return own;
+        return oldest;
     }
 
     private Route? Addon(AccountName caller, DeploymentName deployment, ModelName model) =>
-        _deployments.TryGetValue(deployment, out var route) && route.To(model) is { Addon: { } addon } found && (deployment.Parent == caller || addon.Public || addon.Tenants.ContainsKey(caller))
-            ? found
-            : null;
+        _deployments.TryGetValue(deployment, out var route) && route.To(model) is { } found && MayUse(caller, found) ? found : null;
+
+    private static bool MayUse(AccountName caller, Route toAddon) => toAddon.Name.Parent == caller || toAddon.Addon!.Public || toAddon.Addon.Tenants.ContainsKey(caller);
 }

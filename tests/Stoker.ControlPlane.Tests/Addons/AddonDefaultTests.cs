@@ -114,6 +114,28 @@ public sealed class AddonDefaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_look_that_takes_the_default_away_has_the_next_one_in_the_same_step()
+    {
+        await _world.LoadAsync("zog");
+        await _world.PassAsync(1);
+        await _world.LoadAsync("zog", "e");
+        Answering.ShouldBe(DeploymentWorld.Name("d"));
+        (await _world.World.DeleteAsync("d", hard: true)).Problem.ShouldBeNull();
+        for (var second = 0; await _world.World.FindAsync("d") is not null; second++)
+        {
+            second.ShouldBeLessThan(60);
+            await _world.World.PassAsync(1);
+        }
+
+        // Of the one that is gone alone: nobody has looked at the other one's deployment.
+        await _world.Reconciler.ReconcileAsync(DeploymentWorld.Name("d"), new(_world.World.Time), Cancellation);
+        Answering.ShouldBe(DeploymentWorld.Name("e"));
+        (await _world.GetAsync("zog", "e")).Default.ShouldBe(true);
+        await _world.PassAsync(5);
+        Answering.ShouldBe(DeploymentWorld.Name("e"));
+    }
+
+    [Fact]
     public async Task A_deployment_that_gets_the_name_of_one_that_is_gone_has_none_of_its_addons()
     {
         await _world.LoadAsync("zog");

@@ -129,7 +129,7 @@ internal sealed class AddonWorld : IAsyncDisposable
     private (AddonDirectory, AddonReconciler) NewServer()
     {
         var directory = new AddonDirectory();
-        directory.Begin([]);
+        directory.Begin([], (_, _) => null);
         return (directory, new(Store, World.Store, World.Models, World.Runtime, World.Directory, directory, Demand, World.Time, NullLogger<AddonReconciler>.Instance, Microsoft.Extensions.Options.Options.Create(Options)));
     }
 }

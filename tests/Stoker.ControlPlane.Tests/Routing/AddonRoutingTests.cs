@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Stoker.Api.Names;
 using Stoker.ControlPlane.Routing;
 using static Stoker.ControlPlane.Tests.Routing.Routes;
@@ -49,6 +50,34 @@ public class AddonRoutingTests
         Route[] routes = [left, other];
         new RoutingTable(routes, Deployed(routes)).IsDefault(other.To(ZogName)!).ShouldBeTrue();
         new RoutingTable(routes, Deployed(routes)).IsDefault(left.To(ZogName)!).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Where_the_defaults_deployment_is_gone_the_one_that_had_the_addon_next_answers_at_once()
+    {
+        var left = To(D, Base).With(Zog, isPublic: true);
+        var (oldest, other) = (To(E, Base).With(Zog, isDefault: false), To("accounts/mine/deployments/f", Base).With(Zog, isDefault: false, isPublic: true));
+        var before = Deployed(left, Since(oldest, 2), Since(other, 1)); // the addons' loop has not looked yet
+        var table = new RoutingTable([Since(oldest, 2), Since(other, 1)], before);
+        Ask(Zog, "mine")!.Name.ShouldBe(other.Name);
+        table.IsDefault(table.Find(other.Name)!.To(ZogName)!).ShouldBeTrue();
+        Ask(Zog, "theirs")!.Name.ShouldBe(other.Name);
+        Ask($"{Zog}#{D}", "mine").ShouldBeNull();
+
+        table = new([Since(oldest, 2)], before);
+        Ask(Zog, "theirs").ShouldBeNull(); // theirs is what is public
+        table = new([To(E, Zog)], before); // nobody has it any more, but one that merged it
+        Ask(Zog, "mine")!.Name.ToString().ShouldBe(E);
+        table.IsDefault(table.Find(oldest.Name)!).ShouldBeTrue();
+        table = new([], before);
+        Ask(Zog, "mine").ShouldBeNull();
+
+        Route? Ask(string name, string caller) => table.Find(AccountName.Parse($"accounts/{caller}"), ModelReference.Parse(name)!);
+
+        static Route Since(Route route, int hours) => route with
+        {
+            Addons = new(route.Addons.ByModel.ToImmutableDictionary(pair => pair.Key, pair => pair.Value with { CreateTime = Noon.AddHours(hours) })),
+        };
     }
 
     [Theory]

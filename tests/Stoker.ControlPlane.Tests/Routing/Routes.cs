@@ -29,10 +29,12 @@ internal static class Routes
     }
 
     /// <summary>As the addons' loop would have published it.</summary>
-    public static AddonSnapshot Deployed(params IEnumerable<Route> routes)
+    public static AddonSnapshot Deployed(params IReadOnlyList<Route> routes)
     {
         var directory = new AddonDirectory();
-        directory.Begin(routes.Select(route => (route.Name, route.Addons)));
+        directory.Begin(
+            routes.Select(route => (route.Name, route.Addons)),
+            (account, model) => routes.LastOrDefault(route => route.Name.Parent == account && route.To(model)?.Addon?.IsDefault == true)?.Name);
         return directory.Current!;
     }
 

@@ -36,7 +36,7 @@ public sealed class RoutingFeedTests : IAsyncLifetime
         _models = new(store, _file.Data);
         await _models.Rows.CreateAsync(
             Model, new ModelResource { Kind = "HF_BASE_MODEL", ContextLength = 512 }, ModelStatus.Empty(null), Cancellation);
-        _addons.Begin([]);
+        _addons.Begin([], (_, _) => null);
         _feed = new(_directory, _addons, _models, _routing, TimeProvider.System, NullLogger<RoutingFeed>.Instance);
     }
 
