@@ -98,6 +98,8 @@ public class AddonTests
         (await FirectlRun.OfAsync(sandbox, "create", "deployment", "mine", "--deployment-id", "d", "--min-replica-count", "1", "--wait")).ShouldEndWith(0);
 
         const string Mine = "accounts/default/models/mine";
+        var shown = await server.GetAsync("d");
+        (shown.BaseModel, shown.StokerLiveMerge).ShouldBe((Mine, new() { BaseModel = "accounts/fireworks/models/story-3m", Addon = Mine }));
         foreach (var name in (string[])[Mine, $"{Mine}#{Base}", "default/mine#default/d", Base])
         {
             var body = new JsonObject { ["model"] = name, ["prompt"] = prompt, ["max_tokens"] = tokens, ["temperature"] = 0, ["ignore_eos"] = true };

@@ -78,6 +78,16 @@ public sealed record DeploymentResource
 
     /// <summary>Addons that a replica has in memory at once, 16 where absent or 0; others are read when a request comes. Stoker's own.</summary>
     public int? StokerMaxLoadedAddons { get; init; }
+
+    /// <summary>What a deployment of an addon runs; absent where <see cref="BaseModel"/> is no addon. Stoker's own.</summary>
+    public LiveMergeResource? StokerLiveMerge { get; init; }
+}
+
+/// <summary>An addon that is part of the weights of its base model.</summary>
+public sealed record LiveMergeResource
+{
+    public string? BaseModel { get; init; }
+    public string? Addon { get; init; }
 }
 
 /// <summary>How much the gateway holds for a deployment while no replica is ready; what is absent is the server's.</summary>

@@ -9,6 +9,7 @@ using Stoker.Api.Problems;
 using Stoker.Api.Resources;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Metering;
+using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Resources;
 
 namespace Stoker.ControlPlane.Deployments;
@@ -62,7 +63,8 @@ public static class DeploymentEndpoints
     }
 
     /// <summary>Records the wish and answers at once; replicas start in the background.</summary>
-    private static async Task<IResult> Create(string account, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+    private static async Task<IResult> Create(
+        string account, HttpRequest request, DeploymentCommands commands, ModelStore models, CancellationToken cancellation)
     {
         if (!AccountName.TryParse($"accounts/{account}", null, out var parent)) return Missing($"accounts/{account}");
         var query = request.Query;
@@ -75,11 +77,11 @@ public static class DeploymentEndpoints
         var validateOnly = QueryParameters.Flag(query, "validateOnly").Value;
         var draftByDefault = !QueryParameters.Flag(query, "disableSpeculativeDecoding").Value;
         if (!draftByDefault && DraftRules.WhileDisabled(asked) is { } contradiction) return new ProblemResult(contradiction);
-        return Answer(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, draftByDefault, cancellation));
+        return await AnswerAsync(await commands.CreateAsync(parent, asked, query["deploymentId"], validateOnly, user, draftByDefault, cancellation), models, cancellation);
     }
 
     private static async Task<IResult> List(
-        string account, HttpRequest request, DeploymentStore store, UsageTotals totals, CancellationToken cancellation)
+        string account, HttpRequest request, DeploymentStore store, ModelStore models, UsageTotals totals, CancellationToken cancellation)
     {
         if (!AccountName.TryParse($"accounts/{account}", null, out var parent)) return Missing($"accounts/{account}");
         if (!ListQuery.From(request.Query, parent.ToString(), Listing).TryGet(out var query, out var problem))
@@ -91,34 +93,35 @@ public static class DeploymentEndpoints
 
         await totals.RefreshAsync(cancellation);
         var (_, all) = await store.ListAsync(parent, cancellation);
-        var page = query.Of(all
-            .Where(stored => showDeleted || stored.Deployment.Status.State != DeploymentState.Deleted)
-            .Select(stored => WithUsage(stored.Deployment, totals)));
+        var shown = all.Select(stored => stored.Deployment).Where(deployment => showDeleted || deployment.Status.State != DeploymentState.Deleted).ToList();
+        var merges = new LiveMerges(models);
+        await merges.FindAsync(shown, cancellation);
+        var page = query.Of(shown.Select(deployment => merges.Show(WithUsage(deployment, totals), deployment)));
         return Json(
             new ListDeploymentsResponse { Deployments = page.Items, NextPageToken = page.NextPageToken, TotalSize = page.TotalSize },
             WireJson.Context.ListDeploymentsResponse);
     }
 
     private static async Task<IResult> Get(
-        string account, string deployment, HttpRequest request, DeploymentStore store, UsageTotals totals, CancellationToken cancellation)
+        string account, string deployment, HttpRequest request, DeploymentStore store, ModelStore models, UsageTotals totals, CancellationToken cancellation)
     {
         if (Name(account, deployment) is not { } name) return Missing(account, deployment);
         if (QueryParameters.Check(request.Query, "readMask") is { } unknown) return new ProblemResult(unknown);
         if (!ReadMask.From(request.Query["readMask"], WireJson.Context.DeploymentResource).TryGet(out var mask, out var problem)) return new ProblemResult(problem);
         await totals.RefreshAsync(cancellation);
         return await store.FindAsync(name, cancellation) is { } stored
-            ? Json(mask.Apply(WithUsage(stored.Deployment, totals)), WireJson.Context.DeploymentResource)
+            ? Json(mask.Apply(await new LiveMerges(models).ShowAsync(WithUsage(stored.Deployment, totals), stored.Deployment, cancellation)), WireJson.Context.DeploymentResource)
             : Missing(account, deployment);
     }
 
     private static async Task<IResult> Update(
-        string account, string deployment, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+        string account, string deployment, HttpRequest request, DeploymentCommands commands, ModelStore models, CancellationToken cancellation)
     {
         if (Name(account, deployment) is not { } name) return Missing(account, deployment);
         if (QueryParameters.Check(request.Query, "updateMask", "skipShapeValidation") is { } unknown) return new ProblemResult(unknown);
         if (CheckFlags(request.Query, "skipShapeValidation") is { } problem) return new ProblemResult(problem);
         if (!(await JsonBody.ReadAsync(request, WireJson.Context.DeploymentResource, cancellation)).TryGet(out var patch, out problem)) return new ProblemResult(problem);
-        return Answer(await commands.UpdateAsync(name, patch, request.Query["updateMask"], cancellation));
+        return await AnswerAsync(await commands.UpdateAsync(name, patch, request.Query["updateMask"], cancellation), models, cancellation);
     }
 
     private static async Task<IResult> Delete(
@@ -141,12 +144,12 @@ public static class DeploymentEndpoints
     }
 
     private static async Task<IResult> Undelete(
-        string account, string deployment, HttpRequest request, DeploymentCommands commands, CancellationToken cancellation)
+        string account, string deployment, HttpRequest request, DeploymentCommands commands, ModelStore models, CancellationToken cancellation)
     {
         if (Name(account, deployment) is not { } name) return Missing(account, deployment);
         if (QueryParameters.Check(request.Query) is { } problem) return new ProblemResult(problem);
         if (!(await JsonBody.ReadAsync(request, WireJson.Context.EmptyResponse, cancellation)).TryGet(out _, out problem)) return new ProblemResult(problem);
-        return Answer(await commands.UndeleteAsync(name, cancellation));
+        return await AnswerAsync(await commands.UndeleteAsync(name, cancellation), models, cancellation);
     }
 
     private static DeploymentResource WithUsage(Deployment deployment, UsageTotals totals) =>
@@ -190,9 +193,10 @@ public static class DeploymentEndpoints
 
     private static ProblemResult Missing(string name) => new(MissingResource.Problem(name));
 
-    private static IResult Answer(Result<Deployment> result) => result.TryGet(out var deployment, out var problem)
-        ? Json(deployment.ToResource(), WireJson.Context.DeploymentResource)
-        : new ProblemResult(problem);
+    private static async Task<IResult> AnswerAsync(Result<Deployment> result, ModelStore models, CancellationToken cancellation) =>
+        result.TryGet(out var deployment, out var problem)
+            ? Json(await new LiveMerges(models).ShowAsync(deployment.ToResource(), deployment, cancellation), WireJson.Context.DeploymentResource)
+            : new ProblemResult(problem);
 
     private static IResult Empty(Result<Deployment> result) => result.TryGet(out _, out var problem)
         ? Json(new EmptyResponse(), WireJson.Context.EmptyResponse)

@@ -32,7 +32,7 @@ public static class DeploymentRules
         OutputOnly:
         [
             "emulated", "stockout", "name", "create_time", "purge_time", "delete_time", "state", "status", "desired_replica_count", "replica_count", "replica_stats",
-            "num_peft_device_cached", "update_time", "created_by", "stoker_usage",
+            "num_peft_device_cached", "update_time", "created_by", "stoker_usage", "stoker_live_merge",
         ]);
 
     /// <summary>A patch that asks for another place: refused with what to do instead.</summary>

@@ -1,28 +1,15 @@
-using System.Net;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Stoker.ControlPlane.Accounts;
 using Stoker.ControlPlane.Capacity;
-using Stoker.ControlPlane.Deployments;
-using Stoker.ControlPlane.Models;
-using Stoker.ControlPlane.Runtimes;
-using Stoker.ControlPlane.Storage;
-using Stoker.ControlPlane.Tests.Runtimes;
-using Stoker.ControlPlane.Tests.Storage;
+using Stoker.ControlPlane.Tests.Deployments;
 
 namespace Stoker.ControlPlane.Tests.Capacity;
 
 /// <summary>Regions, reservations and quotas over HTTP: the operator, and an account that is none.</summary>
 public sealed class CapacityEndpointsTests : IAsyncLifetime
 {
-    private readonly StoreFile _file = new();
-    private WebApplication _app = null!;
+    private DeploymentsHost _host = null!;
     private HttpClient _operator = null!;
     private HttpClient _tenant = null!;
 
@@ -30,34 +17,31 @@ public sealed class CapacityEndpointsTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.AddInMemoryCollection(
-        [
-            new("Stoker:Storage:DataDirectory", _file.Data.Root), new("Stoker:Capacity:Pinned", "false"), new("Stoker:Capacity:Slots", "4"),
-            new("Stoker:Capacity:Emulated:US_IOWA_1:NVIDIA_H100_80GB", "8"), new("Stoker:Capacity:Emulated:US_IOWA_1:NVIDIA_A100_80GB", "4"),
-            new("Stoker:Capacity:Emulated:EU_PARIS_1:NVIDIA_H100_80GB", "6"), new("Stoker:Capacity:QuotaPerType", "10"),
-        ]);
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        builder.Services.AddSingleton<IReplicaRuntime>(new FakeRuntime(TimeProvider.System) { Boot = TimeSpan.Zero, Drain = TimeSpan.Zero });
-        builder.Services.AddStorage().AddAccounts().AddDeployments().AddSingleton<ModelStore>().AddSingleton<ModelNames>();
-        _app = builder.Build();
-        _app.MapAccounts();
-        _app.MapCapacity();
-        await _app.StartAsync(Cancellation);
-        _operator = Client((await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).Trim());
+        _host = await DeploymentsHost.StartAsync(
+            app =>
+            {
+                app.MapAccounts();
+                app.MapCapacity();
+            },
+            settings: new Dictionary<string, string?>
+            {
+                ["Stoker:Capacity:Slots"] = "4",
+                ["Stoker:Capacity:Emulated:US_IOWA_1:NVIDIA_H100_80GB"] = "8",
+                ["Stoker:Capacity:Emulated:US_IOWA_1:NVIDIA_A100_80GB"] = "4",
+                ["Stoker:Capacity:Emulated:EU_PARIS_1:NVIDIA_H100_80GB"] = "6",
+                ["Stoker:Capacity:QuotaPerType"] = "10",
+            });
+        _operator = _host.Admin;
         await Ok(_operator, HttpMethod.Post, "/v1/accounts?accountId=team", "{}");
         await Ok(_operator, HttpMethod.Post, "/v1/accounts/team/users?userId=ann", """{"role":"admin"}""");
         var key = await Ok(_operator, HttpMethod.Post, "/v1/accounts/team/users/ann/apiKeys", "{}");
-        _tenant = Client((string)key["key"]!);
+        _tenant = _host.Client((string)key["key"]!);
     }
 
     public async ValueTask DisposeAsync()
     {
-        _operator.Dispose();
         _tenant.Dispose();
-        await _app.DisposeAsync();
-        _file.Dispose();
+        await _host.DisposeAsync();
     }
 
     [Fact]
@@ -152,13 +136,6 @@ public sealed class CapacityEndpointsTests : IAsyncLifetime
         await Refused(_tenant, HttpMethod.Get, "/v1/accounts/team/quotas/global--tpu-count", null, 404, "global--tpu-count");
         (await Ok(_tenant, HttpMethod.Get, "/v1/accounts/team/quotas"))["quotas"]!.AsArray().Select(quota => (string)quota!["name"]!).ShouldBe(
             ["accounts/team/quotas/global--a100-count", "accounts/team/quotas/global--cpu-count", "accounts/team/quotas/global--h100-count"]);
-    }
-
-    private HttpClient Client(string key)
-    {
-        var client = new HttpClient { BaseAddress = new(_app.Urls.Single()) };
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        return client;
     }
 
     private static async Task<JsonNode> Ok(HttpClient client, HttpMethod method, string path, string? body = null)

@@ -1,13 +1,8 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Stoker.Api;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -18,61 +13,32 @@ using Stoker.ControlPlane.Capacity;
 using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Replicas;
-using Stoker.ControlPlane.Runtimes;
 using Stoker.ControlPlane.Storage;
-using Stoker.ControlPlane.Tests.Runtimes;
-using Stoker.ControlPlane.Tests.Storage;
 
 namespace Stoker.ControlPlane.Tests.Deployments;
 
 /// <summary>Over HTTP, with the reconciler running and replicas that are ready at once.</summary>
 public sealed class DeploymentEndpointsTests : IAsyncLifetime
 {
-    private readonly StoreFile _file = new();
-    private WebApplication _app = null!;
-    private HttpClient _client = null!;
-    private string _account = "";
+    private DeploymentsHost _host = null!;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.AddInMemoryCollection([new("Stoker:Storage:DataDirectory", _file.Data.Root), new("Stoker:Capacity:Pinned", "false")]);
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        builder.Services.AddSingleton<IReplicaRuntime>(new FakeRuntime(TimeProvider.System) { Boot = TimeSpan.Zero, Drain = TimeSpan.Zero });
-        builder.Services.AddStorage().AddAccounts().AddDeployments().AddSingleton<ModelStore>().AddSingleton<ModelNames>();
-        _app = builder.Build();
-        _app.MapCapacity();
-        _app.MapDeployments();
-        var inspection = new ModelInspection(
-            ModelKind.HfBaseModel, "llama", 1024, 3_000_000, 6_000_000, false, true, false, true, [Precision.Bf16], new Dictionary<string, double>(), null, []);
-        var ready = ModelStatus.Empty(null) with { State = ModelState.Ready, Folder = "/models/story-3m", Inspection = inspection };
-        (await _app.Services.GetRequiredService<ModelStore>().Rows.CreateAsync(
-            ModelName.Parse("accounts/fireworks/models/story-3m"), new() { Kind = "HF_BASE_MODEL", Public = true }, ready, Cancellation)).Problem.ShouldBeNull();
-        await _app.StartAsync(Cancellation);
+    public async ValueTask InitializeAsync() => _host = await DeploymentsHost.StartAsync(
+        app =>
+        {
+            app.MapCapacity();
+            app.MapDeployments();
+        },
+        models: ("accounts/fireworks/models/story-3m", ModelKind.HfBaseModel, new() { Kind = "HF_BASE_MODEL", Public = true }));
 
-        _client = new() { BaseAddress = new(_app.Urls.Single()) };
-        var key = (await File.ReadAllTextAsync(_file.Data.AdminKey, Cancellation)).Trim();
-        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        var accounts =
-            await _app.Services.GetRequiredService<IResourceStore>().ListAsync("accounts", parent: null, Cancellation);
-        _account = accounts.Items.Select(item => item.Key.Name).Single(name => name != "accounts/fireworks");
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _client.Dispose();
-        await _app.DisposeAsync();
-        _file.Dispose();
-    }
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     [Fact]
     public async Task A_deployment_lives_over_http()
     {
         var created = await ReadAsync(await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m","displayName":"mine"}"""));
-        (created.Name, created.BaseModel, created.DisplayName).ShouldBe(($"{_account}/deployments/d", "accounts/fireworks/models/story-3m", "mine"));
+        (created.Name, created.BaseModel, created.DisplayName).ShouldBe(($"{_host.Account}/deployments/d", "accounts/fireworks/models/story-3m", "mine"));
 
         await WhenReadyAsync("d");
         (await ReadAsync(await SendAsync(HttpMethod.Get, "/d"))).State.ShouldBe("READY");
@@ -91,11 +57,11 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     {
         foreach (var id in new[] { "b", "c", "a" }) await SendAsync(HttpMethod.Post, $"?deploymentId={id}", """{"baseModel":"story-3m","maxReplicaCount":0}""");
         var first = await ListAsync("?pageSize=2");
-        first.Deployments.Select(deployment => deployment.Name).ShouldBe([$"{_account}/deployments/b", $"{_account}/deployments/c"]);
+        first.Deployments.Select(deployment => deployment.Name).ShouldBe([$"{_host.Account}/deployments/b", $"{_host.Account}/deployments/c"]);
         first.TotalSize.ShouldBe(3);
-        (await ListAsync($"?pageSize=2&pageToken={first.NextPageToken}")).Deployments.Single().Name.ShouldBe($"{_account}/deployments/a");
-        (await ListAsync($"?filter=name=\"{_account}/deployments/c\"")).Deployments.Count.ShouldBe(1);
-        (await ListAsync("?orderBy=name%20desc")).Deployments[0].Name.ShouldBe($"{_account}/deployments/c");
+        (await ListAsync($"?pageSize=2&pageToken={first.NextPageToken}")).Deployments.Single().Name.ShouldBe($"{_host.Account}/deployments/a");
+        (await ListAsync($"?filter=name=\"{_host.Account}/deployments/c\"")).Deployments.Count.ShouldBe(1);
+        (await ListAsync("?orderBy=name%20desc")).Deployments[0].Name.ShouldBe($"{_host.Account}/deployments/c");
     }
 
     [Fact]
@@ -130,10 +96,10 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     {
         await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m"}""");
         await WhenReadyAsync("d");
-        var accounts = _app.Services.GetRequiredService<AccountStore>().Accounts;
-        var account = await accounts.FindAsync(AccountName.Parse(_account), Cancellation);
+        var accounts = _host.Services.GetRequiredService<AccountStore>().Accounts;
+        var account = await accounts.FindAsync(AccountName.Parse(_host.Account), Cancellation);
         (await accounts.UpdateSpecAsync(account!, account!.Spec with { DeletionGuard = true }, Cancellation)).Problem.ShouldBeNull();
-        var load = _app.Services.GetRequiredService<LoadBoard>().Of(DeploymentName.Parse($"{_account}/deployments/d"));
+        var load = _host.Services.GetRequiredService<LoadBoard>().Of(DeploymentName.Parse($"{_host.Account}/deployments/d"));
         load.Began();
 
         var refused = await SendAsync(HttpMethod.Delete, "/d");
@@ -212,13 +178,13 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         await SendAsync(HttpMethod.Post, "?deploymentId=d", """{"baseModel":"story-3m","maxReplicaCount":3}""");
         await WhenReadyAsync("d");
         await SendAsync(HttpMethod.Patch, "/d:scale", """{"replicaCount":2}""");
-        var name = DeploymentName.Parse($"{_account}/deployments/d");
+        var name = DeploymentName.Parse($"{_host.Account}/deployments/d");
         await WhenAsync(snapshot => snapshot.Routes[name].DesiredReplicas == 2);
-        var log = _app.Services.GetRequiredService<DecisionLog>();
+        var log = _host.Services.GetRequiredService<DecisionLog>();
         while (log.Read(name, 1) is not [{ Cause: ScalingCause.ByHand }]) await Task.Yield(); // written last
         var answer = await SendAsync(HttpMethod.Get, "/d:explain?pageSize=1");
         var why = JsonSerializer.Deserialize(await BodyAsync(answer), ApiJson.Default.ExplainDeploymentResponse).ShouldNotBeNull();
-        (why.Deployment, why.DesiredReplicaCount, why.Now.ShouldNotBeNull().DesiredReplicaCount).ShouldBe(($"{_account}/deployments/d", 2, 2));
+        (why.Deployment, why.DesiredReplicaCount, why.Now.ShouldNotBeNull().DesiredReplicaCount).ShouldBe(($"{_host.Account}/deployments/d", 2, 2));
         var last = why.Decisions.ShouldHaveSingleItem();
         (last.PreviousReplicaCount, last.DesiredReplicaCount, last.Cause, last.Reason).ShouldBe((1, 2, "BY_HAND", "set to 2 by hand"));
         (last.Inputs.MinReplicaCount, last.Inputs.MaxReplicaCount, last.Inputs.ReadyReplicaCount).ShouldBe((0, 3, 1));
@@ -253,10 +219,10 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task Anothers_deployment_is_answered_like_a_missing_one()
     {
-        var anothers = await _client.GetAsync("/v1/accounts/theirs/deployments/d", Cancellation);
+        var anothers = await _host.Admin.GetAsync("/v1/accounts/theirs/deployments/d", Cancellation);
         var missing = await SendAsync(HttpMethod.Get, "/d");
         anothers.StatusCode.ShouldBe(missing.StatusCode);
-        (await BodyAsync(anothers)).Replace("accounts/theirs", _account, StringComparison.Ordinal).ShouldBe(await BodyAsync(missing));
+        (await BodyAsync(anothers)).Replace("accounts/theirs", _host.Account, StringComparison.Ordinal).ShouldBe(await BodyAsync(missing));
     }
 
     [Fact]
@@ -268,26 +234,26 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         await WhenAsync(snapshot => snapshot.Routes.Count == 0);
         while ((await SendAsync(HttpMethod.Get, "/gone")).StatusCode != HttpStatusCode.NotFound) await Task.Yield();
 
-        var answer = await _client.GetAsync($"/v1/{_account}/usage?filter=accelerator_seconds>=0", Cancellation);
+        var answer = await _host.Admin.GetAsync($"/v1/{_host.Account}/usage?filter=accelerator_seconds>=0", Cancellation);
         var use = (await answer.Content.ReadFromJsonAsync(ApiJson.Default.ListUsageResponse, Cancellation)).ShouldNotBeNull().Usage.ShouldHaveSingleItem();
-        (use.Deployment, use.CreateTime).ShouldBe(($"{_account}/deployments/gone", created.CreateTime));
+        (use.Deployment, use.CreateTime).ShouldBe(($"{_host.Account}/deployments/gone", created.CreateTime));
         var days = (await (await SendAsync(HttpMethod.Get, "/gone:usage")).Content.ReadFromJsonAsync(ApiJson.Default.ListDaysOfUseResponse, Cancellation)).ShouldNotBeNull();
         days.Days.Sum(day => day.AcceleratorSeconds).ShouldBe(use.AcceleratorSeconds);
         (await SendAsync(HttpMethod.Get, "/gone:intervals")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await BodyAsync(await SendAsync(HttpMethod.Get, "/gone:verifyUsage"))).ShouldContain("\"consistent\":true");
 
-        (await _client.GetAsync($"/v1/{_account}/usage?day=today", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
-        (await _client.GetAsync("/v1/accounts/nobody/usage", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
-        using var stranger = new HttpClient { BaseAddress = _client.BaseAddress };
-        (await stranger.GetAsync($"/v1/{_account}/usage", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await _host.Admin.GetAsync($"/v1/{_host.Account}/usage?day=today", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await _host.Admin.GetAsync("/v1/accounts/nobody/usage", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        using var stranger = new HttpClient { BaseAddress = _host.Admin.BaseAddress };
+        (await stranger.GetAsync($"/v1/{_host.Account}/usage", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
     [Fact]
     public async Task Without_a_key_nothing_is_read()
     {
-        using var stranger = new HttpClient { BaseAddress = _client.BaseAddress };
-        (await stranger.GetAsync($"/v1/{_account}/deployments", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        (await stranger.PostAsync($"/v1/{_account}/deployments", Body("{"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        using var stranger = new HttpClient { BaseAddress = _host.Admin.BaseAddress };
+        (await stranger.GetAsync($"/v1/{_host.Account}/deployments", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await stranger.PostAsync($"/v1/{_host.Account}/deployments", Body("{"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
     [Fact]
@@ -306,19 +272,19 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     [InlineData("GET", "deploymentShapes/fast/versions/latest")]
     public async Task What_is_not_active_yet_is_refused_by_name(string method, string path)
     {
-        using var request = new HttpRequestMessage(new(method), $"/v1/{_account}/{path}");
-        var answer = await _client.SendAsync(request, Cancellation);
+        using var request = new HttpRequestMessage(new(method), $"/v1/{_host.Account}/{path}");
+        var answer = await _host.Admin.SendAsync(request, Cancellation);
         answer.StatusCode.ShouldBe(HttpStatusCode.NotImplemented);
         (await BodyAsync(answer)).ShouldContain($"{path.Split('/', '?')[0]} are not available");
 
         using var foreign = new HttpRequestMessage(new(method), $"/v1/accounts/nobody/{path}");
-        (await _client.SendAsync(foreign, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await _host.Admin.SendAsync(foreign, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
     }
 
     [Fact]
     public async Task A_full_disk_is_told_and_is_no_bug()
     {
-        var database = _app.Services.GetRequiredService<SqliteDatabase>();
+        var database = _host.Services.GetRequiredService<SqliteDatabase>();
         var pages = await database.WriteAsync(session => session.Scalar("PRAGMA page_count"), Cancellation);
         await database.WriteAsync(session => session.Scalar($"PRAGMA max_page_count = {pages}"), Cancellation);
 
@@ -331,8 +297,8 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
         (await BodyAsync(answer)).ShouldContain("disk of the data directory is full");
     }
 
-    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? body = null) => _client.SendAsync(
-        new(method, $"/v1/{_account}/deployments{path}") { Content = body is null ? null : Body(body) }, Cancellation);
+    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? body = null) => _host.Admin.SendAsync(
+        new(method, $"/v1/{_host.Account}/deployments{path}") { Content = body is null ? null : Body(body) }, Cancellation);
 
     private static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
 
@@ -354,16 +320,16 @@ public sealed class DeploymentEndpointsTests : IAsyncLifetime
     /// <summary>The status says READY a moment after the route is there.</summary>
     private async Task WhenReadyAsync(string id)
     {
-        var name = DeploymentName.Parse($"{_account}/deployments/{id}");
+        var name = DeploymentName.Parse($"{_host.Account}/deployments/{id}");
         await WhenAsync(snapshot => snapshot.Routes.TryGetValue(name, out var route) && route.Ready.Count == 1);
-        var store = _app.Services.GetRequiredService<DeploymentStore>();
+        var store = _host.Services.GetRequiredService<DeploymentStore>();
         while ((await store.FindAsync(name, Cancellation))?.Deployment.Status.State != DeploymentState.Ready) await Task.Yield();
     }
 
     /// <summary>Waits for the directory's own signal.</summary>
     private async Task WhenAsync(Func<ReplicaSnapshot, bool> condition)
     {
-        var directory = _app.Services.GetRequiredService<ReplicaDirectory>();
+        var directory = _host.Services.GetRequiredService<ReplicaDirectory>();
         while (true)
         {
             var changed = directory.Changed;
