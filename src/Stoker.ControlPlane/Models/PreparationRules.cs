@@ -34,11 +34,12 @@ internal static class PreparationRules
             return violations.ToProblem();
         }
 
-        if (status.Inspection is { } seen && WhyNever(seen) is { } why && (safetensors || !status.Precisions().Contains(precision)))
+        if (status.Inspection is { } seen && WhyNever(seen) is { } why)
         {
-            var own = seen.Precisions.Contains(precision) ? $"{name} is stored in {WireEnum.TextOf(precision)}: give other engines its own files" : $"cannot be prepared: {name} {why}";
-            violations.Add(safetensors && seen.Precisions.Contains(precision) ? Safetensors : "precision", own);
-            return violations.ToProblem();
+            var isThere = status.Precisions().Contains(precision);
+            violations.Require(isThere, "precision", $"cannot be prepared: {name} {why}");
+            violations.Require(!isThere || !safetensors, Safetensors, $"cannot be written: {name} is stored in {WireEnum.TextOf(precision)}, give other engines its own files");
+            if (violations.Any) return violations.ToProblem();
         }
 
         if (safetensors && !Precisions.WithVariant.Contains(precision))
@@ -52,6 +53,7 @@ internal static class PreparationRules
             ? precision
             : Problem.FailedPrecondition($"{name} has no weights here yet: upload its files with `firectl upload model {name} PATH`, then prepare it");
     }
+
     /// <summary>Whether all that is asked for is there.</summary>
     /// <param name="variantIsThere">Its folder is; somebody may have removed it.</param>
     public static bool IsThere(ModelStatus status, Precision precision, bool safetensors, bool variantIsThere) => safetensors

@@ -13,27 +13,12 @@ using static Stoker.ControlPlane.Tests.Gateway.Inference;
 namespace Stoker.ControlPlane.Tests.Gateway;
 
 /// <summary>Requests for an addon.</summary>
-public sealed class AddonForwardingTests : IAsyncLifetime
+public sealed class AddonForwardingTests : GatewayTest
 {
     private const string Zog = "accounts/default/models/zog", Served = Zog + "@digest";
     private const string Answer = $$$"""{"model":"{{{Served}}}","choices":[{"text":"y"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}""";
 
     private const string Refusal = $$$"""{"error":{"message":"The model '{{{Served}}}' does not exist here","type":"NotFoundError","param":"model","code":"model_not_found"}}""";
-
-    private GatewayHost _host = null!;
-    private HttpClient _client = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _host = await GatewayHost.StartAsync();
-        _client = _host.Admin();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _client.Dispose();
-        await _host.DisposeAsync();
-    }
 
     [Theory]
     [InlineData("default/zog")]
@@ -47,7 +32,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
 
         for (var request = 0; request < 3; request++)
         {
-            using var answer = await _client.CompleteAsync($$"""{"model":"{{asked}}","prompt":"x"}""");
+            using var answer = await Client.CompleteAsync($$"""{"model":"{{asked}}","prompt":"x"}""");
             answer.StatusCode.ShouldBe(HttpStatusCode.OK);
             (await answer.TextAsync()).ShouldBe(Answer.Replace(Served, asked, StringComparison.Ordinal));
         }
@@ -61,7 +46,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Streaming($$"""data: {"model":"{{Served}}","choices":[{"text":"y"}]}""" + "\n\n", "data: [DONE]\n\n"));
         Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, on: replica.Target.ReplicaId));
-        using var answer = await _client.StreamAsync($$"""{"model":"{{Zog}}","prompt":"x","stream":true}""");
+        using var answer = await Client.StreamAsync($$"""{"model":"{{Zog}}","prompt":"x","stream":true}""");
         (await answer.TextAsync()).ShouldContain($$"""{"model":"{{Zog}}",""");
     }
 
@@ -70,7 +55,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
         Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, failure: "adapter_model.safetensors is cut off"));
-        using var answer = await _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        using var answer = await Client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
         var error = await answer.ErrorAsync(412);
         error.GetProperty("code").GetString().ShouldBe("PRECONDITION_FAILED");
         error.GetProperty("message").GetString()!.ShouldContain("adapter_model.safetensors is cut off");
@@ -83,7 +68,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Refusal, status: 404));
         var route = Routes.To(Deployment, Model, replica.Target);
         Publish(route.With(Zog, on: replica.Target.ReplicaId));
-        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        var waiting = Client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
         while (route.Queue.Count == 0) await Task.Yield(); // it may be loaded again
 
         Publish(route); // it is not
@@ -98,7 +83,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         await using var faithful = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
         var firstBytes = 0;
         using var meters = new MeterListener();
-        var own = _host.App.Services.GetRequiredService<GatewayMetrics>().Meter;
+        var own = Host.App.Services.GetRequiredService<GatewayMetrics>().Meter;
         meters.InstrumentPublished = (instrument, listener) =>
         {
             if (instrument.Meter == own && instrument.Name == "stoker.gateway.time_to_first_byte") listener.EnableMeasurementEvents(instrument);
@@ -108,7 +93,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         Publish(Routes.To(Deployment, Model, forgetful.Target, faithful.Target).With(Zog, on: [forgetful.Target.ReplicaId, faithful.Target.ReplicaId]));
         for (var request = 0; request < 4; request++)
         {
-            using var answer = await _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+            using var answer = await Client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
             answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         }
 
@@ -125,7 +110,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         await using var replica = await FakeReplica.StartAsync(context => Volatile.Read(ref lost) ? no(context) : yes(context));
         var route = Routes.To(Deployment, Model, replica.Target);
         Publish(route.With(Zog, on: replica.Target.ReplicaId));
-        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        var waiting = Client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
         while (route.Queue.Count == 0 || Demand.WaitedFor(route.Name).Count == 0) await Task.Yield(); // the second comes a moment later
         Demand.WaitedFor(route.Name).ShouldBe([ModelName.Parse(Zog)]);
         replica.Requests.ShouldBe(1); // it is not asked again and again
@@ -144,7 +129,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Refusal, status: 404));
         var route = Routes.To(Deployment, Model, replica.Target);
         Publish(route.With(Zog, on: replica.Target.ReplicaId));
-        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        var waiting = Client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
         while (!waiting.IsCompleted)
         {
             if (route.Queue.Count > 0) Publish(route.With(Zog, on: replica.Target.ReplicaId)); // loaded again, it is said
@@ -154,7 +139,7 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         using var answer = await waiting;
         (await answer.ErrorAsync(503)).GetProperty("code").GetString().ShouldBe("ADDON_LOST");
         (replica.Requests, replica.Target.InFlight).ShouldBe((6, 0));
-        _host.App.Services.GetRequiredService<LoadBoard>().Of(route.Name).Running.ShouldBe(0);
+        Host.App.Services.GetRequiredService<LoadBoard>().Of(route.Name).Running.ShouldBe(0);
     }
 
     [Fact]
@@ -163,10 +148,10 @@ public sealed class AddonForwardingTests : IAsyncLifetime
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
         var route = Routes.To(Deployment, Model, replica.Target);
         Publish(route.With(Zog));
-        var waiting = _client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
+        var waiting = Client.CompleteAsync($$"""{"model":"{{Zog}}","prompt":"x"}""");
         while (route.Queue.Count == 0) await Task.Yield();
 
-        using var meanwhile = await _client.CompleteAsync();
+        using var meanwhile = await Client.CompleteAsync();
         meanwhile.StatusCode.ShouldBe(HttpStatusCode.OK);
         waiting.IsCompleted.ShouldBeFalse();
 
@@ -180,12 +165,12 @@ public sealed class AddonForwardingTests : IAsyncLifetime
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
         Publish(Routes.To(Deployment, Model, replica.Target).With(Zog, on: replica.Target.ReplicaId).With("accounts/default/models/bad", failure: "cut off"));
-        using var list = JsonDocument.Parse(await _client.GetStringAsync("/inference/v1/models", TestContext.Current.CancellationToken));
+        using var list = JsonDocument.Parse(await Client.GetStringAsync("/inference/v1/models", TestContext.Current.CancellationToken));
         var models = list.RootElement.GetProperty("data").EnumerateArray().Select(model => (model.GetProperty("id").GetString(), model.GetProperty("kind").GetString()));
         models.ShouldBe([(Model, "HF_BASE_MODEL"), ($"{Model}#{Deployment}", "HF_BASE_MODEL"), (Zog, "HF_PEFT_ADDON"), ($"{Zog}#{Deployment}", "HF_PEFT_ADDON")]);
     }
 
-    private AddonDemand Demand => _host.App.Services.GetRequiredService<AddonDemand>();
+    private AddonDemand Demand => Host.App.Services.GetRequiredService<AddonDemand>();
 
-    private void Publish(Route route) => _host.Routing.Publish(new RoutingTable([route], Routes.Deployed(route)));
+    private void Publish(Route route) => Host.Routing.Publish(new RoutingTable([route], Routes.Deployed(route)));
 }

@@ -6,27 +6,10 @@ using static Stoker.ControlPlane.Tests.Gateway.Inference;
 namespace Stoker.ControlPlane.Tests.Gateway;
 
 /// <summary>Requests that are answered.</summary>
-public sealed class ForwardingTests : IAsyncLifetime
+public sealed class ForwardingTests : GatewayTest
 {
     private const string Answer =
         $$$"""{"id":"1","object":"text_completion","created":1,"model":"{{{Model}}}","choices":[{"index":0,"text":"a \"model\":\"x\"","finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":3} }}""";
-
-    private GatewayHost _host = null!;
-    private HttpClient _client = null!;
-
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _host = await GatewayHost.StartAsync();
-        _client = _host.Admin();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _client.Dispose();
-        await _host.DisposeAsync();
-    }
 
     [Theory]
     [InlineData("accounts/fireworks/models/story-3m")]
@@ -37,9 +20,9 @@ public sealed class ForwardingTests : IAsyncLifetime
     public async Task The_replica_sees_its_own_name_of_the_model_and_the_client_its_own(string asked)
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
-        _host.Serve(replica.Target);
+        Host.Serve(replica.Target);
 
-        using var answer = await _client.CompleteAsync($$""" { "prompt": "p\u0041", "model" :"{{asked}}", "n": 1 } """);
+        using var answer = await Client.CompleteAsync($$""" { "prompt": "p\u0041", "model" :"{{asked}}", "n": 1 } """);
 
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await answer.TextAsync()).ShouldBe(Answer.Replace($"\"{Model}\"", $"\"{asked}\"", StringComparison.Ordinal));
@@ -54,9 +37,9 @@ public sealed class ForwardingTests : IAsyncLifetime
     public async Task Both_prefixes_lead_to_the_replicas_endpoint(string path, string body, string expected)
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
-        _host.Serve(replica.Target);
+        Host.Serve(replica.Target);
 
-        using var answer = await _client.CompleteAsync(body, path);
+        using var answer = await Client.CompleteAsync(body, path);
 
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await replica.Received).Path.ShouldBe(expected);
@@ -67,11 +50,11 @@ public sealed class ForwardingTests : IAsyncLifetime
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer), unixSocket: true);
         await using var other = await FakeReplica.StartAsync(FakeReplica.Answering(Answer), unixSocket: true);
-        var route = _host.Serve(replica.Target, other.Target);
+        var route = Host.Serve(replica.Target, other.Target);
 
         for (var request = 0; request < 4; request++)
         {
-            using var answer = await _client.CompleteAsync();
+            using var answer = await Client.CompleteAsync();
             answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         }
 
@@ -94,9 +77,9 @@ public sealed class ForwardingTests : IAsyncLifetime
 
             await FakeReplica.SendAsync(context, "data: [DONE]\n\n");
         });
-        var route = _host.Serve(replica.Target);
+        var route = Host.Serve(replica.Target);
 
-        using var answer = await _client.StreamAsync("""{"model":"fireworks/story-3m","prompt":"x","stream":true}""");
+        using var answer = await Client.StreamAsync("""{"model":"fireworks/story-3m","prompt":"x","stream":true}""");
         using var reader = await answer.ReaderAsync();
 
         for (var index = 0; index < 3; index++)
@@ -126,9 +109,9 @@ public sealed class ForwardingTests : IAsyncLifetime
                 await context.Response.Body.FlushAsync(context.RequestAborted);
             }
         });
-        _host.Serve(replica.Target);
+        Host.Serve(replica.Target);
 
-        using var answer = await _client.StreamAsync("""{"model":"fireworks/story-3m","prompt":"x","stream":true}""");
+        using var answer = await Client.StreamAsync("""{"model":"fireworks/story-3m","prompt":"x","stream":true}""");
 
         (await answer.TextAsync()).ShouldBe(body.Replace(Model, "fireworks/story-3m", StringComparison.Ordinal));
     }
@@ -138,9 +121,9 @@ public sealed class ForwardingTests : IAsyncLifetime
     {
         var (prompt, text) = (new string('p', 10 << 20), new string('t', 1 << 20));
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Streaming($"data: {{\"text\":\"{text}\"}}\n\n", "data: [DONE]\n\n"));
-        _host.Serve(replica.Target);
+        Host.Serve(replica.Target);
 
-        using var answer = await _client.StreamAsync($$"""{"model":"{{Model}}","prompt":"{{prompt}}","stream":true}""");
+        using var answer = await Client.StreamAsync($$"""{"model":"{{Model}}","prompt":"{{prompt}}","stream":true}""");
 
         (await answer.TextAsync()).ShouldBe($"data: {{\"text\":\"{text}\"}}\n\ndata: [DONE]\n\n");
         (await replica.Received).Body.ShouldContain(prompt);
@@ -155,13 +138,13 @@ public sealed class ForwardingTests : IAsyncLifetime
             ports.Add(context.Connection.RemotePort);
             return FakeReplica.Streaming("data: [DONE]\n\n")(context);
         });
-        _host.Serve(replica.Target);
+        Host.Serve(replica.Target);
 
         for (var request = 0; request < 3; request++)
         {
-            using var answer = await _client.StreamAsync();
+            using var answer = await Client.StreamAsync();
             (await answer.TextAsync()).ShouldBe("data: [DONE]\n\n");
-            await _host.RequestEndedAsync();
+            await Host.RequestEndedAsync();
         }
 
         ports.Distinct().Count().ShouldBe(1);
@@ -191,15 +174,15 @@ public sealed class ForwardingTests : IAsyncLifetime
             context.Response.Headers["x-secret"] = "of the replica";
             return FakeReplica.Answering(Answer)(context);
         });
-        _host.Serve(replica.Target);
-        _client.DefaultRequestHeaders.Add("x-stoker-request-id", "forged");
-        _client.DefaultRequestHeaders.Add("x-stoker-cache-salt", "forged");
-        _client.DefaultRequestHeaders.Add(ReplicaProtocol.RelaxedHeader, "1");
-        _client.DefaultRequestHeaders.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        _client.DefaultRequestHeaders.Add("x-request-id", "mine-42");
-        _client.DefaultRequestHeaders.Add(ReplicaProtocol.IsolationKeyHeader, "a key of mine");
+        Host.Serve(replica.Target);
+        Client.DefaultRequestHeaders.Add("x-stoker-request-id", "forged");
+        Client.DefaultRequestHeaders.Add("x-stoker-cache-salt", "forged");
+        Client.DefaultRequestHeaders.Add(ReplicaProtocol.RelaxedHeader, "1");
+        Client.DefaultRequestHeaders.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        Client.DefaultRequestHeaders.Add("x-request-id", "mine-42");
+        Client.DefaultRequestHeaders.Add(ReplicaProtocol.IsolationKeyHeader, "a key of mine");
 
-        using var answer = await _client.CompleteAsync();
+        using var answer = await Client.CompleteAsync();
 
         var headers = (await replica.Received).Headers;
         headers.Keys.Where(name => name.StartsWith(ReplicaProtocol.HeaderPrefix, StringComparison.OrdinalIgnoreCase)).Select(name => name.ToLowerInvariant())
@@ -223,9 +206,9 @@ public sealed class ForwardingTests : IAsyncLifetime
     [InlineData("x", 129)]
     public async Task A_request_id_that_is_no_plain_short_text_is_not_echoed(string id, int times)
     {
-        _client.DefaultRequestHeaders.TryAddWithoutValidation("x-request-id", string.Concat(Enumerable.Repeat(id, times)));
+        Client.DefaultRequestHeaders.TryAddWithoutValidation("x-request-id", string.Concat(Enumerable.Repeat(id, times)));
 
-        using var answer = await _client.GetAsync("/inference/v1/models", Cancellation);
+        using var answer = await Client.GetAsync("/inference/v1/models", Cancellation);
 
         answer.Header("x-request-id").ShouldBe(answer.Header("x-fireworks-request-id"));
     }
@@ -234,23 +217,23 @@ public sealed class ForwardingTests : IAsyncLifetime
     public async Task Models_lists_what_the_key_can_call()
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(Answer));
-        _host.Serve(replica.Target);
+        Host.Serve(replica.Target);
 
         foreach (var path in (string[])["/inference/v1/models", "/v1/models"])
         {
-            using var list = JsonDocument.Parse(await _client.GetStringAsync(path, Cancellation));
+            using var list = JsonDocument.Parse(await Client.GetStringAsync(path, Cancellation));
             list.RootElement.GetProperty("object").GetString().ShouldBe("list");
             var data = list.RootElement.GetProperty("data").EnumerateArray().ToList();
             data.Select(model => model.GetProperty("id").GetString()).ShouldBe([Model, $"{Model}#{Deployment}"]);
             data.ShouldAllBe(model => model.GetProperty("object").GetString() == "model" && model.GetProperty("context_length").GetInt32() == 512);
             foreach (var model in data)
             {
-                using var answer = await _client.CompleteAsync($$"""{"model":"{{model.GetProperty("id")}}","prompt":"x"}""");
+                using var answer = await Client.CompleteAsync($$"""{"model":"{{model.GetProperty("id")}}","prompt":"x"}""");
                 answer.StatusCode.ShouldBe(HttpStatusCode.OK);
             }
         }
 
-        using var stranger = _host.Client(await _host.CreateAccountAsync("other"));
+        using var stranger = Host.Client(await Host.CreateAccountAsync("other"));
         (await stranger.GetStringAsync("/v1/models", Cancellation)).ShouldBe("""{"object":"list","data":[]}""");
     }
 }

@@ -4,29 +4,12 @@ using Stoker.ControlPlane.Replicas;
 namespace Stoker.ControlPlane.Tests.Gateway;
 
 /// <summary>What the gateway notes of each replica's answers, which an update is judged by.</summary>
-public sealed class ReplicaAnswersTests : IAsyncLifetime
+public sealed class ReplicaAnswersTests : GatewayTest
 {
     private const string Event = "data: {\"choices\":[{\"text\":\"a\"}]}\n\n";
     private const string Error = "data: {\"error\":{\"message\":\"m\",\"code\":\"c\",\"type\":\"error\"}}\n\n";
     private const string Done = "data: [DONE]\n\n";
     private const string Refusal = """{"error":{"message":"m","type":"error","code":"c"}}""";
-
-    private GatewayHost _host = null!;
-    private HttpClient _client = null!;
-
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _host = await GatewayHost.StartAsync();
-        _client = _host.Admin();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _client.Dispose();
-        await _host.DisposeAsync();
-    }
 
     [Fact]
     public async Task A_stream_that_ends_well_is_good_and_has_a_time_to_its_first_token()
@@ -52,8 +35,8 @@ public sealed class ReplicaAnswersTests : IAsyncLifetime
     public async Task An_answer_is_the_replicas_failure_when_it_is_none_or_one_of_the_server(int status, string body, int good, int failed)
     {
         await using var replica = await FakeReplica.StartAsync(FakeReplica.Answering(body, status));
-        _host.Serve(replica.Target);
-        using (await _client.CompleteAsync()) await _host.RequestEndedAsync();
+        Host.Serve(replica.Target);
+        using (await Client.CompleteAsync()) await Host.RequestEndedAsync();
         var figures = replica.Target.Answers.Read();
         (figures.Good, figures.Failed, figures.Streams).ShouldBe((good, failed, 0));
     }
@@ -66,8 +49,8 @@ public sealed class ReplicaAnswersTests : IAsyncLifetime
             context.Abort();
             return Task.CompletedTask;
         });
-        _host.Serve(replica.Target);
-        using (await _client.CompleteAsync()) await _host.RequestEndedAsync();
+        Host.Serve(replica.Target);
+        using (await Client.CompleteAsync()) await Host.RequestEndedAsync();
         replica.Target.Answers.Read().Failed.ShouldBe(3); // it was run again twice
     }
 
@@ -79,23 +62,23 @@ public sealed class ReplicaAnswersTests : IAsyncLifetime
             await FakeReplica.Streaming(Event)(context);
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
         });
-        _host.Serve(replica.Target);
-        using (var answer = await _client.StreamAsync())
+        Host.Serve(replica.Target);
+        using (var answer = await Client.StreamAsync())
         {
             using var reader = await answer.ReaderAsync();
             await reader.ReadLineAsync(Cancellation);
         }
 
-        await _host.RequestEndedAsync();
+        await Host.RequestEndedAsync();
         replica.Target.Answers.Read().Count.ShouldBe(0);
     }
 
     private async Task<AnswerFigures> StreamAsync(Func<HttpContext, Task> behaviour)
     {
         await using var replica = await FakeReplica.StartAsync(behaviour);
-        _host.Serve(replica.Target);
-        using (var answer = await _client.StreamAsync()) await answer.TextAsync();
-        await _host.RequestEndedAsync();
+        Host.Serve(replica.Target);
+        using (var answer = await Client.StreamAsync()) await answer.TextAsync();
+        await Host.RequestEndedAsync();
         return replica.Target.Answers.Read();
     }
 }

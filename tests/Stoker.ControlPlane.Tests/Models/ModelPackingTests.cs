@@ -252,7 +252,7 @@ public sealed class ModelPackingTests : IAsyncLifetime
         PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP4").Problem.ShouldNotBeNull().Message.ShouldContain("upload its 16-bit checkpoint");
         PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP8").Problem.ShouldBeNull(); // it has it
         PreparationRules.Check(ModelName.Parse("accounts/a/models/q"), stored, "FP8", safetensors: true).Problem.ShouldNotBeNull().Message
-            .ShouldBe("stoker_safetensors accounts/a/models/q is stored in FP8: give other engines its own files");
+            .ShouldBe("stoker_safetensors cannot be written: accounts/a/models/q is stored in FP8, give other engines its own files");
     }
 
     [Fact]

@@ -58,7 +58,7 @@ public sealed class PreparationNotesTests : IAsyncLifetime
         await _packing.StartAsync(Cancellation);
         await UntilAsync(PreparationState.Ready);
         _rows.Failed.ShouldBe(2);
-        _words.Said.ShouldContain(said => said.StartsWith($"That the preparation of {Name} for Fp8 is Running could not be written down", StringComparison.Ordinal));
+        _words.Said.ShouldContain(said => said.StartsWith($"How far the preparation of {Name} for Fp8 is could not be written down", StringComparison.Ordinal));
     }
 
     [Theory]

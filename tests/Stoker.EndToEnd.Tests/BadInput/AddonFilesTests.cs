@@ -25,7 +25,7 @@ public class AddonFilesTests
         await RefusedAsync("cut", folder => Cut(folder), Weights, mend);
         await RefusedAsync("stray", folder => Rename(folder, "layers.6.", "layers.9."), "is not a module of the base model", mend);
         await RefusedAsync("expert", folder => Rename(folder, "self_attn", "self_xttn"), "and no experts of a mixture", mend);
-        await RefusedAsync("nan", Spoil, "lora_A.weight row 0 holds NaN", mend);
+        await RefusedAsync("nan", Spoil, "lora_A.weight: row 0 holds NaN", mend);
         await RefusedAsync("look-around", folder => Change(folder, config => config["target_modules"] = "(?!x).*[qv]_proj"), "name modules in plain letters", mend);
         await RefusedAsync("all-linear", folder => Change(folder, config => config["target_modules"] = "all-linear"), "is a target of adapter_config.json, but its tensors are missing", mend);
         await RefusedAsync("scaled", folder => Change(folder, config => config["use_dora"] = true), "use_dora", mend);

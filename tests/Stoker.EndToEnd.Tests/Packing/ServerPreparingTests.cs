@@ -21,10 +21,10 @@ public class ServerPreparingTests
         (await RunAsync("download", "model", "mine", "nowhere", "--safetensors", "FP8")).ShouldEndWith(6, "firectl prepare-model accounts/default/models/mine --precision FP8 --safetensors --wait");
         (await RunAsync("prepare-model", "mine", "--precision", "FP8", "--safetensors", "--wait")).ShouldEndWith(0, "READY");
 
-        var prepared = (await RunAsync("get", "model", "mine", "-o", "json")).ShouldEndWith(0).Json["stokerPreparations"]![0]!;
+        var prepared = (await RunAsync("get", "model", "mine", "-o", "json")).ShouldEndWith(0).Json["stoker_preparations"]![0]!;
         var variant = Path.Combine(Folder(), (string)prepared["safetensors"]!["folder"]!);
-        Bytes(prepared["safetensors"]!["sizeBytes"]).ShouldBe(new DirectoryInfo(variant).EnumerateFiles().Sum(file => file.Length));
-        Bytes(prepared["sizeBytes"]).ShouldBe(new FileInfo(Path.Combine(Folder(), "stoker-fp8.packed")).Length);
+        Bytes(prepared["safetensors"]!["size_bytes"]).ShouldBe(new DirectoryInfo(variant).EnumerateFiles().Sum(file => file.Length));
+        Bytes(prepared["size_bytes"]).ShouldBe(new FileInfo(Path.Combine(Folder(), "stoker-fp8.packed")).Length);
 
         var copy = Path.Combine(sandbox.Root, "copy");
         (await RunAsync("download", "model", "mine", copy, "--safetensors", "fp8")).ShouldEndWith(0);
