@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -90,5 +89,5 @@ public static class AddonEndpoints
         result.TryGet(out var row, out var problem) ? Json(row, WireJson.Context.DeployedModelResource) : new ProblemResult(problem);
 
     private static IResult Json<T>(T value, JsonTypeInfo<T> json) =>
-        Microsoft.AspNetCore.Http.Results.Bytes(JsonSerializer.SerializeToUtf8Bytes(value, json), "application/json");
+        TypedResults.Json(value, json, "application/json");
 }

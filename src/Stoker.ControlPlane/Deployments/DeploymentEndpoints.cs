@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -203,5 +202,5 @@ public static class DeploymentEndpoints
         : new ProblemResult(problem);
 
     private static IResult Json<T>(T value, JsonTypeInfo<T> json) =>
-        Microsoft.AspNetCore.Http.Results.Bytes(JsonSerializer.SerializeToUtf8Bytes(value, json), "application/json");
+        TypedResults.Json(value, json, "application/json");
 }

@@ -30,6 +30,7 @@ internal static class KnownSettings
         [LocalRuntimeOptions.Section] = typeof(LocalRuntimeOptions),
         [ModelOptions.Section] = typeof(ModelOptions),
         [StorageOptions.Section] = typeof(StorageOptions),
+        [TlsOptions.Section] = typeof(TlsOptions),
     };
 
     /// <exception cref="StartException">A setting that nothing reads, in the file or in the environment.</exception>

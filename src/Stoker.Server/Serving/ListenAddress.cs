@@ -14,9 +14,9 @@ internal static class ListenAddress
     /// </summary>
     public static string? WhyNot(Uri url)
     {
-        if (url.Scheme != Uri.UriSchemeHttp)
+        if (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps)
         {
-            return $"{url} cannot be listened on: only http:// addresses work; put a TLS proxy in front for https";
+            return $"{url} cannot be listened on: only http:// or https:// addresses work";
         }
 
         if (!TryAddress(url, out var address))
@@ -32,13 +32,17 @@ internal static class ListenAddress
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            return $"port {url.Port} of {url.Host} is taken: another server runs there (see ~/.stoker/endpoint.json); stop it, or choose another with --url http://{url.Host}:PORT";
+            return $"port {url.Port} of {url.Host} is taken: another server runs there (see ~/.stoker/endpoint.json); stop it, or choose another with --url {url.Scheme}://{url.Host}:PORT";
         }
         catch (SocketException error)
         {
             return $"{url} cannot be listened on: {error.Message}; choose another address with --url";
         }
     }
+
+    /// <summary>Whether keys and prompts go over a network in clear.</summary>
+    public static bool IsOpen(Uri url) =>
+        url.Scheme == Uri.UriSchemeHttp && TryAddress(url, out var address) && !IPAddress.IsLoopback(address);
 
     public static bool TryAddress(Uri url, out IPAddress address)
     {

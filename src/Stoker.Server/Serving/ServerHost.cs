@@ -35,6 +35,7 @@ internal static class ServerHost
         builder.Configuration.AddInMemoryCollection(Settings(options)); // last: the command line wins
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseUrls(options.Url.GetLeftPart(UriPartial.Authority));
+        TlsListener.Configure(builder, options.Url);
         AddLogging(builder.Logging, options.LogLevel);
         instead?.Invoke(builder.Services); // first: the slices leave alone what is there
         AddSlices(builder.Services);

@@ -5,7 +5,7 @@ using Stoker.ControlPlane.Storage;
 namespace Stoker.Server.Serving;
 
 /// <summary>A running server: API, gateway and controllers in this process.</summary>
-internal sealed class StokerServer : IAsyncDisposable
+internal sealed partial class StokerServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private EndpointFile? _endpoint;
@@ -44,7 +44,9 @@ internal sealed class StokerServer : IAsyncDisposable
             Prepare(app.Services);
             await app.StartAsync(cancellation);
             var server = new StokerServer(app, new Uri(app.Urls.First()));
-            server._endpoint = EndpointFile.Write(server.Url, server.KeyFile, app.Services.GetRequiredService<ILogger<StokerServer>>());
+            var log = app.Services.GetRequiredService<ILogger<StokerServer>>();
+            if (ListenAddress.IsOpen(options.Url)) LogOpen(log, server.Url);
+            server._endpoint = EndpointFile.Write(server.Url, server.KeyFile, log);
             return server;
         }
         catch (Exception error) when (StartException.Explain(error, options) is { } explained)
@@ -62,6 +64,7 @@ internal sealed class StokerServer : IAsyncDisposable
     {
         services.GetService<IStartupValidator>()?.Validate();
         services.GetRequiredService<IResourceStore>();
+        services.GetService<TlsCertificate>();
     }
 
     /// <summary>Until SIGINT, SIGTERM or the token ask it to stop, and it has.</summary>
@@ -73,4 +76,7 @@ internal sealed class StokerServer : IAsyncDisposable
         await _app.StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Url} is reached from other machines without TLS: keys and prompts can be read on the way. Listen on https:// (docs/accounts.md, TLS), or on 127.0.0.1 behind a TLS proxy")]
+    private static partial void LogOpen(ILogger log, Uri url);
 }

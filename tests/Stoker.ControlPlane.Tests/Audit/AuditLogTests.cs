@@ -22,7 +22,8 @@ public sealed class AuditLogTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _host = await GatewayHost.StartAsync(_time, "Stoker:Audit:MaxEntries=1000");
+        _host = await GatewayHost.StartAsync(
+            _time, "Stoker:Audit:MaxEntries=1000", "Stoker:Storage:OtherProcessPollInterval=00:01:00"); // polls of a month by a clock that is turned
         _admin = _host.Admin();
     }
 

@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Stoker.ControlPlane.Storage;
+using Stoker.Server.Serving;
 
 namespace Stoker.EndToEnd.Tests.Tidy;
 
@@ -29,11 +30,11 @@ public partial class OptionsReferenceTests
 
     private static string Reference()
     {
-        var assembly = typeof(StorageOptions).Assembly;
-        var comments = XDocument.Load(Path.ChangeExtension(assembly.Location, ".xml")).Descendants("member")
+        Assembly[] assemblies = [typeof(StorageOptions).Assembly, typeof(ServerHost).Assembly];
+        var comments = assemblies.SelectMany(assembly => XDocument.Load(Path.ChangeExtension(assembly.Location, ".xml")).Descendants("member"))
             .ToDictionary(member => member.Attribute("name")!.Value, member => Text(member.Element("summary")));
         var text = new StringBuilder();
-        var sections = assembly.GetTypes()
+        var sections = assemblies.SelectMany(assembly => assembly.GetTypes())
             .Select(type => (Type: type, Section: type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue() as string))
             .Where(found => found.Section is not null)
             .OrderBy(found => found.Section, StringComparer.Ordinal);
