@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -88,6 +89,6 @@ public static class AddonEndpoints
     private static IResult Answer(Result<DeployedModelResource> result) =>
         result.TryGet(out var row, out var problem) ? Json(row, WireJson.Context.DeployedModelResource) : new ProblemResult(problem);
 
-    private static IResult Json<T>(T value, JsonTypeInfo<T> json) =>
+    private static JsonHttpResult<T> Json<T>(T value, JsonTypeInfo<T> json) =>
         TypedResults.Json(value, json, "application/json");
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -201,6 +202,6 @@ public static class DeploymentEndpoints
         ? Json(new EmptyResponse(), WireJson.Context.EmptyResponse)
         : new ProblemResult(problem);
 
-    private static IResult Json<T>(T value, JsonTypeInfo<T> json) =>
+    private static JsonHttpResult<T> Json<T>(T value, JsonTypeInfo<T> json) =>
         TypedResults.Json(value, json, "application/json");
 }

@@ -144,8 +144,9 @@ internal static class SqliteSchema
 
     private static void RequireOurs(SqliteSession session, string path)
     {
-        var (owner, version) = (session.Scalar("PRAGMA application_id"), session.Scalar("PRAGMA user_version"));
+        // In this order: another process may make the schema meanwhile, and who saw tables then sees whose they are.
         var isEmpty = session.Scalar("SELECT count(*) FROM sqlite_schema") == 0;
+        var (owner, version) = (session.Scalar("PRAGMA application_id"), session.Scalar("PRAGMA user_version"));
         if (owner != ApplicationId && !isEmpty)
         {
             throw new StorageException(
