@@ -47,10 +47,18 @@ internal sealed class PrefixIndex
 
     /// <summary>Leading blocks of a prompt that the replica should have.</summary>
     /// <remarks>A beginning is used whenever what follows it is, and stays as long: so the last one that is there can be halved for.</remarks>
-    public int Match(ReadOnlySpan<ulong> keys)
+    /// <param name="guess">Looked at first: what another replica has. A prefix that is hot is mostly there as far as elsewhere.</param>
+    public int Match(ReadOnlySpan<ulong> keys, int guess = 0)
     {
         if (_table is not { } table || keys.Length == 0 || !Has(table, keys[0])) return 0;
         var (least, most) = (1, keys.Length);
+        if (guess > 1 && guess <= most)
+        {
+            if (!Has(table, keys[guess - 1])) most = guess - 1;
+            else if (guess == most || !Has(table, keys[guess])) return guess;
+            else least = guess + 1;
+        }
+
         while (least < most)
         {
             var middle = (least + most + 1) / 2;

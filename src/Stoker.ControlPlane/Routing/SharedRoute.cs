@@ -64,13 +64,15 @@ internal sealed class SharedRoute(TimeProvider time)
         var (prompt, common) = (wish.Prompt, CommonSpeed);
         var keys = prompt is null ? default : prompt.Keys;
         var choice = new ReplicaChoice(prompt?.Bytes ?? 0, prompt is null ? null : Sessions.Find(prompt.Session));
+        var blocks = 0;
         for (var index = 0; index < ready.Count; index++)
         {
             var replica = ready[index];
             var running = replica.InFlight; // read once: it changes beside us
             if (!wish.Allows(replica, running)) continue;
-            var cached = keys.Length == 0 ? 0 : PromptBlocks.BytesOf(replica.Prefixes.Match(keys));
-            choice.Consider(index, replica.Number, new(replica.Prefill.WaitAt(now), cached, running, replica.LastPick, replica.Prefill.Speed.Among(common)));
+            var found = keys.Length == 0 ? 0 : replica.Prefixes.Match(keys, blocks);
+            if (found > 0) blocks = found;
+            choice.Consider(index, replica.Number, new(replica.Prefill.WaitAt(now), PromptBlocks.BytesOf(found), running, replica.LastPick, replica.Prefill.Speed.Among(common)));
         }
 
         return choice.Result;
