@@ -155,8 +155,8 @@ public class SharedQueueTests
                 if ((item.Done += 10) < item.Tokens) continue;
                 _running.Remove(item);
                 _served[item.Account] = Served(item.Account) + item.Tokens;
+                item.Request.Given.Lease!.Dispose(); // its place is the next one's before its client has all of the answer
                 _shared.Queue.Ended(item.Request.Ticket!, item.Tokens / 4, item.Tokens - (item.Tokens / 4));
-                item.Request.Given.Lease!.Dispose();
             }
 
             Begin();
