@@ -39,6 +39,7 @@ public class PrepareTests
     [InlineData(2, "--precision: a model is prepared in int8, fp8, fp4, not in bf16", "--model", "m", "--precision", "bf16")]
     [InlineData(2, "--precision: there is no safetensors variant in fp4", "--model", "m", "--precision", "fp4", "--safetensors", "v")]
     [InlineData(2, "--safetensors", "--model", "m", "--precision", "fp8", "--safetensors")]
+    [InlineData(2, "--replace: has no meaning without --safetensors", "--model", "m", "--precision", "fp8", "--replace")]
     [InlineData(1, "does not exist", "--model", "no-such-folder", "--precision", "fp8")]
     public async Task A_wrong_call_is_one_line_that_names_what_is_wrong(int status, string named, params string[] arguments)
     {
