@@ -8,6 +8,7 @@ using Stoker.Benchmarks.Encode;
 using Stoker.Benchmarks.Fleet;
 using Stoker.Benchmarks.Generate;
 using Stoker.Benchmarks.Gguf;
+using Stoker.Benchmarks.Ledger;
 using Stoker.Benchmarks.LongPrompts;
 using Stoker.Benchmarks.MatrixKernels;
 using Stoker.Benchmarks.Precisions;
@@ -51,6 +52,7 @@ using Stoker.Engine;
     ("speculation", "[--parts equality,real,target,adaptive] [--models DIR | --model DIR --draft DIR] [--rounds N] [--tokens N] [--batches 1,4,..] [--prompts N] [--seed N]: with drafts and without, in turns; no answer may differ", SpeculationBench.RunAsync),
     ("routing", "[--parts quality,loads,places,decision] [--decisions N]: the router against others in the simulator, and the time that one decision takes", args => Done(() => RoutingBench.Run(args))),
     ("simulate", "[--parts reference,zero,speed]: the simulator's figures on the bundled traces", args => Done(() => SimulateBench.Run(args))),
+    ("ledger", "[--requests N] [--kills N] [--clients N] [--server-kills N] [--seed S]: the token ledger under cancels, engine faults, gateways killed at its fault points, and kill -9 of real servers; no row may be wrong", LedgerBench.RunAsync),
     ("chaos", "[--kills N] [--seed S]: kill -9 of servers and replicas at random points; nothing may be lost, left over or paid wrongly", ChaosBench.RunAsync),
     ("waking", "deployments at zero that requests wake, behind a real server [--parts real,crowd] [--crowds 1,5,25]", WakingBench.RunAsync),
     ("fleet", "[--deployments N] [--replicas N] [--idle-seconds N] [--calls N] [--changing N]: one server with 1,000 deployments of 5 simulated replicas", FleetBench.RunAsync),

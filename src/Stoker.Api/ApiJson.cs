@@ -57,6 +57,7 @@ namespace Stoker.Api;
 [JsonSerializable(typeof(LocalEndpoint))]
 [JsonSerializable(typeof(ReplicaHealth))]
 [JsonSerializable(typeof(RenewLeaseRequest))]
+[JsonSerializable(typeof(ReplicaRequestUsage))]
 [JsonSerializable(typeof(ReplicaExit))]
 [JsonSerializable(typeof(ReplicaLifeSign))]
 [JsonSerializable(typeof(LoadAddonRequest))]

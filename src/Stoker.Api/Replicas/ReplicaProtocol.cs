@@ -97,6 +97,21 @@ public static class ReplicaProtocol
     /// </summary>
     public static ReadOnlySpan<byte> TokensMark => ":stoker-tokens "u8;
 
+    /// <summary>
+    /// GET, with the id of a request after it: <see cref="ReplicaRequestUsage"/> of one that ended a while ago at the most, or
+    /// ends within seconds; else 404. For a gateway whose client hung up before it was told.
+    /// </summary>
+    public const string RequestsPath = "/stoker/v1/requests/";
+
+    /// <summary>
+    /// Drafts of a whole answer, verified and accepted, as <c>8,6</c>; without it there were none. A stream has the same behind
+    /// <see cref="DraftsMark"/>.
+    /// </summary>
+    public const string DraftsHeader = "x-stoker-drafts";
+
+    /// <summary>As <see cref="TokensMark"/>, and after it: in front of the event that has the usage.</summary>
+    public static ReadOnlySpan<byte> DraftsMark => ":stoker-drafts "u8;
+
     /// <summary>Printable ASCII in the header; any characters in the field.</summary>
     public const int MostIsolationKeyLength = 255;
 
@@ -136,6 +151,11 @@ public sealed record ReplicaHealth(
     /// <summary>Tokens of prompts that its prefix cache holds, known when READY; 0: it has none. Null of an older program.</summary>
     public long? CacheTokens { get; init; }
 }
+
+/// <summary>What a request used, all its choices together: as far as it came, where it was cancelled.</summary>
+/// <param name="CachedTokens">Of the prompt, those that were not computed again.</param>
+/// <param name="DraftedTokens">Drafts that were verified; 0 of a request that was cancelled.</param>
+public sealed record ReplicaRequestUsage(int PromptTokens, int CachedTokens, int GeneratedTokens, int DraftedTokens, int AcceptedTokens);
 
 /// <summary>Extends the lease to <paramref name="Seconds"/> from now.</summary>
 public sealed record RenewLeaseRequest(string ReplicaId, double Seconds);

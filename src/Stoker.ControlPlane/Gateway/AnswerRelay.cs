@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -36,6 +38,7 @@ internal sealed class AnswerRelay(ClientWriter client, BodyBudget budget, IOptio
         replicaIsDone();
         if (AnswerScan.Run(body.Bytes.Span) is not { } answer) return RouteErrors.BrokeOff;
         exchange.Usage.Note(answer);
+        if (upstream.Headers.NonValidated.TryGetValues(ReplicaProtocol.DraftsHeader, out var drafts)) exchange.Usage.NoteDrafts(Encoding.ASCII.GetBytes(drafts.ToString()));
         await exchange.Meter.FinishedAsync();
         var (before, name, after) = answer.ModelStart < 0
             ? (body.Bytes, ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty)

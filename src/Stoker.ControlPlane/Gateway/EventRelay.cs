@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -71,6 +72,12 @@ internal sealed class EventRelay(
             (_start, _searched) = (_start + length, 0);
             var mark = SseFrames.Mark(whole.Span).Length;
             var frame = whole[mark..];
+            if (SseFrames.Drafts(frame.Span) is { Length: > 0 } drafts)
+            {
+                exchange.Usage.NoteDrafts(drafts);
+                frame = frame[(ReplicaProtocol.DraftsMark.Length + drafts.Length)..];
+            }
+
             var (isError, isDone) = (SseFrames.IsError(frame.Span), SseFrames.IsDone(frame.Span));
             if (isError && exchange.Progress is { HasBegun: true, CanGoOn: true } && SseFrames.IsEngineFailure(frame.Span)) return StreamEnd.EngineFailed;
             if (!_context.Response.HasStarted) StreamHead.Set(_context); // a held one has sent it

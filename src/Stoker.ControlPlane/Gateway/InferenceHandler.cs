@@ -29,6 +29,7 @@ internal sealed partial class InferenceHandler(
     Failover failover,
     ServerlessAdmission admission,
     RequestLedger requests,
+    ReplicaClient replicas,
     ClientWriter client,
     BodyBudget budget,
     GatewayMetrics metrics,
@@ -41,6 +42,9 @@ internal sealed partial class InferenceHandler(
     /// already; more is a replica that loads and does not serve.
     /// </summary>
     private const int MostLacks = 5;
+
+    /// <summary>For a replica to end what was cancelled, and to say what it had done: it waits for 5 s itself.</summary>
+    private static readonly TimeSpan UsagePatience = TimeSpan.FromSeconds(6);
 
     public async Task HandleAsync(HttpContext context, Surface surface)
     {
@@ -134,15 +138,27 @@ internal sealed partial class InferenceHandler(
         {
             var error = await ServeAsync(exchange);
             if (error is not null) await meter.EndAsync(StatusOf(error), error.Code);
-            else if (!meter.HasEnded) await meter.EndAsync(RequestStatus.Cancelled, RequestMeter.SlowReader);
+            else if (!meter.HasEnded) await CancelledAsync(exchange, RequestMeter.SlowReader);
             return error;
         }
         catch (Exception error)
         {
-            var isHangUp = IsHangUp(error, exchange.Context.RequestAborted);
-            await meter.EndAsync(isHangUp ? RequestStatus.Cancelled : RequestStatus.Failed, isHangUp ? RequestMeter.ClientGone : "INTERNAL");
+            if (IsHangUp(error, exchange.Context.RequestAborted)) await CancelledAsync(exchange, RequestMeter.ClientGone);
+            else await meter.EndAsync(RequestStatus.Failed, "INTERNAL");
             throw;
         }
+    }
+
+    /// <summary>Nobody waits any more: the replica is asked how far it came.</summary>
+    private async Task CancelledAsync(Exchange exchange, string reason)
+    {
+        if (exchange.Meter is { HasEnded: false, Replica: { } replica } && !exchange.Usage.IsTold)
+        {
+            using var patience = new CancellationTokenSource(UsagePatience, time);
+            if (await replicas.UsageAsync(replica, exchange.RequestId, patience.Token) is { } usage) exchange.Usage.Note(usage);
+        }
+
+        await exchange.Meter.EndAsync(RequestStatus.Cancelled, reason);
     }
 
     /// <summary>An answer that a replica owes failed; all else was none.</summary>

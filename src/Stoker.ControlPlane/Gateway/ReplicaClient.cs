@@ -1,7 +1,11 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using Microsoft.Extensions.Options;
+using Stoker.Api;
 using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Routing;
+using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
 
@@ -62,6 +66,25 @@ internal sealed class ReplicaClient : IDisposable
         catch (Exception error) when (error is HttpRequestException or IOException)
         {
             return false;
+        }
+    }
+
+    /// <summary>What a request used that the replica ended, or is about to end; null when it does not say.</summary>
+    public async Task<RequestTokens?> UsageAsync(ReplicaTarget replica, string requestId, CancellationToken cancellation)
+    {
+        try
+        {
+            using var request = MessageTo(replica, HttpMethod.Get, ReplicaProtocol.RequestsPath + requestId);
+            using var answer = await _http.SendAsync(request, cancellation);
+            if (answer.StatusCode != HttpStatusCode.OK) return null;
+            var body = await answer.Content.ReadAsByteArrayAsync(cancellation);
+            return JsonSerializer.Deserialize(body, ApiJson.Default.ReplicaRequestUsage) is { } usage
+                ? new(usage.PromptTokens, usage.CachedTokens, usage.GeneratedTokens, usage.DraftedTokens, usage.AcceptedTokens)
+                : null;
+        }
+        catch (Exception error) when (error is HttpRequestException or IOException or JsonException or OperationCanceledException)
+        {
+            return null;
         }
     }
 

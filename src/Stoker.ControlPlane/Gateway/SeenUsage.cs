@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Storage;
 
 namespace Stoker.ControlPlane.Gateway;
@@ -23,6 +25,16 @@ internal sealed class SeenUsage
             Cached = answer.CachedTokens ?? Tokens.Cached,
             Generated = answer.GeneratedTokens ?? Tokens.Generated,
         };
+    }
+
+    /// <summary>The replica's last word, when it was asked.</summary>
+    public void Note(RequestTokens tokens) => Tokens = tokens;
+
+    /// <param name="drafts">As <see cref="ReplicaProtocol.DraftsHeader"/> has them.</param>
+    public void NoteDrafts(ReadOnlySpan<byte> drafts)
+    {
+        if (!Utf8Parser.TryParse(drafts, out int drafted, out var length) || length >= drafts.Length || drafts[length] != ',') return;
+        if (Utf8Parser.TryParse(drafts[(length + 1)..], out int accepted, out _)) Tokens = Tokens with { Drafted = drafted, Accepted = accepted };
     }
 
     /// <summary>

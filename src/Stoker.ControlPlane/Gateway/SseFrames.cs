@@ -26,6 +26,10 @@ internal static class SseFrames
     public static ReadOnlySpan<byte> Mark(ReadOnlySpan<byte> frame) =>
         frame.StartsWith(ReplicaProtocol.TokensMark) ? frame[..(frame.IndexOf((byte)'\n') + 1)] : [];
 
+    /// <summary>What stands in the line of drafts, which comes after the mark of tokens; empty where there is none.</summary>
+    public static ReadOnlySpan<byte> Drafts(ReadOnlySpan<byte> frame) =>
+        frame.StartsWith(ReplicaProtocol.DraftsMark) ? frame[ReplicaProtocol.DraftsMark.Length..(frame.IndexOf((byte)'\n') + 1)] : [];
+
     /// <summary>Whether an error of the replica says that its engine failed or goes down, which is not the request's doing.</summary>
     public static bool IsEngineFailure(ReadOnlySpan<byte> error) =>
         error.IndexOf("\"type\":\"server_error\""u8) >= 0 || error.IndexOf("\"code\":\"closing\""u8) >= 0; // no text has bare quotes

@@ -37,6 +37,7 @@ public sealed partial class RequestLedger : IAsyncDisposable
     private readonly Task _loop;
     private Exception? _broken;
     private bool _disposed;
+    private volatile bool _isAbandoned;
 
     /// <exception cref="StorageException">The journal cannot be made.</exception>
     public RequestLedger(IRequestStore store, DataDirectory data, RequestFaults faults, TimeProvider time, ILogger<RequestLedger> log)
@@ -90,6 +91,7 @@ public sealed partial class RequestLedger : IAsyncDisposable
         _disposed = true;
         _ended.Writer.TryComplete();
         await _loop;
+        if (_isAbandoned) return;
         if (_journal.Read().Rows.Count == 0) _journal.Remove();
         else _journal.Dispose(); // the next server settles it
     }
@@ -98,7 +100,7 @@ public sealed partial class RequestLedger : IAsyncDisposable
     internal void Abandon()
     {
         _broken ??= new ObjectDisposedException(nameof(RequestLedger));
-        _disposed = true;
+        _isAbandoned = true;
         _ended.Writer.TryComplete();
         _journal.Dispose();
     }
@@ -132,18 +134,21 @@ public sealed partial class RequestLedger : IAsyncDisposable
         var (batch, rows) = (new List<OpenRequest>(MostTogether), new List<RequestRow>(MostTogether));
         try
         {
-            while (await NextAsync(batch)) await CommitAsync(batch, rows);
-            if (_owed.Count > 0) await CommitAsync(batch, rows);
+            while (!_isAbandoned && await NextAsync(batch)) await CommitAsync(batch, rows);
+            if (!_isAbandoned && _owed.Count > 0) await CommitAsync(batch, rows);
         }
 #pragma warning disable CA1031 // A bug here must not leave requests waiting for ever: none begins any more, and each that ends says why.
         catch (Exception error)
 #pragma warning restore CA1031
         {
             _broken ??= error;
-            if (!_disposed) LogBroken(error);
+            if (!_isAbandoned) LogBroken(error);
             _ended.Writer.TryComplete();
             foreach (var request in batch) request.Fail(error);
-            while (_ended.Reader.TryRead(out var waiting)) waiting.Fail(error);
+        }
+        finally
+        {
+            while (_ended.Reader.TryRead(out var waiting)) waiting.Fail(_broken ?? new ObjectDisposedException(nameof(RequestLedger)));
         }
     }
 

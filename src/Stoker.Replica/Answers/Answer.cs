@@ -23,6 +23,12 @@ internal sealed class Answer : IAsyncDisposable
     /// <summary>The same.</summary>
     public int CachedTokens => _generations[0].CachedTokens;
 
+    /// <summary>Tokens of all choices that were read so far.</summary>
+    public int Generated { get; private set; }
+
+    /// <summary>Of all; null until the last event was read.</summary>
+    public GenerationUsage? Usage { get; private set; }
+
     /// <summary>It goes on after tokens of another replica.</summary>
     public bool HasAnswered { get; private init; }
 
@@ -64,6 +70,8 @@ internal sealed class Answer : IAsyncDisposable
                 left--;
             }
 
+            if (!item.IsPrompt && !item.IsKnown) Generated += item.Tokens.Count;
+            if (left == 0) Usage = total;
             yield return item with { Usage = left == 0 && item.Usage is not null ? total : null };
         }
     }

@@ -12,6 +12,9 @@ internal sealed record AnswerHead(
     /// <summary>Null: the gateway does not ask to go on elsewhere.</summary>
     public ResumeMarks? Marks { get; init; }
 
+    /// <summary>A gateway reads it, which takes the line of drafts out.</summary>
+    public bool TellsDrafts { get; init; }
+
     public bool IsChat => Request.Kind == RequestKind.Chat;
 
     public int ChoiceCount => Prompts.Count * Request.Choices;

@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Globalization;
 using System.IO.Pipelines;
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Stoker.Api.Replicas;
@@ -97,6 +99,7 @@ internal sealed class StreamedAnswer : IDisposable
         if (_head.Request.RawOutput && !item.IsPrompt) Collect(item);
         if (Skips()) return;
         _head.Marks?.Write(_output, item);
+        if (_head.TellsDrafts && item.Usage?.Speculation is { } drafts) WriteDrafts(drafts);
         Begin();
         _json.WriteStartArray("choices"u8);
         _json.WriteStartObject();
@@ -113,6 +116,12 @@ internal sealed class StreamedAnswer : IDisposable
         if (item.Usage is { } usage) WriteLast(usage);
         else _json.WriteNull("usage"u8);
         End();
+    }
+
+    private void WriteDrafts(SpeculationStatistics drafts)
+    {
+        _output.Write(ReplicaProtocol.DraftsMark);
+        _output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{drafts.Drafted},{drafts.Accepted}\n")));
     }
 
     private void Collect(GenerationEvent item)

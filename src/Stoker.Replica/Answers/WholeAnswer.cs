@@ -1,7 +1,9 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Stoker.Api.Replicas;
 using Stoker.Engine;
 using Stoker.Replica.Requests;
 
@@ -32,6 +34,7 @@ internal static class WholeAnswer
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.WrittenCount;
         PerfMetrics.WriteHeaders(response.Headers, usage, timings);
+        if (usage.Speculation is { } drafts) response.Headers[ReplicaProtocol.DraftsHeader] = string.Create(CultureInfo.InvariantCulture, $"{drafts.Drafted},{drafts.Accepted}");
         response.Headers["fireworks-sampling-options"] = PerfMetrics.SamplingHeader(head.Engine.DefaultSampling);
         await response.Body.WriteAsync(body.WrittenMemory, cancellation);
     }

@@ -65,9 +65,11 @@ internal sealed partial class InferenceEndpoint(ReplicaContext context)
         }
 
         await using var answer = await SubmitAsync(engine, request, prompts, id);
+        using var recent = context.Recent.Begin(id, answer, prompts.Sum(prompt => prompt.Length), request.Answered?.Length ?? 0);
         var created = request.Resume?.First?.Created ?? context.Time.GetUtcNow().ToUnixTimeSeconds();
         var head = new AnswerHead($"{(kind == RequestKind.Chat ? "chatcmpl" : "cmpl")}-{id}", created, request.Model!, request, prompts, engine)
         {
+            TellsDrafts = http.Request.Headers.ContainsKey(ReplicaProtocol.RequestIdHeader),
             Marks = request.Resume is { } asked ? new(answer, asked, obstacle, created) : null,
         };
         if (request.Stream)

@@ -59,6 +59,7 @@ internal sealed partial class ReplicaApp(ReplicaContext context)
             ReplicaProtocol.UnloadAddonPath => ("POST", _addons.UnloadAsync),
             ReplicaProtocol.AddonsPath => ("GET", _addons.ListAsync),
             "/metrics" => ("GET", _metrics.HandleAsync),
+            { } path when path.StartsWith(ReplicaProtocol.RequestsPath, StringComparison.Ordinal) => ("GET", context.Recent.HandleAsync),
             _ => throw new ApiException(ApiError.NotFound("There is nothing at this path; see /v1/models, /v1/completions and /v1/chat/completions.", null, "not_found")),
         };
         if (request.Method == method) return work(http);

@@ -22,6 +22,8 @@ internal sealed record ReplicaContext
 
     public required TimeProvider Time { get; init; }
 
+    public required RecentRequests Recent { get; init; }
+
     /// <summary>When the model began to be served; the <c>created</c> of the model list.</summary>
     public required DateTimeOffset Started { get; init; }
 

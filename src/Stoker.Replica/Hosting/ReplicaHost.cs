@@ -176,6 +176,7 @@ internal sealed partial class ReplicaHost : IAsyncDisposable
             Slot = _slot,
             Admission = _admission,
             Lease = _lease,
+            Recent = new(_time),
             Log = _log,
             Time = _time,
             Started = _time.GetUtcNow(),

@@ -54,6 +54,7 @@ internal sealed class WarmUp : IAsyncDisposable
         Slot = _slot,
         Admission = new(),
         Lease = _lease,
+        Recent = new(TimeProvider.System),
         Log = NullLogger.Instance,
         Time = TimeProvider.System,
         Started = DateTimeOffset.UnixEpoch,

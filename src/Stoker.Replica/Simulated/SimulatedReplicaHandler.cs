@@ -35,6 +35,7 @@ public sealed class SimulatedReplicaHandler : HttpMessageHandler
             Slot = _slot,
             Admission = _admission,
             Lease = _lease,
+            Recent = new(time),
             Log = NullLogger.Instance,
             Time = time,
             Started = time.GetUtcNow(),

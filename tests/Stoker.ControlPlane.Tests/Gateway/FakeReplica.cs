@@ -32,6 +32,12 @@ internal sealed class FakeReplica : IAsyncDisposable
     /// <summary>Ends when the gateway hangs up on a request.</summary>
     public Task HungUp => _hungUp.Task;
 
+    /// <summary>What it says of requests that ended; null when it does not know.</summary>
+    public string? Usage { get; set; }
+
+    /// <summary>The request that the gateway asked of last.</summary>
+    public string? Asked { get; private set; }
+
     public int Requests => Volatile.Read(ref _requests);
 
     public static async Task<FakeReplica> StartAsync(Func<HttpContext, Task> behaviour, bool unixSocket = false)
@@ -107,6 +113,14 @@ internal sealed class FakeReplica : IAsyncDisposable
     private async Task HandleAsync(HttpContext context)
     {
         if (context.Request.Path == ReplicaProtocol.HealthPath) return; // whatever it does to requests, it lives
+
+        if (context.Request.Path.StartsWithSegments("/stoker/v1/requests", out var id))
+        {
+            Asked = id.Value!.TrimStart('/');
+            context.Response.StatusCode = Usage is null ? 404 : 200;
+            if (Usage is not null) await context.Response.WriteAsync(Usage, context.RequestAborted);
+            return;
+        }
 
         Interlocked.Increment(ref _requests);
         using var registration = context.RequestAborted.Register(_hungUp.SetResultOnce);

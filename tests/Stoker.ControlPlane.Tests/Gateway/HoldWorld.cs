@@ -4,6 +4,7 @@ using System.Net;
 using System.Threading.Channels;
 using Microsoft.Extensions.DependencyInjection;
 using Stoker.Api.Names;
+using Stoker.Api.Replicas;
 using Stoker.ControlPlane.Autoscaling;
 using Stoker.ControlPlane.Gateway;
 using Stoker.ControlPlane.Replicas;
@@ -109,6 +110,7 @@ internal sealed class ReplicaNet : HttpMessageHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        if (request.RequestUri!.AbsolutePath.StartsWith(ReplicaProtocol.RequestsPath, StringComparison.Ordinal)) return new(HttpStatusCode.NotFound); // none remembers
         var id = request.RequestUri!.Host.Split('.')[0];
         if (!_replicas.TryGetValue(id, out var replica)) throw new HttpRequestException(HttpRequestError.ConnectionError, $"{id} is not there");
         return await replica.SendAsync(request, cancellationToken);

@@ -75,8 +75,10 @@ public sealed class RequestRowTests : IAsyncLifetime
         Row(RequestStatus.Finished, "").Tokens.ShouldBe(Told);
     }
 
-    [Fact]
-    public async Task A_client_that_hangs_up_leaves_a_cancelled_row()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_client_that_hangs_up_leaves_a_row_with_what_the_replica_says_that_it_had_done(bool known)
     {
         await using var replica = await FakeReplica.StartAsync(async context =>
         {
@@ -84,6 +86,7 @@ public sealed class RequestRowTests : IAsyncLifetime
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
         });
         _host.Serve(replica.Target);
+        if (known) replica.Usage = """{"promptTokens":9,"cachedTokens":4,"generatedTokens":2,"draftedTokens":3,"acceptedTokens":1}""";
 
         using (var answer = await _client.StreamAsync())
         {
@@ -92,7 +95,43 @@ public sealed class RequestRowTests : IAsyncLifetime
         }
 
         (await _host.RequestEndedAsync()).ShouldBe("client_gone");
-        Row(RequestStatus.Cancelled, "CLIENT_GONE").IsPaid.ShouldBeTrue();
+        var row = Row(RequestStatus.Cancelled, "CLIENT_GONE");
+        (row.IsPaid, row.Tokens).ShouldBe((true, known ? new(9, 4, 2, 3, 1) : default));
+        replica.Asked.ShouldBe(row.Id);
+    }
+
+    [Theory]
+    [InlineData("12,7", 12, 7)]
+    [InlineData("12", 0, 0)]
+    [InlineData("x,y", 0, 0)]
+    [InlineData("", 0, 0)]
+    public async Task Drafts_of_a_whole_answer_are_in_the_row_and_not_in_the_answer(string said, int drafted, int accepted)
+    {
+        await using var replica = await FakeReplica.StartAsync(context =>
+        {
+            context.Response.Headers["x-stoker-drafts"] = said;
+            return FakeReplica.Answering(Answer)(context);
+        });
+        _host.Serve(replica.Target);
+
+        using var answer = await _client.CompleteAsync();
+
+        answer.Header("x-stoker-drafts").ShouldBeNull();
+        Row(RequestStatus.Finished, "").Tokens.ShouldBe(Told with { Drafted = drafted, Accepted = accepted });
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(":stoker-tokens 5,6\n")]
+    public async Task Drafts_of_a_stream_are_in_the_row_and_not_in_the_stream(string tokens)
+    {
+        await using var replica = await FakeReplica.StartAsync(FakeReplica.Streaming(Event, $"{tokens}:stoker-drafts 12,7\n{Usage}", Done));
+        _host.Serve(replica.Target);
+
+        using var answer = await _client.StreamAsync();
+
+        (await answer.TextAsync()).ShouldBe(Event + Usage + Done);
+        Row(RequestStatus.Finished, "").Tokens.ShouldBe(Told with { Drafted = 12, Accepted = 7 });
     }
 
     [Fact]
