@@ -7,8 +7,8 @@ namespace Stoker.ControlPlane.Autoscaling;
 /// <remarks>
 /// (1) Load is its mean over six seconds: a small spike, over before anybody has waited long, needs no replica. (2) Up
 /// when all such means of the last half minute need more; when all of the last five seconds are half above what the
-/// replicas carry, at once, before a backlog forms that would order replicas for itself. (3) Down to what the highest mean of the last five
-/// minutes needs; of the last fifteen where bursts come that are shorter than a cold start, which no fleet can follow.
+/// replicas carry, at once, before a backlog forms that would order replicas for itself. (3) Down to what the highest mean and the highest jump of
+/// the last five minutes need; of the last fifteen where bursts come that are shorter than a cold start, which no fleet can follow.
 /// The constants were chosen with the simulator, see its documentation.
 /// </remarks>
 internal static class AutoRule
@@ -89,6 +89,13 @@ internal static class AutoRule
         // What is there at this moment counts too: a jump takes seconds to show in a mean.
         highest = highest with { Concurrent = Math.Max(means.Highest, input.Queued + input.Running) };
         var need = input.Targets.Needed(highest, input.SequencesPerReplica);
+        if (need.Count < current)
+        {
+            // A jump was answered by what its seconds have all had, which a mean shows later, and not at all when it is over by then.
+            highest = highest with { Concurrent = Math.Max(highest.Concurrent, input.Window.HighestLasting(keep, Sudden)) };
+            need = input.Targets.Needed(highest, input.SequencesPerReplica);
+        }
+
         var count = Math.Max(lowest, need.Count);
         return count < current && input.Targets.AreKnown(input.SequencesPerReplica)
             ? steady with { Count = count, Cause = ScalingCause.LoadFell, Need = need, Highest = highest }

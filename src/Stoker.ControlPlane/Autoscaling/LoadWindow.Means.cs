@@ -32,6 +32,23 @@ public sealed partial class LoadWindow
         means = new(lowest, highest, all / length);
         return true;
     }
+
+    /// <summary>
+    /// The highest load that all of some <paramref name="lasting"/> seconds in a row had, the last of them in the window, as far as it was seen.
+    /// </summary>
+    public double HighestLasting(TimeSpan window, TimeSpan lasting)
+    {
+        var (width, highest) = (Seconds(lasting), 0.0);
+        var first = (int)Math.Min(Math.Min(_count, _settled), Seconds(window) + width - 1);
+        for (var ago = first; ago >= width; ago--)
+        {
+            var lowest = double.MaxValue;
+            for (var second = 0; second < width && lowest > highest; second++) lowest = Math.Min(lowest, At(ago - second).Mean);
+            highest = Math.Max(highest, lowest);
+        }
+
+        return highest;
+    }
 }
 
 /// <summary>The lowest and the highest of smoothed loads, and their average.</summary>

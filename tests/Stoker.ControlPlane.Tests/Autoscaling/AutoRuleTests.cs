@@ -38,6 +38,17 @@ public class AutoRuleTests
             change => change.Facts.Time.ShouldBe(ScaledFleet.Noon.AddSeconds(1_065)));
     }
 
+    /// <summary>No mean over six seconds is ever as high as a jump of five.</summary>
+    [Fact]
+    public void A_jump_that_is_over_at_once_keeps_its_replicas_as_long_as_any_load()
+    {
+        var fleet = Fleet(desired: 1, max: 100).Pass(400, 8).Pass(5, 191);
+        var jumped = fleet.Desired;
+        jumped.ShouldBe(20);
+        fleet.Pass(299, 8).Desired.ShouldBe(jumped);
+        fleet.Pass(700, 8).Desired.ShouldBe(1);
+    }
+
     [Fact]
     public void Less_than_a_jump_has_to_last()
     {

@@ -181,6 +181,7 @@ public class LoadWindowTests
             means.Average.ShouldBe(smoothed.Average, 1e-6);
         }
 
+        window.HighestLasting(span, smooth).ShouldBe(plain.HighestLasting(length, smoothing));
         window.Idle.ShouldBe(TimeSpan.FromSeconds(plain.Idle));
     }
 
@@ -246,6 +247,12 @@ public class LoadWindowTests
                 .Select(end => loads.Take(end + 1).TakeLast(smoothing).Average())
                 .ToList();
             return new(means.Min(), means.Max(), means.Average());
+        }
+
+        public double HighestLasting(int length, int lasting)
+        {
+            var loads = _seen.TakeLast(Math.Min(capacity, length + lasting - 1)).Select(second => second.Bucket.Mean).ToList();
+            return Enumerable.Range(0, Math.Max(0, loads.Count - lasting + 1)).Select(from => loads.Skip(from).Take(lasting).Min()).DefaultIfEmpty(0).Max();
         }
 
         private static double Mean(List<LoadBucket> seconds, int end, int smoothing, Func<LoadBucket, long> value)
