@@ -47,6 +47,7 @@ internal sealed class ForwardModel : IDisposable
         if (addons is not null)
         {
             _addons = new(_model.Spec, slots!, options, TimeProvider.System);
+            _addons.Allocate();
             _slots = [.. addons.Select(LoadAddon)];
         }
 

@@ -39,8 +39,8 @@ internal sealed class RequestStorm(StormSettings settings, SqliteDatabase databa
         var each = settings.Requests / (settings.Kills + 1);
         for (var kill = 0; kill < settings.Kills; kill++)
         {
-            // Each request passes some six steps; half of them here, so that all kills are over before the requests are.
-            await GatewayAsync(killAfter: 1 + _random.Next(each * 6));
+            // A request passes three steps and, with others, three of its group: all kills are over before the requests are.
+            await GatewayAsync(killAfter: 1 + _random.Next(each * 3));
         }
 
         await GatewayAsync(killAfter: 0);

@@ -25,6 +25,13 @@ internal sealed class ReplacingDrafter(IDrafter inner) : IDrafter
     /// <summary>Of a draft whose predecessors were all accepted.</summary>
     public double Acceptance { get; set; }
 
+    /// <summary>Drafts since <see cref="Begin"/> whose predecessors were all right, and those of them that were right too.</summary>
+    public int Tried { get; private set; }
+
+    public int Right { get; private set; }
+
+    public void Begin(double acceptance) => (Acceptance, Tried, Right) = (acceptance, 0, 0);
+
     /// <summary>Prompts differ in their first two tokens.</summary>
     public void Know(int[] prompt, int[] answer)
     {
@@ -54,11 +61,13 @@ internal sealed class ReplacingDrafter(IDrafter inner) : IDrafter
         var (drafts, prompt) = (sequence.Drafts, sequence.Tokens[0]);
         var count = drafts.Count;
         drafts.Keep(0);
+        var isReached = true;
         for (var index = 0; index < count; index++)
         {
             var at = sequence.Generated + index;
             if (answer is null || at >= answer.Length) return;
             var isRight = Uniform(prompt, at) < Acceptance;
+            if (isReached) (Tried, Right, isReached) = (Tried + 1, Right + (isRight ? 1 : 0), isRight);
             drafts.Add(isRight ? answer[at] : answer[at] == 0 ? 1 : answer[at] - 1);
         }
     }

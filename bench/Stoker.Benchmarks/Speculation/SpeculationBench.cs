@@ -19,13 +19,13 @@ internal static class SpeculationBench
         var parts = arguments.Words("--parts", Parts);
         var options = EngineSetup.Options(
             EngineSetup.Precision(arguments), arguments.Integer("--threads", Environment.ProcessorCount, 1, 512), arguments.Text("--kernel-set"));
-        var (rounds, tokens) = (arguments.Integer("--rounds", 5, 1, 100), arguments.Integer("--tokens", 64, 8, 4096));
+        var rounds = arguments.Integer("--rounds", 5, 1, EnginePair.MostSequences - 1);
+        int? asked = arguments.Text("--tokens") is null ? null : arguments.Integer("--tokens", 0, 8, 4096);
         if (parts.Contains("equality")) await CheckEqualityAsync(arguments, options);
-        int? asked = arguments.Text("--tokens") is null ? null : tokens;
         if (parts.Contains("real")) await StoryRuns.RunAsync(options, rounds);
         if (!parts.Contains("target") && !parts.Contains("adaptive")) return;
         await using var pair = EnginePair.Open(arguments, options);
-        if (parts.Contains("target")) await SetAcceptance.RunAsync(pair, rounds, tokens);
+        if (parts.Contains("target")) await SetAcceptance.RunAsync(pair, rounds, asked ?? SetAcceptance.Tokens);
         if (parts.Contains("adaptive")) await NeverSlower.RunAsync(pair, arguments.Integers("--batches", NeverSlower.Batches, 1, EnginePair.MostSequences), rounds, asked);
     }
 

@@ -104,21 +104,26 @@ public static class DeploymentRules
     /// <param name="why">Where the precision comes from, if nobody asked for it.</param>
     private static void Runs(DeploymentSpec spec, Precision precision, string why, Violations violations)
     {
-        var (type, onCpu) = (spec.AcceleratorType, spec.AcceleratorType == AcceleratorType.Cpu);
+        if (WhyNotOn(spec.AcceleratorType, precision) is { } not) violations.Add("precision", not + why);
         violations.Require(
-            precision != Precision.Fp8 || type == AcceleratorType.H100 || onCpu,
-            "precision", $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {type}{why}");
-        violations.Require(precision != Precision.Int8 || onCpu, "precision", $"INT8 runs on {AcceleratorType.Cpu}, not on {type}{why}");
-        violations.Require(
-            !spec.EnableAddons || precision.IsAsStored() || onCpu,
+            !spec.EnableAddons || precision.IsAsStored() || spec.AcceleratorType == AcceleratorType.Cpu,
             "enable_addons", $"invalid deployment: addons cannot be enabled with quantized precisions (FP8/FP4){why}");
     }
 
+    private static string? WhyNotOn(AcceleratorType type, Precision precision) => precision switch
+    {
+        Precision.Fp8 when type != AcceleratorType.H100 && type != AcceleratorType.Cpu => $"FP8 runs on {AcceleratorType.H100} and {AcceleratorType.Cpu}, not on {type}",
+        Precision.Int8 when type != AcceleratorType.Cpu => $"INT8 runs on {AcceleratorType.Cpu}, not on {type}",
+        _ => null,
+    };
+
     /// <summary>What the weights are run in: what is asked for, and else what the checkpoint is stored in.</summary>
     internal static Precision PrecisionOf(DeploymentSpec spec, Model model) =>
-        spec.Precision.IsAsStored() && model.SupportedPrecisions.Count > 0 && !model.SupportedPrecisions.Any(precision => precision.IsAsStored())
-            ? model.SupportedPrecisions[0] // its only one: what is stored quantised is prepared for no other
-            : spec.Precision;
+        spec.Precision.IsAsStored() ? StoredQuantised(model) ?? spec.Precision : spec.Precision;
+
+    /// <summary>Of a checkpoint that is stored quantised its only precision: it is prepared for no other.</summary>
+    private static Precision? StoredQuantised(Model model) =>
+        model.SupportedPrecisions.Count > 0 && !model.SupportedPrecisions.Any(precision => precision.IsAsStored()) ? model.SupportedPrecisions[0] : null;
 
     internal static void Immutable(DeploymentSpec spec, DeploymentSpec current, Violations violations)
     {
@@ -154,6 +159,11 @@ public static class DeploymentRules
         if (PrecisionOf(spec, model) is var stored && stored != spec.Precision && current?.RunsAs(spec) != true) // what runs so already is not questioned again
         {
             Runs(spec, stored, $" ({model.Name} is stored in {WireEnum.TextOf(stored)}: choose another accelerator_type, or upload its 16-bit checkpoint)", violations);
+        }
+
+        if (draft is not null && StoredQuantised(draft) is { } own && WhyNotOn(spec.AcceleratorType, own) is { } not && current?.RunsAs(spec) != true)
+        {
+            violations.Add("draft_model", $"draft model precision validation failed: {not} ({draft.Name} is stored in {WireEnum.TextOf(own)}: choose another accelerator_type or draft model)");
         }
 
         DeploymentSize.Check(spec, model, draft, current, violations);

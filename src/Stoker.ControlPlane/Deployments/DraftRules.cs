@@ -70,12 +70,14 @@ internal static class DraftRules
         ? $"the default draft model of {model.Name} is taken by a create that does not disable speculative decoding, and by nothing else: name it (--draft-model {draft})"
         : $"{model.Name} has no default draft model";
 
-    private static string? WhyNever(Model target, Model draft)
+    /// <summary>Why it can never draft for the model; null: it may.</summary>
+    public static string? WhyNever(Model target, Model draft)
     {
         if (draft.Name == target.Name) return $"must be another model: {target.Name} drafting for itself would take as long as without drafts, and longer";
         switch (draft.Kind)
         {
-            case ModelKind.DraftAddon when draft.BaseModel != target.Name:
+            // A model's own default is its keeper's word: Llama 3's head is the one that was trained for Llama 3.1.
+            case ModelKind.DraftAddon when draft.BaseModel != target.Name && target.DefaultDraftModel != draft.Name:
                 return $"{draft.Name} is a draft head for {draft.BaseModel?.ToString() ?? "another model"} and drafts for nothing else: choose a head trained for {target.Name}";
             case ModelKind.DraftAddon when Differ(draft.HiddenSize, target.HiddenSize):
                 return $"{draft.Name} reads states of {draft.HiddenSize} values, {target.Name} has {target.HiddenSize}: it is a head for another version of the model";

@@ -119,6 +119,25 @@ public class DeploymentRulesTests
                 problem => problem.Message.ShouldNotContain("prepare"));
 
     [Fact]
+    public void A_draft_that_is_stored_quantised_runs_where_its_target_could_in_that_precision()
+    {
+        foreach (var stored in Precisions.Preparable)
+        {
+            var draft = Story with { Name = Stoker.Api.Names.ModelName.Parse("accounts/fireworks/models/draft"), SupportedPrecisions = [stored] };
+            foreach (var type in AcceleratorType.All)
+            {
+                var asked = Least with { AcceleratorType = type.Name };
+                var byName = DeploymentSpec.From(asked with { Precision = ControlPlane.Resources.WireEnum.TextOf(stored) }, AcceleratorType.Cpu).Problem;
+                var drafts = Spec(asked with { DraftModel = draft.Name.ToString(), DraftTokenCount = 4 });
+                var problem = DeploymentRules.ForModel(drafts, Story, draft: draft);
+                (problem?.Violations.Single().Field).ShouldBe(byName is null ? null : "draft_model", $"{stored} on {type}");
+                problem?.Message.ShouldContain("draft model precision validation failed");
+                DeploymentRules.ForModel(drafts, Story, current: drafts, draft: draft).ShouldBeNull(); // what runs so already is not questioned again
+            }
+        }
+    }
+
+    [Fact]
     public void What_is_stored_quantised_runs_where_it_could_be_asked_for()
     {
         foreach (var stored in Precisions.Preparable)

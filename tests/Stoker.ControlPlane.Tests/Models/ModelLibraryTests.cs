@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Stoker.Api.Names;
+using Stoker.ControlPlane.Deployments;
 using Stoker.ControlPlane.Models;
 using Stoker.ControlPlane.Storage;
 using Stoker.ControlPlane.Tests.Storage;
@@ -63,6 +64,18 @@ public sealed class ModelLibraryTests : IAsyncLifetime
         ]);
         entries.ShouldAllBe(model => model.Folder == null && model.Public && model.Status!.Message.Contains("firectl upload model"));
         entries.Where(model => model.Moe).Select(model => model.Name.Model.ToString()).ShouldBe(["deepseek-coder-v2-instruct", "mixtral-8x7b-instruct"]);
+    }
+
+    [Fact]
+    public async Task Every_default_draft_of_the_library_may_draft_for_its_model()
+    {
+        await StartAsync(BuiltIn);
+        var models = (await _store.ListAsync(AccountName.Library, Cancellation)).ToDictionary(model => model.Name);
+
+        var drafted = models.Values.Where(model => model.DefaultDraftModel is not null).ToList();
+
+        drafted.ShouldContain(model => model.Name.ToString() == "accounts/fireworks/models/llama-v3-8b-instruct");
+        foreach (var model in drafted) DraftRules.WhyNever(model, models[model.DefaultDraftModel!]).ShouldBeNull(model.Name.ToString());
     }
 
     [Fact]

@@ -6,6 +6,7 @@ namespace Stoker.Benchmarks.Speculation.Equality;
 /// <summary>The reference's prompts and made-up ones, all greedy; and the same with all that requests of one batch may differ in.</summary>
 internal sealed class EqualityRequests
 {
+    private const int EditEvery = 16; // so that an answer has each kind of edit
     private const int GoldenTokens = 64, LongestPrompt = 300, LongestAnswer = 64, PlainTokens = 2040; // those behind are special
 
     private readonly List<GenerationRequest> _greedy = [];
@@ -58,7 +59,7 @@ internal sealed class EqualityRequests
 
     public static int[] Ids(JsonElement ids) => [.. ids.EnumerateArray().Select(id => id.GetInt32())];
 
-    private static int[] Edited(GenerationResult answer) => SetAcceptance.Edited(EnginePair.Answer(answer));
+    private static int[] Edited(GenerationResult answer) => SetAcceptance.Edited(EnginePair.Answer(answer), EditEvery);
 
     private static GenerationRequest Greedy(int[] prompt, int tokens) =>
         new() { PromptTokens = prompt, MaxTokens = tokens, IgnoreEos = true, Sampling = new() { Temperature = 0 } };
