@@ -6,6 +6,7 @@ using Firectl.Output;
 using Firectl.Settings;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
+using Stoker.Api.Resources;
 
 namespace Firectl;
 
@@ -71,6 +72,34 @@ internal sealed class Invocation(ParseResult parsed, FirectlContext context) : I
     /// <summary>Prints one resource: labelled lines or JSON, from the same record.</summary>
     public Task WriteAsync(JsonObject resource) =>
         context.Output.WriteAsync(IsJson ? JsonOutput.Write(resource) : TextOutput.Write(resource));
+
+    public Task WriteAsync<T>(T resource, JsonTypeInfo<T> type) => WriteAsync(JsonSerializer.SerializeToNode(resource, type)!.AsObject());
+
+    /// <summary>Reads one resource and prints it.</summary>
+    public async Task<int> ShowAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
+        await WriteAsync(await Server.GetAsync(path, type, cancellation), type);
+        return 0;
+    }
+
+    /// <summary>Sends a resource and prints what became of it; with <c>--dry-run</c> it only prints the request.</summary>
+    public async Task<int> SendAsync<T>(HttpMethod method, string path, T body, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
+        if (IsDryRun) return await WriteRequestAsync(method, path, body, type);
+        await WriteAsync(await Server.SendAsync(method, path, body, type, type, cancellation), type);
+        return 0;
+    }
+
+    /// <summary>Deletes a resource; with <c>--dry-run</c> it only prints the request.</summary>
+    /// <param name="name">Its full name.</param>
+    /// <param name="also">What to say behind it.</param>
+    public async Task<int> DeleteAsync(string name, CancellationToken cancellation, string also = "")
+    {
+        if (IsDryRun) return await WriteRequestAsync(HttpMethod.Delete, $"v1/{name}");
+        await Server.DeleteAsync($"v1/{name}", ServerConnection.Type<EmptyResponse>(), cancellation);
+        await context.Errors.WriteLineAsync($"Deleted {name}{also}");
+        return 0;
+    }
 
     /// <summary>What <c>--dry-run</c> prints instead of sending.</summary>
     public async Task<int> WriteRequestAsync<T>(HttpMethod method, string path, T body, JsonTypeInfo<T> type)

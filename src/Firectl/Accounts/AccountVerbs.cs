@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Firectl.Output;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -29,8 +28,7 @@ internal static class AccountVerbs
         {
             var typed = invocation.Value(id);
             var name = typed is null ? await invocation.AccountAsync(cancellation) : Named(typed);
-            await WriteAsync(invocation, await invocation.Server.GetAsync($"v1/{name}", ServerConnection.Type<AccountResource>(), cancellation));
-            return 0;
+            return await invocation.ShowAsync($"v1/{name}", ServerConnection.Type<AccountResource>(), cancellation);
         };
     }
 
@@ -56,9 +54,7 @@ internal static class AccountVerbs
                 new AccountResource { DisplayName = invocation.Value(displayName), Email = invocation.Value(email) };
             var path = $"v1/accounts?accountId={Named(invocation.Value(id)!).Account}";
             var type = ServerConnection.Type<AccountResource>();
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, type);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Post, path, body, type, type, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Post, path, body, type, cancellation);
         };
     }
 
@@ -75,9 +71,7 @@ internal static class AccountVerbs
             var name = invocation.Value(id) is { } typed ? Named(typed) : await invocation.AccountAsync(cancellation);
             var (path, type) = ($"v1/{name}?updateMask={Uri.EscapeDataString(mask)}", ServerConnection.Type<AccountResource>());
             var body = flags.Body(invocation);
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, type);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, type, type, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Patch, path, body, type, cancellation);
         };
     }
 
@@ -86,6 +80,4 @@ internal static class AccountVerbs
             ? name
             : throw new ProblemException(Problem.InvalidArgument($"'{typed}' is no account: give an ID ({ResourceId.Rule}) or accounts/ID"));
 
-    private static Task WriteAsync(Invocation invocation, AccountResource account) =>
-        invocation.WriteAsync(JsonSerializer.SerializeToNode(account, ServerConnection.Type<AccountResource>())!.AsObject());
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Firectl.Output;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -41,9 +40,7 @@ internal static class UserVerbs
             body = body with { Role = body.Role ?? "user", ServiceAccount = invocation.Given(service) };
             var query = invocation.Value(id) is { } typed ? $"?userId={Uri.EscapeDataString(typed)}" : "";
             var (path, json) = ($"v1/{await invocation.AccountAsync(cancellation)}/users{query}", ServerConnection.Type<UserResource>());
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, json);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Post, path, body, json, json, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Post, path, body, json, cancellation);
         };
     }
 
@@ -52,9 +49,8 @@ internal static class UserVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}";
-            await WriteAsync(invocation, await invocation.Server.GetAsync(path, ServerConnection.Type<UserResource>(), cancellation));
-            return 0;
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
+            return await invocation.ShowAsync(path, ServerConnection.Type<UserResource>(), cancellation);
         };
     }
 
@@ -74,11 +70,9 @@ internal static class UserVerbs
         {
             var mask = flags.Mask(invocation);
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update user --help"));
-            var path = $"v1/{await NameAsync(invocation, name, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
+            var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var (body, json) = (flags.Over(invocation), ServerConnection.Type<UserResource>());
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, json);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, json, json, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Patch, path, body, json, cancellation);
         };
     }
 
@@ -87,26 +81,12 @@ internal static class UserVerbs
         var name = NameArgument(command);
         return async (invocation, cancellation) =>
         {
-            var full = await NameAsync(invocation, name, cancellation);
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, $"v1/{full}");
-            await invocation.Server.DeleteAsync($"v1/{full}", ServerConnection.Type<EmptyResponse>(), cancellation);
-            await invocation.Context.Errors.WriteLineAsync($"Deleted {full} and revoked its keys");
-            return 0;
+            var full = await name.OfAsync(invocation, cancellation);
+            return await invocation.DeleteAsync(full.ToString(), cancellation, also: " and revoked its keys");
         };
     }
 
-    private static Task WriteAsync(Invocation invocation, UserResource user) =>
-        invocation.WriteAsync(JsonSerializer.SerializeToNode(user, ServerConnection.Type<UserResource>())!.AsObject());
-
-    private static Task<UserName> NameAsync(Invocation invocation, Argument<string> argument, CancellationToken cancellation) =>
-        invocation.NameAsync<UserName>(invocation.Value(argument)!, UserName.Collection, cancellation);
-
-    private static Argument<string> NameArgument(Command command)
-    {
-        var argument = new Argument<string>("USER") { Description = "Its ID or full name" };
-        command.Arguments.Add(argument);
-        return argument;
-    }
+    private static NameArgument<UserName> NameArgument(Command command) => new(command, "USER", UserName.Collection);
 }
 
 /// <summary>What of a user may change.</summary>

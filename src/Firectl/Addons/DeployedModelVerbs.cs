@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Firectl.Output;
 using Stoker.Api.Names;
@@ -35,7 +34,7 @@ internal static class DeployedModelVerbs
     public static JsonTypeInfo<DeployedModelResource> Type => ServerConnection.Type<DeployedModelResource>();
 
     public static Task WriteAsync(Invocation invocation, DeployedModelResource deployed) =>
-        invocation.WriteAsync(JsonSerializer.SerializeToNode(deployed, Type)!.AsObject());
+        invocation.WriteAsync(deployed, Type);
 
     private static Verb Get(Command command)
     {
@@ -43,8 +42,7 @@ internal static class DeployedModelVerbs
         return async (invocation, cancellation) =>
         {
             var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
-            await WriteAsync(invocation, await invocation.Server.GetAsync(path, Type, cancellation));
-            return 0;
+            return await invocation.ShowAsync(path, Type, cancellation);
         };
     }
 
@@ -67,9 +65,7 @@ internal static class DeployedModelVerbs
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update deployed-model --help"));
             var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var body = flags.Body(invocation);
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, Type);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, Type, Type, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Patch, path, body, Type, cancellation);
         };
     }
 

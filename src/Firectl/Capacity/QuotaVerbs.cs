@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Firectl.Output;
 using Stoker.Api.Names;
 using Stoker.Api.Problems;
@@ -30,8 +29,7 @@ internal static class QuotaVerbs
         return async (invocation, cancellation) =>
         {
             var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
-            await WriteAsync(invocation, await invocation.Server.GetAsync(path, ServerConnection.Type<QuotaResource>(), cancellation));
-            return 0;
+            return await invocation.ShowAsync(path, ServerConnection.Type<QuotaResource>(), cancellation);
         };
     }
 
@@ -58,14 +56,9 @@ internal static class QuotaVerbs
             if (mask.Count == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given: --value or --max-value"));
             var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(string.Join(',', mask))}";
             var json = ServerConnection.Type<QuotaResource>();
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, json);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, json, json, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Patch, path, body, json, cancellation);
         };
     }
-
-    private static Task WriteAsync(Invocation invocation, QuotaResource quota) =>
-        invocation.WriteAsync(JsonSerializer.SerializeToNode(quota, ServerConnection.Type<QuotaResource>())!.AsObject());
 
     private static NameArgument<QuotaName> NameArgument(Command command) => new(command, "QUOTA", QuotaName.Collection, "global--h100-count");
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Firectl.Deployments;
 using Firectl.Output;
 using Stoker.Api.Names;
@@ -48,9 +47,7 @@ internal static class ReservationVerbs
             };
             var path = $"v1/{full.Parent}/reservations?reservationId={full.Reservation}";
             var json = ServerConnection.Type<ReservationResource>();
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Post, path, body, json);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Post, path, body, json, json, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Post, path, body, json, cancellation);
         };
     }
 
@@ -60,8 +57,7 @@ internal static class ReservationVerbs
         return async (invocation, cancellation) =>
         {
             var path = $"v1/{await name.OfAsync(invocation, cancellation)}";
-            await WriteAsync(invocation, await invocation.Server.GetAsync(path, ServerConnection.Type<ReservationResource>(), cancellation));
-            return 0;
+            return await invocation.ShowAsync(path, ServerConnection.Type<ReservationResource>(), cancellation);
         };
     }
 
@@ -87,9 +83,7 @@ internal static class ReservationVerbs
             if (mask.Length == 0) throw new ProblemException(Problem.InvalidArgument("nothing to change was given; see: firectl update reservation --help"));
             var path = $"v1/{await name.OfAsync(invocation, cancellation)}?updateMask={Uri.EscapeDataString(mask)}";
             var (body, json) = (flags.Over(invocation), ServerConnection.Type<ReservationResource>());
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, json);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, json, json, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Patch, path, body, json, cancellation);
         };
     }
 
@@ -99,15 +93,9 @@ internal static class ReservationVerbs
         return async (invocation, cancellation) =>
         {
             var full = await name.OfAsync(invocation, cancellation);
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, $"v1/{full}");
-            await invocation.Server.DeleteAsync($"v1/{full}", ServerConnection.Type<EmptyResponse>(), cancellation);
-            await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");
-            return 0;
+            return await invocation.DeleteAsync(full.ToString(), cancellation);
         };
     }
-
-    private static Task WriteAsync(Invocation invocation, ReservationResource reservation) =>
-        invocation.WriteAsync(JsonSerializer.SerializeToNode(reservation, ServerConnection.Type<ReservationResource>())!.AsObject());
 
     private static NameArgument<ReservationName> NameArgument(Command command) => new(command, "RESERVATION", ReservationName.Collection);
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Firectl.Output;
 using Stoker.Api.Names;
@@ -146,9 +145,7 @@ internal static class ModelVerbs
             var full = await name.OfAsync(invocation, cancellation);
             var path = $"v1/{full}?updateMask={Uri.EscapeDataString(mask)}{(invocation.Value(ignoreChecks) ? "&ignoreChecks=true" : "")}";
             var body = flags.Over(new ModelResource(), invocation);
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Patch, path, body, ModelType);
-            await WriteAsync(invocation, await invocation.Server.SendAsync(HttpMethod.Patch, path, body, ModelType, ModelType, cancellation));
-            return 0;
+            return await invocation.SendAsync(HttpMethod.Patch, path, body, ModelType, cancellation);
         };
     }
 
@@ -158,10 +155,7 @@ internal static class ModelVerbs
         return async (invocation, cancellation) =>
         {
             var full = await name.OfAsync(invocation, cancellation);
-            if (invocation.IsDryRun) return await invocation.WriteRequestAsync(HttpMethod.Delete, $"v1/{full}");
-            await invocation.Server.DeleteAsync($"v1/{full}", ServerConnection.Type<EmptyResponse>(), cancellation);
-            await invocation.Context.Errors.WriteLineAsync($"Deleted {full}");
-            return 0;
+            return await invocation.DeleteAsync(full.ToString(), cancellation);
         };
     }
 
@@ -189,7 +183,7 @@ internal static class ModelVerbs
         await WriteAsync(invocation, await invocation.Server.GetAsync($"v1/{name}", ModelType, cancellation));
 
     private static Task WriteAsync(Invocation invocation, ModelResource model) =>
-        invocation.WriteAsync(JsonSerializer.SerializeToNode(model, ModelType)!.AsObject());
+        invocation.WriteAsync(model, ModelType);
 
     internal static NameArgument<ModelName> NameArgument(Command command) => new(command, "MODEL", ModelName.Collection);
 
